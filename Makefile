@@ -1,0 +1,54 @@
+# Callsheet: `make demo` and `make test` do all the set-up they need. `make help` lists the rest.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-fast check format schema lock ui clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(STAMP)  ## create .venv with the pinned dependencies
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Callsheet needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP)  ## a real campaign, free and offline: clips in, archive and review board out
+	$(BIN)/callsheet run specs/hello.yaml --sandbox --yes
+
+test: $(STAMP)  ## every test
+	$(BIN)/python -m pytest
+
+test-fast: $(STAMP)  ## the pure part, in seconds
+	$(BIN)/python -m pytest tests/unit tests/test_architecture.py -q
+
+check: $(STAMP)  ## ruff, mypy strict, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+format: $(STAMP)  ## let ruff lay out the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schema: $(STAMP)  ## rewrite specs/campaign.schema.json from the models
+	$(BIN)/callsheet schema > specs/campaign.schema.json
+
+lock: $(STAMP)  ## compile the pins again (uv writes no index URL with these flags)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --python-version 3.11 --group dev pyproject.toml -o requirements.lock
+
+ui: $(STAMP)  ## Prefect's UI on the runs made so far
+	$(BIN)/callsheet ui
+
+clean:  ## remove .venv and caches (never the archive or the ledger)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

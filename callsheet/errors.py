@@ -1,0 +1,293 @@
+"""Every error a user can meet: its exit code, what it means for the money, and whether trying again is safe.
+
+One tree, so that the command line, the flows and the journal agree. `retry` is the single fact that drives every retry
+policy: "safe" means the failed attempt provably changed nothing that costs, or that repeating it cannot cost again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, ClassVar, Literal
+
+Spent = Literal["no", "yes", "unknown"]
+Retry = Literal["never", "safe"]
+Severity = Literal["error", "warning"]
+
+#: How each value of `spent` reads at the end of a message.
+MONEY_WORDS: dict[Spent, str] = {
+    "no": "Nothing was spent.",
+    "yes": "It is paid for.",
+    "unknown": "Whether it is charged is not known; it counts as spent until that is settled.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One mistake in a campaign, at its place. Lines and columns count from 1; path is dotted, as `clips.beach.trim`."""
+
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+    hint: str = ""
+    severity: Severity = "error"
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+    def __str__(self) -> str:
+        subject = f"{self.path}: " if self.path else ""
+        hint = f"\n    {self.hint}" if self.hint else ""
+        return f"{self.place}: {subject}{self.message}{hint}"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "path": self.path,
+            "message": self.message,
+            "hint": self.hint,
+            "severity": self.severity,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderSays:
+    """What the provider itself said, kept word for word (redacted) so that its support can be asked about it."""
+
+    status: int | None = None
+    code: str = ""
+    message: str = ""
+    request_id: str = ""
+    param: str = ""
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+class CallsheetError(Exception):
+    """The root. `str(error)` reads: where: what. What it means for the money. What to do.
+
+    Subclasses set the class attributes; an instance may override `spent`, `retry` and `after` where it knows better.
+    """
+
+    exit_code: ClassVar[int] = 70
+    spent: Spent = "no"
+    retry: Retry = "never"
+    #: How long to wait before a safe retry, when the other side said so.
+    after: timedelta | None = None
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        hint: str = "",
+        spent: Spent | None = None,
+        retry: Retry | None = None,
+        after: timedelta | None = None,
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.hint = hint
+        if spent is not None:
+            self.spent = spent
+        if retry is not None:
+            self.retry = retry
+        if after is not None:
+            self.after = after
+
+    def __str__(self) -> str:
+        where = f"{self.where}: " if self.where else ""
+        hint = f"\n    {self.hint}" if self.hint else ""
+        return f"{where}{self.what} {MONEY_WORDS[self.spent]}{hint}"
+
+
+# --- 2: the campaign cannot run as written -----------------------------------------------------------------------------
+
+
+class SpecError(CallsheetError):
+    exit_code = 2
+
+
+class SpecSyntax(SpecError):
+    """The file is not readable as YAML. `problems` holds exactly one problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message, where=problem.place, hint=problem.hint)
+        self.problems: tuple[Problem, ...] = (problem,)
+
+
+class SpecInvalid(SpecError):
+    """The file is YAML but not a campaign that can run. `problems` holds every mistake, in the order of the file."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        ordered = tuple(sorted(problems, key=lambda p: (p.file, p.line, p.column)))
+        count = sum(p.severity == "error" for p in ordered)
+        super().__init__(f"{count} problem{'s' if count != 1 else ''} in the campaign.")
+        self.problems = ordered
+
+    def __str__(self) -> str:
+        return "\n".join([*(str(p) for p in self.problems), MONEY_WORDS[self.spent]])
+
+
+class NothingToShoot(SpecError):
+    """The sweep, or what --only left of it, is empty."""
+
+
+# --- 3: media ----------------------------------------------------------------------------------------------------------
+
+
+class MediaError(CallsheetError):
+    exit_code = 3
+
+
+class ToolMissing(MediaError):
+    """ffmpeg cannot be run on this machine."""
+
+
+class ToolFailed(MediaError):
+    """ffmpeg ended badly, ran out of time, or made something other than what was asked."""
+
+
+class Unacceptable(MediaError):
+    """A file is damaged, is not what its name says, or cannot be made what the model accepts."""
+
+
+# --- 4: budget ---------------------------------------------------------------------------------------------------------
+
+
+class BudgetError(CallsheetError):
+    exit_code = 4
+
+
+class BudgetExceeded(BudgetError):
+    """Held + charged + this would pass the ceiling."""
+
+
+class PlanChanged(BudgetError):
+    """What was approved is not what would run now."""
+
+
+class NotApproved(BudgetError):
+    """A person has to confirm this run and has not."""
+
+
+# --- 5: provider -------------------------------------------------------------------------------------------------------
+
+
+class ProviderError(CallsheetError):
+    exit_code = 5
+
+    def __init__(self, what: str, *, says: ProviderSays | None = None, **facts: Any) -> None:
+        super().__init__(what, **facts)
+        self.says = says or ProviderSays()
+
+
+class Rejected(ProviderError):
+    """The provider refused the request before charging; the same request will be refused again."""
+
+
+class Unauthorized(Rejected):
+    """401 or 403: the key is wrong, expired, or may not use this model."""
+
+
+class InsufficientCredit(Rejected):
+    """402: the account or the key has not enough credit."""
+
+
+class ContentRefused(Rejected):
+    """The provider's content policy refused the prompt or the media."""
+
+
+class Unavailable(ProviderError):
+    """The provider could not be reached or asked for patience; provably nothing was accepted."""
+
+    retry = "safe"
+
+
+class SubmissionInDoubt(ProviderError):
+    """A submission left this machine and no answer says what became of it. Never sent again as a new request."""
+
+    spent = "unknown"
+
+
+class JobFailed(ProviderError):
+    """The provider accepted the job and ended it without a result. `says` holds its code and message."""
+
+
+class ResultExpired(ProviderError):
+    """The link of a paid result is dead. A status read may still give a fresh one."""
+
+    spent = "yes"
+
+
+class ResultDamaged(ProviderError):
+    """The provider delivered something other than the promised video (truncated, a web page, undecodable)."""
+
+    spent = "yes"
+    retry = "safe"
+
+
+class PortTaken(ProviderError):
+    """A server that this run needs on this machine cannot listen on its port."""
+
+
+# --- 6: ledger ---------------------------------------------------------------------------------------------------------
+
+
+class LedgerError(CallsheetError):
+    exit_code = 6
+
+
+class IllegalTransition(LedgerError):
+    """A take was asked to go where its state does not lead."""
+
+
+class TakeAlreadyLive(LedgerError):
+    """Another run already owns a take of this variant. It is theirs to finish; this one must not pay for a second."""
+
+
+class SchemaOutdated(LedgerError):
+    """The ledger was written by another version of Callsheet."""
+
+
+class LedgerUnreachable(LedgerError):
+    """The database cannot be opened, locked or written in time."""
+
+    retry = "safe"
+
+
+# --- 7: archive --------------------------------------------------------------------------------------------------------
+
+
+class ArchiveError(CallsheetError):
+    exit_code = 7
+    spent = "yes"
+
+
+class StoreUnreachable(ArchiveError):
+    """The archive cannot be written now: disk full, no permission, network."""
+
+    retry = "safe"
+
+
+class ChecksumMismatch(ArchiveError):
+    """What was read back is not what was written."""
+
+    retry = "safe"
+
+
+class WouldOverwrite(ArchiveError):
+    """A different file already has this name; nothing in the archive is ever replaced."""
+
+
+# --- 8: place ----------------------------------------------------------------------------------------------------------
+
+
+class NoCheckout(CallsheetError):
+    """No folder with a prefect.yaml above the working directory: there are no flows to run."""
+
+    exit_code = 8

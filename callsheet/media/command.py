@@ -1,0 +1,162 @@
+"""The one doorway to the ffmpeg binary: graph in, finished file out, nothing half-written left behind.
+
+A caller builds a graph with `source()` and ffmpeg-python's filters and hands its streams to `write()`. Whatever the file
+claims to be, ffmpeg reads local files of known containers only: `-protocol_whitelist file` alone still lets a text file
+named .mp4 read its neighbours through the concat demuxer; `-format_whitelist` is what stops that (measured, ffmpeg 9.0).
+"""
+
+import asyncio
+import os
+import signal
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from datetime import timedelta
+from fractions import Fraction
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+import imageio_ffmpeg
+
+from callsheet.errors import ToolFailed, ToolMissing
+
+#: Containers that ffmpeg may open. No playlist (hls, concat, dash) is among them: those read other files.
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,gif,flv,mxf,asf,ogg"
+#: Still images, one file each; only for sources of our own making.
+STILL_FORMATS = "image2,png_pipe,jpeg_pipe,webp_pipe"
+PROTOCOLS = "file"
+#: Pixels of one frame above which ffmpeg refuses to decode (8K is 33 million).
+MAX_PIXELS = 67_108_864
+
+#: x264 does not finish within seconds of SIGTERM (it flushes its look-ahead), so it gets this long, then SIGKILL.
+GRACE = timedelta(milliseconds=500)
+
+Progress = Callable[[float], None]
+
+_serial = count()
+
+
+@cache
+def binary() -> str:
+    """The ffmpeg of the imageio-ffmpeg wheel (or of IMAGEIO_FFMPEG_EXE, which that package reads). ToolMissing if none."""
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise ToolMissing(
+            f"No ffmpeg for this machine: {error}.",
+            hint="Install the package imageio-ffmpeg for your platform, or set IMAGEIO_FFMPEG_EXE to an ffmpeg 6 or newer.",
+        ) from error
+
+
+def source(path: Path, **options: Any) -> Any:
+    """A video or sound input of a graph: local file, known container, bounded frame size."""
+    return ffmpeg.input(
+        f"file:{path.absolute()}",
+        **{"protocol_whitelist": PROTOCOLS, "format_whitelist": FORMATS, "max_pixels": MAX_PIXELS, **options},
+    )
+
+
+def still(path: Path, **options: Any) -> Any:
+    """A still image of our own making as an input of a graph."""
+    return source(path, **{"format_whitelist": STILL_FORMATS, **options})
+
+
+async def write(
+    target: Path,
+    *streams: Any,
+    options: dict[str, Any],
+    seconds: Fraction | float,
+    time_limit: timedelta,
+    on_progress: Progress | None = None,
+) -> None:
+    """Run the graph of `streams` into `target`: to a temporary name beside it, synced, then renamed over it.
+
+    options: ffmpeg's output options. seconds: expected length of the output, for `on_progress(0.0 .. 1.0)`.
+    Raises ToolFailed when ffmpeg fails or passes time_limit (wall clock). On failure and on cancellation ffmpeg is
+    ended and the temporary file removed.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.stem}.part-{os.getpid()}-{next(_serial)}{target.suffix}")
+    graph = ffmpeg.output(*streams, f"file:{part.absolute()}", **options)
+    head = [binary(), "-hide_banner", "-nostdin", "-loglevel", "error", "-nostats", "-progress", "pipe:1"]
+    arguments = ffmpeg.compile(graph, cmd=[*head, "-stats_period", "0.25"], overwrite_output=True)
+    try:
+        await _run(arguments, float(seconds), time_limit, on_progress)
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+async def check_decodes(path: Path, *, time_limit: timedelta) -> None:
+    """Decode every frame of the first video stream. ToolFailed at the first error.
+
+    ffmpeg ends with 0 on a clip with 57 broken frames unless told `-xerror` (measured); this is for files that are
+    about to be passed on without a re-encode, where nothing else would notice.
+    """
+    video = source(path, xerror=None)["v:0"]
+    graph = ffmpeg.output(video, "pipe:", f="null")
+    head = [binary(), "-hide_banner", "-nostdin", "-loglevel", "error", "-nostats", "-progress", "pipe:1"]
+    await _run(ffmpeg.compile(graph, cmd=[*head, "-stats_period", "5"]), 0.0, time_limit, None)
+
+
+async def _run(arguments: list[str], seconds: float, time_limit: timedelta, on_progress: Progress | None) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={"LC_ALL": "C.UTF-8"},
+        start_new_session=True,
+    )
+    complaints: deque[str] = deque(maxlen=40)
+    try:
+        async with asyncio.timeout(time_limit.total_seconds()):
+            await asyncio.gather(_follow(process, seconds, on_progress), _collect(process, complaints))
+            await process.wait()
+    except TimeoutError:
+        raise ToolFailed(f"ffmpeg was still working after {time_limit.total_seconds():.0f} s and was stopped.") from None
+    finally:
+        await _end(process)
+    if process.returncode != 0:
+        said = "; ".join(complaints) or "no message"
+        raise ToolFailed(f"ffmpeg ended with {process.returncode}: {said[-600:]}")
+
+
+async def _follow(process: asyncio.subprocess.Process, seconds: float, on_progress: Progress | None) -> None:
+    """Read the `key=value` blocks of `-progress`; the time is microseconds or N/A."""
+    async for line in _lines(process.stdout):
+        key, _, value = line.partition("=")
+        if on_progress and seconds > 0 and key == "out_time_us" and value.lstrip("-").isdigit():
+            on_progress(min(max(int(value) / 1e6 / seconds, 0.0), 1.0))
+
+
+async def _collect(process: asyncio.subprocess.Process, complaints: "deque[str]") -> None:
+    async for line in _lines(process.stderr):
+        complaints.append(line)
+
+
+async def _lines(pipe: asyncio.StreamReader | None) -> AsyncIterator[str]:
+    if pipe is None:
+        return
+    while chunk := await pipe.readline():
+        yield chunk.decode(errors="replace").strip()
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Make sure that no ffmpeg of ours outlives the call, whatever happened."""
+    if process.returncode is not None:
+        return
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        async with asyncio.timeout(GRACE.total_seconds()):
+            await process.wait()
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()

@@ -1,0 +1,144 @@
+"""The documents beside the deliverables: one Sidecar a file, one Manifest a campaign. Versioned; never a secret in them.
+
+Neither holds a URL: result links are signed and die within a day, so provenance is by digest and job id.
+Credits are decimal strings, lengths are seconds as decimal strings, times are ISO 8601 in UTC.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+#: Raised whenever a field changes its meaning or goes away; a new optional field does not raise it.
+SCHEMA_VERSION = 1
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceFile(_Document):
+    """One input as it lay on disk. `file` is relative to the studio where it is inside it."""
+
+    file: str
+    sha256: str
+    bytes: int
+
+
+class ClipRecord(_Document):
+    name: str
+    source: SourceFile
+    trim: str | None = Field(default=None, description='The window of the source, as "2s..9.5s".')
+    decision: Literal["pass", "remux", "transcode"]
+    reasons: list[str] = Field(description="Why it was not passed on untouched; empty for pass.")
+    prepared_sha256: str
+    prepared_bytes: int
+    seconds: str = Field(description="Length of the prepared clip, which is what is billed.")
+    width: int
+    height: int
+
+
+class StillRecord(_Document):
+    source: SourceFile
+    decision: Literal["pass", "transcode"]
+    reasons: list[str]
+    prepared_sha256: str
+    prepared_bytes: int
+
+
+class AxisValues(_Document):
+    """Which cell of the sweep: the names as the campaign gives them."""
+
+    clip: str
+    references: str
+    prompt: str
+    aspect_ratio: str
+    keep_original_sound: bool
+    model: str
+    take: int
+    variables: dict[str, str] = {}
+
+
+class JobRecord(_Document):
+    """The provider's side."""
+
+    route: str
+    job: str
+    request_id: str = ""
+    idempotency_key: str
+    submitted_at: datetime
+    finished_at: datetime
+
+
+class MoneyRecord(_Document):
+    planned: str
+    charged: str | None = Field(description="What the provider reported; null where it reported nothing.")
+    usd: str
+
+
+class ResultRecord(_Document):
+    file: str = Field(description="Name of the deliverable beside this sidecar.")
+    sha256: str
+    bytes: int
+    seconds: str
+    width: int
+    height: int
+    frame_rate: str
+    video_codec: str
+    has_sound: bool
+
+
+class Sidecar(_Document):
+    """Full provenance of one deliverable, written beside it as `<name>.json`."""
+
+    schema_version: int = SCHEMA_VERSION
+    callsheet: str = Field(description="Version of Callsheet that wrote this.")
+    campaign: str
+    slug: str
+    key: str = Field(description="Content identity of the variant: 64 hex characters.")
+    plan: str = Field(description="Digest of the plan that was approved.")
+    axes: AxisValues
+    prompt: str = Field(description="The prompt as sent.")
+    clip: ClipRecord
+    references: list[StillRecord]
+    job: JobRecord
+    money: MoneyRecord
+    result: ResultRecord
+    draft: bool = Field(description="True for a sandbox render: a draft, not the provider's work.")
+    archived_at: datetime
+
+
+class ManifestEntry(_Document):
+    """One variant of the plan and how it ended."""
+
+    slug: str
+    key: str
+    axes: AxisValues
+    state: str = Field(description="archived, skipped, failed, in_doubt or pending.")
+    take_id: int | None = None
+    deliverable: str | None = Field(default=None, description="Path of the .mp4, relative to the manifest.")
+    sidecar: str | None = None
+    source: str | None = Field(default=None, description="Playable copy of the prepared clip, relative to the manifest.")
+    poster: str | None = Field(default=None, description="Still of the deliverable (JPEG), relative to the manifest.")
+    source_poster: str | None = Field(default=None, description="Still of the source (JPEG), relative to the manifest.")
+    prompt: str = ""
+    credits: str = "0"
+    seconds: str = ""
+    width: int | None = None
+    height: int | None = None
+    reason: str = ""
+
+
+class Manifest(_Document):
+    """What a campaign has in the archive now: `<campaign>/manifest.json`, replaced atomically after every run."""
+
+    schema_version: int = SCHEMA_VERSION
+    callsheet: str
+    campaign: str
+    route: str
+    draft: bool
+    plan: str
+    written_at: datetime
+    credits: str = Field(description="Charged for the archived variants listed here.")
+    usd: str
+    entries: list[ManifestEntry]
