@@ -15,7 +15,10 @@ UNITS_PER_CREDIT = 10_000
 #: Credits in one US dollar.
 CREDITS_PER_USD = 68
 
-_AMOUNT = re.compile(r"\s*(?:\$\s*(?P<usd>[0-9][0-9,_]*(?:\.[0-9]+)?)|(?P<number>[0-9][0-9,_]*(?:\.[0-9]+)?)\s*(?P<unit>credits?|usd))\s*", re.I)
+_AMOUNT = re.compile(
+    r"\s*(?:\$\s*(?P<usd>[0-9][0-9,_]*(?:\.[0-9]+)?)|(?P<number>[0-9][0-9,_]*(?:\.[0-9]+)?)\s*(?P<unit>credits?|usd))\s*",
+    re.I,
+)
 
 
 @total_ordering

@@ -7,7 +7,7 @@ policy: "safe" means the failed attempt provably changed nothing that costs, or 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 Spent = Literal["no", "yes", "unknown"]
 Retry = Literal["never", "safe"]
@@ -32,6 +32,8 @@ class Problem:
     message: str
     hint: str = ""
     severity: Severity = "error"
+    #: 2 when the campaign is wrong, 3 when a media file is (DESIGN, exit codes).
+    exit_code: int = 2
 
     @property
     def place(self) -> str:
@@ -72,7 +74,7 @@ class CallsheetError(Exception):
     Subclasses set the class attributes; an instance may override `spent`, `retry` and `after` where it knows better.
     """
 
-    exit_code: ClassVar[int] = 70
+    exit_code: int = 70
     spent: Spent = "no"
     retry: Retry = "never"
     #: How long to wait before a safe retry, when the other side said so.
@@ -105,7 +107,7 @@ class CallsheetError(Exception):
         return f"{where}{self.what} {MONEY_WORDS[self.spent]}{hint}"
 
 
-# --- 2: the campaign cannot run as written -----------------------------------------------------------------------------
+# --- 2: the campaign cannot run as written --------------------------------------------------------------------------
 
 
 class SpecError(CallsheetError):
@@ -125,9 +127,11 @@ class SpecInvalid(SpecError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         ordered = tuple(sorted(problems, key=lambda p: (p.file, p.line, p.column)))
-        count = sum(p.severity == "error" for p in ordered)
-        super().__init__(f"{count} problem{'s' if count != 1 else ''} in the campaign.")
+        errors = [p for p in ordered if p.severity == "error"]
+        super().__init__(f"{len(errors)} problem{'s' if len(errors) != 1 else ''} in the campaign.")
         self.problems = ordered
+        #: 2, unless nothing but media files is wrong: then 3.
+        self.exit_code = 3 if errors and all(p.exit_code == 3 for p in errors) else 2
 
     def __str__(self) -> str:
         return "\n".join([*(str(p) for p in self.problems), MONEY_WORDS[self.spent]])
@@ -137,7 +141,7 @@ class NothingToShoot(SpecError):
     """The sweep, or what --only left of it, is empty."""
 
 
-# --- 3: media ----------------------------------------------------------------------------------------------------------
+# --- 3: media -------------------------------------------------------------------------------------------------------
 
 
 class MediaError(CallsheetError):
@@ -156,7 +160,7 @@ class Unacceptable(MediaError):
     """A file is damaged, is not what its name says, or cannot be made what the model accepts."""
 
 
-# --- 4: budget ---------------------------------------------------------------------------------------------------------
+# --- 4: budget ------------------------------------------------------------------------------------------------------
 
 
 class BudgetError(CallsheetError):
@@ -175,7 +179,7 @@ class NotApproved(BudgetError):
     """A person has to confirm this run and has not."""
 
 
-# --- 5: provider -------------------------------------------------------------------------------------------------------
+# --- 5: provider ----------------------------------------------------------------------------------------------------
 
 
 class ProviderError(CallsheetError):
@@ -235,7 +239,7 @@ class PortTaken(ProviderError):
     """A server that this run needs on this machine cannot listen on its port."""
 
 
-# --- 6: ledger ---------------------------------------------------------------------------------------------------------
+# --- 6: ledger ------------------------------------------------------------------------------------------------------
 
 
 class LedgerError(CallsheetError):
@@ -250,6 +254,10 @@ class TakeAlreadyLive(LedgerError):
     """Another run already owns a take of this variant. It is theirs to finish; this one must not pay for a second."""
 
 
+class RunInProgress(LedgerError):
+    """This campaign is being run right now by another process on this machine."""
+
+
 class SchemaOutdated(LedgerError):
     """The ledger was written by another version of Callsheet."""
 
@@ -260,7 +268,7 @@ class LedgerUnreachable(LedgerError):
     retry = "safe"
 
 
-# --- 7: archive --------------------------------------------------------------------------------------------------------
+# --- 7: archive -----------------------------------------------------------------------------------------------------
 
 
 class ArchiveError(CallsheetError):
@@ -284,7 +292,7 @@ class WouldOverwrite(ArchiveError):
     """A different file already has this name; nothing in the archive is ever replaced."""
 
 
-# --- 8: place ----------------------------------------------------------------------------------------------------------
+# --- 8: place -------------------------------------------------------------------------------------------------------
 
 
 class NoCheckout(CallsheetError):

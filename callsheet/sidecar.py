@@ -118,7 +118,9 @@ class ManifestEntry(_Document):
     take_id: int | None = None
     deliverable: str | None = Field(default=None, description="Path of the .mp4, relative to the manifest.")
     sidecar: str | None = None
-    source: str | None = Field(default=None, description="Playable copy of the prepared clip, relative to the manifest.")
+    source: str | None = Field(
+        default=None, description="Playable copy of the prepared clip, relative to the manifest."
+    )
     poster: str | None = Field(default=None, description="Still of the deliverable (JPEG), relative to the manifest.")
     source_poster: str | None = Field(default=None, description="Still of the source (JPEG), relative to the manifest.")
     prompt: str = ""

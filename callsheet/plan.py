@@ -1,0 +1,324 @@
+"""What a run would do and cost now: variants x media facts x the ledger's view -> Plan; and its approval.
+
+A plan is drawn up without touching anything. Its digest covers every line with its price and the takes it has seen, so an
+approval of it cannot be used for anything else.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, Literal
+
+from callsheet import catalogue, digest
+from callsheet.credits import ZERO, Credits, total
+from callsheet.errors import BudgetExceeded, NotApproved, PlanChanged
+from callsheet.sweep import Variant
+from callsheet.take import CHARGED, LIVE, State, Take
+from callsheet.tariff import price_of
+
+Action = Literal["shoot", "attach", "skip", "blocked"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Footage:
+    """What a variant's media are, by content. Seconds are the exact container length of the prepared clip."""
+
+    clip: str  # SHA-256 of the source
+    window: tuple[str, str] | None  # start and end in exact seconds; None for the whole clip
+    seconds: Fraction
+    references: tuple[str, ...]  # SHA-256 of each source, in order
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerView:
+    """What the ledger and the archive say at the moment of planning."""
+
+    #: Newest take that counts, by variant key.
+    takes: Mapping[str, Take]
+    #: Newest archived take of another content, by (slug, take number): what the campaign made here before.
+    earlier: Mapping[tuple[str, int], Take]
+    held: Credits
+    charged: Credits
+    #: Ids of archived takes whose file is no longer in the archive.
+    missing: Collection[int] = ()
+    #: Ids of takes in doubt that replaying the same Idempotency-Key can settle.
+    replayable: Collection[int] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One variant: what the run does with it, why, and what that costs now."""
+
+    variant: Variant
+    key: str
+    action: Action
+    reason: str
+    credits: Credits  # new money; zero unless action is shoot
+    price: Credits  # what one take of it costs, whatever the action
+    seconds: Fraction
+    take: Take | None
+    supersedes: int  # newest take of this content the plan has seen; 0 for none
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "slug": self.variant.slug,
+            "key": self.key,
+            "take": self.variant.take,
+            "action": self.action,
+            "reason": self.reason,
+            "credits": str(self.credits),
+            "seconds": decimal_seconds(self.seconds),
+            "model": self.variant.model,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """The ceiling of the campaign and what is already spoken for. `limit` None: no ceiling."""
+
+    limit: Credits | None
+    charged: Credits
+    held: Credits
+
+    @property
+    def left(self) -> Credits | None:
+        return None if self.limit is None else self.limit - self.charged - self.held
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    campaign: str
+    route: str
+    lines: tuple[Line, ...]
+    budget: Budget
+    digest: str
+
+    def of(self, action: Action) -> tuple[Line, ...]:
+        return tuple(line for line in self.lines if line.action == action)
+
+    @property
+    def credits(self) -> Credits:
+        """What the run would newly spend."""
+        return total([line.credits for line in self.lines])
+
+    def as_json(self) -> dict[str, Any]:
+        counts: dict[str, Any] = {action: len(self.of(action)) for action in ("shoot", "attach", "skip", "blocked")}
+        budget, left = self.budget, self.budget.left
+        return {
+            "campaign": self.campaign,
+            "route": self.route,
+            "digest": self.digest,
+            "totals": {
+                "variants": len(self.lines),
+                **counts,
+                "credits": str(self.credits),
+                "usd": str(self.credits.usd),
+            },
+            "budget": {
+                "limit": None if budget.limit is None else str(budget.limit),
+                "charged": str(budget.charged),
+                "held": str(budget.held),
+                "left": None if left is None else str(left),
+            },
+            "lines": [line.as_json() for line in self.lines],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """This plan, and no other, may spend up to `credits`."""
+
+    plan: str
+    credits: Credits
+    by: str
+
+
+def key_of(variant: Variant, footage: Footage, framing: str) -> str:
+    """VariantKey: the digest of everything that is paid for, by content. Names, paths and order of keys do not count.
+
+    It holds the source's bytes and the window of it, not the prepared bytes: another version of the encoder must not buy
+    everything again.
+    """
+    return digest.of_json(
+        {
+            "clip": footage.clip,
+            "window": footage.window,
+            "framing": framing if framing == "native" else [framing, variant.aspect_ratio],
+            "references": footage.references,
+            "prompt": variant.text,
+            "aspect_ratio": variant.aspect_ratio,
+            "keep_original_sound": variant.keep_original_sound,
+            "model": variant.model,
+            "options": {},
+            "take": variant.take,
+        }
+    )
+
+
+def draw_up(
+    *,
+    campaign: str,
+    route: str,
+    variants: Sequence[Variant],
+    footage: Mapping[str, Footage],
+    framing: str,
+    rerender: str,
+    budget: Credits | None,
+    view: LedgerView,
+    again: Collection[str] = (),
+) -> Plan:
+    """The plan of these variants. `footage` by variant label; `again`: labels to render although they are archived."""
+    keys = {variant.label: key_of(variant, footage[variant.label], framing) for variant in variants}
+    lines: list[Line] = []
+    claimed: dict[str, str] = {}
+    for variant in variants:
+        line = _line(variant, keys[variant.label], footage[variant.label], view, rerender, variant.label in again)
+        if line.action == "shoot" and line.key in claimed:
+            line = _same_as(line, claimed[line.key])
+        claimed.setdefault(line.key, variant.label)
+        lines.append(line)
+    limits = Budget(limit=budget, charged=view.charged, held=view.held)
+    return Plan(
+        campaign=campaign,
+        route=route,
+        lines=tuple(lines),
+        budget=limits,
+        digest=_digest(campaign, route, lines, budget),
+    )
+
+
+def _line(variant: Variant, key: str, footage: Footage, view: LedgerView, rerender: str, again: bool) -> Line:
+    take = view.takes.get(key)
+    price = price_of(catalogue.model(variant.model), footage.seconds)
+    action, reason = _decide(variant, take, view, rerender, again)
+    return Line(
+        variant=variant,
+        key=key,
+        action=action,
+        reason=reason,
+        credits=price if action == "shoot" else ZERO,
+        price=price,
+        seconds=footage.seconds,
+        take=take,
+        supersedes=take.id if take else 0,
+    )
+
+
+def _decide(variant: Variant, take: Take | None, view: LedgerView, rerender: str, again: bool) -> tuple[Action, str]:
+    if take is None:
+        return "shoot", _why_new(variant, view)
+    if take.state in LIVE:
+        return _resume(take, view)
+    if take.state not in CHARGED:
+        return "shoot", f"take {take.id} came to nothing ({take.reason or take.state}); it was not charged"
+    if again:
+        return "shoot", f"asked for again; take {take.id} stays in the archive"
+    if rerender == "every-run":
+        return "shoot", f"rerender: every-run; take {take.id} stays in the archive"
+    if take.id in view.missing:
+        return "blocked", (
+            f"paid for on {take.updated_at:%Y-%m-%d}, but {take.archive} is gone from the archive: "
+            f"restore it, or pay again with --again {variant.slug}"
+        )
+    return "skip", f"archived on {take.updated_at:%Y-%m-%d} as {take.archive}, nothing of it changed"
+
+
+def _why_new(variant: Variant, view: LedgerView) -> str:
+    earlier = view.earlier.get((variant.slug, variant.take))
+    if earlier is None:
+        return "not rendered yet"
+    return f"changed since take {earlier.id} of {earlier.updated_at:%Y-%m-%d}"
+
+
+def _resume(take: Take, view: LedgerView) -> tuple[Action, str]:
+    since = f"since {take.updated_at:%Y-%m-%d %H:%M} UTC"
+    if take.state is State.IN_DOUBT and take.id not in view.replayable:
+        return "blocked", f"take {take.id} is in doubt {since} ({take.reason}): see callsheet reconcile"
+    words = {
+        State.RESERVED: "reserved, not sent",
+        State.SUBMITTING: "sent, its answer was lost: the same request key is asked about again",
+        State.SUBMITTED: f"rendering as {take.job}",
+        State.SUCCEEDED: f"rendered as {take.job}, not archived yet",
+        State.IN_DOUBT: "in doubt: the same request key is asked about again",
+    }
+    return "attach", f"take {take.id} is {words[take.state]}, {since}; its {take.price} credits are held already"
+
+
+def _same_as(line: Line, label: str) -> Line:
+    """Two cells of one sweep can be the same purchase (two clips with the same bytes): it is bought once."""
+    return replace(line, action="skip", reason=f"the same content as {label}", credits=ZERO)
+
+
+def _digest(campaign: str, route: str, lines: Sequence[Line], budget: Credits | None) -> str:
+    return digest.of_json(
+        {
+            "campaign": campaign,
+            "route": route,
+            "budget": None if budget is None else budget.units,
+            "lines": [
+                [line.variant.label, line.key, line.action, line.credits.units, line.supersedes] for line in lines
+            ],
+        }
+    )
+
+
+def approve(
+    plan: Plan,
+    *,
+    by: str,
+    approved_digest: str | None = None,
+    confirmed: bool = False,
+    approve_above: Credits | None = None,
+    ceiling: Credits | None = None,
+    place: str = "",
+) -> Approval:
+    """Let this plan spend. BudgetExceeded, PlanChanged or NotApproved otherwise; nothing has been spent by then.
+
+    approved_digest: the plan that a person saw. confirmed: a person said yes to this very plan. ceiling: --max-usd of
+    this run. place: where the budget stands in the campaign.
+    """
+    if approved_digest is not None and approved_digest != plan.digest:
+        raise PlanChanged(
+            f"plan {digest.short(approved_digest)} was approved, and {digest.short(plan.digest)} would run now: "
+            "the campaign, its files or the ledger changed in between.",
+            hint="Look at the plan again and approve it afresh.",
+        )
+    _refuse_over_budget(plan, place)
+    if ceiling is not None and plan.credits > ceiling:
+        raise BudgetExceeded(
+            f"this run costs {plan.credits.spoken}, and --max-usd allows {ceiling.spoken}.",
+            hint="Raise --max-usd, or select fewer variants with --only.",
+        )
+    if not confirmed and approve_above is not None and plan.credits > approve_above:
+        raise NotApproved(
+            f"this run costs {plan.credits.spoken}, and approve_above is {approve_above.spoken}: a person confirms it.",
+            hint="Answer yes at the prompt, or pass --yes.",
+        )
+    return Approval(plan=plan.digest, credits=plan.credits, by=by)
+
+
+def _refuse_over_budget(plan: Plan, place: str) -> None:
+    left = plan.budget.left
+    if left is None or plan.budget.limit is None or plan.credits <= left:
+        return
+    spoken_for = plan.budget.charged + plan.budget.held
+    used = f" ({spoken_for} of it are spoken for)" if spoken_for else ""
+    missing = plan.credits - left
+    raise BudgetExceeded(
+        f"budget: {len(plan.of('shoot'))} variants cost {plan.credits.spoken}, and the budget is "
+        f"{plan.budget.limit.spoken}{used}: {missing.spoken} short.",
+        where=place,
+        hint="Raise budget:, or select fewer variants with --only.",
+    )
+
+
+def decimal_seconds(seconds: Fraction) -> str:
+    """Seconds as decimal text, to the microsecond, without trailing zeros: "5.312"."""
+    micro = round(seconds * 1_000_000)
+    return f"{micro // 1_000_000}.{micro % 1_000_000:06d}".rstrip("0").rstrip(".")
+
+
+def without_new_takes(plan: Plan) -> Plan:
+    """The same plan less every line that would spend: what finishing a dead run means."""
+    lines = tuple(line for line in plan.lines if line.action != "shoot")
+    return replace(plan, lines=lines, digest=_digest(plan.campaign, plan.route, lines, plan.budget.limit))

@@ -1,0 +1,70 @@
+"""What must never be read by anyone, taken out of a text: keys, tokens, and whatever a URL says after its host.
+
+A signed URL is a password: its path and query are dropped, its host is kept, since that is what a person needs to see.
+`redact` knows the shapes of secrets; `known` adds the secrets themselves, so that a provider which quotes half of a
+signed path back at us cannot leak it either.
+"""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import unquote
+
+#: Stands where something was taken out.
+GONE = "***"
+#: Path segments shorter than this are names ("v1", "clip.mp4"), not secrets. Characters.
+SHORTEST_SEGMENT = 12
+
+_URL = re.compile(
+    r"(?P<scheme>https?)(?::|%3a)(?:\\?/|%2f){2}(?P<authority>(?:(?!%2f)[^\s/\\?#\"'<>])*)(?P<rest>[^\s\"'<>]*)", re.I
+)
+#: Of a secret URL; anything with "://" matches, so that a malformed one is taken apart too instead of raising here.
+_PIECES = re.compile(
+    r"[^:]*://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?", re.S
+)
+_SHAPES = (
+    (re.compile(r"(authorization[\"']?\s*[:=]\s*[\"']?)(?:(?:bearer|basic)\s+)?[^\s\"',]+", re.I), rf"\1{GONE}"),
+    (re.compile(r"\b(bearer)\s+[A-Za-z0-9._~+/=-]{8,}", re.I), rf"\1 {GONE}"),
+    (re.compile(r"\b(?:sk-|evup_)[A-Za-z0-9._-]{4,}"), GONE),
+    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}"), GONE),
+    # A path with a query is what is left of a signed URL whose host someone cut off.
+    (re.compile(r"(?:/[^\s\"'<>?]*)?\?[^\s\"'<>]*=[^\s\"'<>]*"), GONE),
+    (
+        re.compile(
+            r"\b(x-amz-[a-z-]+|signature|sig|[a-z_-]*token|api[_-]?key|[a-z_-]*secret|password|policy|key-pair-id)=[^\s&\"'<>]+",
+            re.I,
+        ),
+        rf"\1={GONE}",
+    ),
+)
+
+
+def redact(text: str, known: Iterable[str] = ()) -> str:
+    """`text` without secrets. known: keys and URLs that are secret here, whatever their shape."""
+    for secret in sorted(_parts_of(known), key=len, reverse=True):
+        text = text.replace(secret, GONE)
+    text = _URL.sub(_host_only, text)
+    for shape, instead in _SHAPES:
+        text = shape.sub(instead, text)
+    return text
+
+
+def _host_only(match: re.Match[str]) -> str:
+    host = match["authority"].rpartition("@")[2]
+    rest = "" if match["rest"] in ("", "/") else f"/{GONE}"
+    return f"{match['scheme'].lower()}://{host}{rest}"
+
+
+def _parts_of(known: Iterable[str]) -> set[str]:
+    """Each secret, and of a URL also what follows the host: whole, in pieces, and with its %-escapes undone."""
+    parts: set[str] = set()
+    for secret in known:
+        url = _PIECES.fullmatch(secret)
+        if url is None:
+            parts.add(secret)
+            continue
+        path, query = url["path"], url["query"] or ""
+        pieces = [path, *path.split("/"), *re.split("[&=]", query)]
+        password = url["authority"].rpartition("@")[0].partition(":")[2]
+        parts |= {piece for piece in pieces if len(piece) >= SHORTEST_SEGMENT}
+        parts |= {query, url["fragment"] or "", password}
+    return {spelling for part in parts if part for spelling in (part, unquote(part), part.replace("/", "\\/"))}

@@ -1,0 +1,485 @@
+"""Strict YAML 1.2-core reading on PyYAML: plain values, and the line and column of every one of them.
+
+PyYAML alone reads `16:9` as 969, `no` as false and `2026-11-23` as a date, and lets the second of two equal keys win in
+silence. This reader walks the parser's events itself, so that depth and size are bounded *while* reading: a composed tree
+of a YAML bomb comes too late. Events come from libyaml where PyYAML was built with it (about 8 times faster).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import yaml
+
+from callsheet.errors import Problem, SpecSyntax
+
+#: Bytes of one file. A campaign of a thousand prompts is a tenth of this.
+MAX_BYTES = 1_000_000
+#: Lists and mappings inside each other.
+MAX_DEPTH = 40
+#: Keys, values, lists and mappings, each alias counted as what it stands for.
+MAX_NODES = 20_000
+#: Characters of all texts together, each alias counted as what it stands for.
+MAX_CHARACTERS = 4_000_000
+#: Digits of one number. Nothing in a campaign needs more, and Python refuses to print an integer of 4,301.
+MAX_DIGITS = 40
+
+Path = tuple[str | int, ...]
+Place = tuple[int, int]
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+# YAML 1.2, section 10.3.2: the core schema.
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(
+    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+_WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(["", "~", "null", "Null", "NULL"], None),
+    **dict.fromkeys(["true", "True", "TRUE"], True),
+    **dict.fromkeys(["false", "False", "FALSE"], False),
+}
+_CORE = "tag:yaml.org,2002:"
+
+#: Control characters but tab and line ends, lone surrogates, non-characters, a byte order mark inside the text, and the
+#: three line ends that only YAML 1.1 knows: editors do not show those, and every line number below would be wrong.
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+#: What may not come out of an escape such as "\0" either; a path or a prompt with one in it breaks later, after payment.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_LINE_END = re.compile(r"\r\n|\n|\r")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Node:
+    """A value and where it stands. Lines and columns count from 0 here; `end` is just behind the value."""
+
+    value: Any
+    start: Place
+    end: Place
+    text: str | None = None  # a scalar as it is spelled, without quotes
+    items: "tuple[_Node, ...]" = ()
+    entries: "_Entries" = field(default_factory=dict)
+
+    def child(self, step: str | int) -> "tuple[Place, _Node] | None":
+        """The place of the key and the value under it; an item of a list is its own key."""
+        if isinstance(step, str):
+            return self.entries.get(step)
+        if 0 <= step < len(self.items):
+            return self.items[step].start, self.items[step]
+        return None
+
+
+#: Of each key: its place and its value.
+_Entries = dict[str, tuple[Place, _Node]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """What a YAML file says (`value`, plain Python) and where it says it. Lines and columns count from 1."""
+
+    file: str
+    value: Any
+    _root: _Node = field(repr=False, compare=False)
+    _lines: tuple[str, ...] = field(repr=False, compare=False)
+
+    def place(self, path: Path, *, key: bool = False) -> Place:
+        """Line and column of the value at `path`, or of its key; of the nearest parent, where there is no such path.
+
+        An aliased value has the place where it is written, not where it is used. A value left empty has that of its key.
+        """
+        node, key_at = self._root, self._root.start
+        for step in path:
+            found = node.child(step)
+            if found is None:
+                break
+            key_at, node = found
+        is_empty = node.text == "" and node.start == node.end
+        line, column = key_at if key or is_empty else node.start
+        return line + 1, column + 1
+
+    def place_within(self, path: Path, part: str) -> Place:
+        """Line and column of the first `part` inside the text at `path`; of the text, where that cannot be told."""
+        node = self._node(path)
+        found = self._find(node, part) if node else None
+        return found or self.place(path)
+
+    def text(self, path: Path) -> str | None:
+        """A scalar as it is spelled, without quotes: "40.10" where the value is the number 40.1. None for anything else."""
+        node = self._node(path)
+        return node.text if node else None
+
+    def _node(self, path: Path) -> _Node | None:
+        node = self._root
+        for step in path:
+            found = node.child(step)
+            if found is None:
+                return None
+            _, node = found
+        return node
+
+    def _find(self, node: _Node, part: str) -> Place | None:
+        (first, begin), (last, end) = node.start, node.end
+        for number in range(first, min(last + 1, len(self._lines))):
+            line = self._lines[number][: end if number == last else None]
+            at = line.find(part, begin if number == first else 0)
+            if at >= 0:
+                return number + 1, at + 1
+        return None
+
+
+def read(text: bytes | str, *, file: str) -> Document:
+    """The document in `text`; `file` is only named in messages. SpecSyntax, with one problem, when it cannot be read."""
+    source = _decoded(text, file)
+    lines = tuple(_LINE_END.split(source))
+    try:
+        root = _Reader(file, lines, yaml.parse(source, Loader=_LOADER)).document()
+    except yaml.MarkedYAMLError as error:
+        place, message, hint = _explained(error, lines)
+        _refuse(file, place, message, hint)
+    return Document(file=file, value=root.value, _root=root, _lines=lines)
+
+
+def dotted(path: Path) -> str:
+    """A path as messages show it: `sweep.exclude[0].clip`."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+
+
+def described(value: object) -> str:
+    """What a value is, in YAML's words: "a list", "text", "the number 5"."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return f"the yes-or-no value {str(value).lower()}"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "text"
+    return "a list" if isinstance(value, list) else "a mapping"
+
+
+# --- the text -------------------------------------------------------------------------------------------------------
+
+
+def _decoded(text: bytes | str, file: str) -> str:
+    if len(text) > MAX_BYTES:
+        _refuse(
+            file, (0, 0), f"the file has {len(text):,} bytes, and at most {MAX_BYTES:,} are read", "Split the campaign."
+        )
+    source = _utf8(text, file) if isinstance(text, bytes) else text
+    source = source.removeprefix("\ufeff")
+    if found := _FORBIDDEN.search(source):
+        _refuse(
+            file,
+            _position(source[: found.start()]),
+            f"the invisible character U+{ord(found[0]):04X} stands here, and it is not allowed",
+            "Delete it, or type the line again: such characters come from copying out of a web page or a document.",
+        )
+    return source
+
+
+def _utf8(data: bytes, file: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8").removeprefix("\ufeff")
+    _refuse(file, _position(before), "the file is not UTF-8 text", "Save it again with the encoding UTF-8.")
+
+
+def _position(before: str) -> Place:
+    """Where the text `before` ends."""
+    lines = _LINE_END.split(before)
+    return len(lines) - 1, len(lines[-1])
+
+
+def _refuse(file: str, place: Place, message: str, hint: str) -> NoReturn:
+    line, column = place
+    raise SpecSyntax(Problem(file=file, line=line + 1, column=column + 1, path="", message=f"{message}.", hint=hint))
+
+
+# --- events to nodes ------------------------------------------------------------------------------------------------
+
+
+def _at(mark: Any) -> Place:
+    return mark.line, mark.column
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Anchored:
+    """The value of an anchor, with the nodes and characters each alias of it adds; no value while it is being read."""
+
+    node: _Node | None = None
+    nodes: int = 0
+    characters: int = 0
+
+
+class _Reader:
+    """Builds nodes from the parser's events, and counts while it does."""
+
+    def __init__(self, file: str, lines: tuple[str, ...], events: Iterator[Any]) -> None:
+        self._file = file
+        self._lines = lines
+        self._events = events
+        self._nodes = 0
+        self._characters = 0
+        self._anchors: dict[str, _Anchored] = {}
+
+    def document(self) -> _Node:
+        next(self._events)  # the stream begins
+        if isinstance(next(self._events), yaml.StreamEndEvent):
+            return _Node(value=None, start=(0, 0), end=(0, 0), text="")
+        root = self._node(next(self._events), 0)
+        next(self._events)  # the document ends
+        more = next(self._events)
+        if not isinstance(more, yaml.StreamEndEvent):
+            hint = "Remove the line ---, or move what follows it to a file of its own."
+            self._refuse(more, "a second document begins here, and a file holds one campaign", hint)
+        return root
+
+    def _refuse(self, event: Any, message: str, hint: str) -> NoReturn:
+        _refuse(self._file, _at(event.start_mark), message, hint)
+
+    def _node(self, event: Any, depth: int) -> _Node:
+        if isinstance(event, yaml.AliasEvent):
+            return self._aliased(event)
+        if depth > MAX_DEPTH:
+            self._refuse(event, f"this is nested more than {MAX_DEPTH} levels deep", "Make the document flatter.")
+        if not event.anchor:
+            return self._built(event, depth)
+        nodes, characters = self._nodes, self._characters
+        self._anchors[event.anchor] = _Anchored()
+        node = self._built(event, depth)
+        self._anchors[event.anchor] = _Anchored(
+            node=node, nodes=self._nodes - nodes, characters=self._characters - characters
+        )
+        return node
+
+    def _built(self, event: Any, depth: int) -> _Node:
+        self._count(event, 1, 0)
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event)
+        if isinstance(event, yaml.SequenceStartEvent):
+            self._check_tag(event, "seq")
+            return self._sequence(event, depth)
+        self._check_tag(event, "map")
+        return self._mapping(event, depth)
+
+    def _count(self, event: Any, nodes: int, characters: int) -> None:
+        self._nodes += nodes
+        self._characters += characters
+        what = f"{MAX_NODES:,} values" if self._nodes > MAX_NODES else f"{MAX_CHARACTERS:,} characters"
+        if self._nodes > MAX_NODES or self._characters > MAX_CHARACTERS:
+            self._refuse(
+                event, f"the document has more than {what}, every alias counted in full", "Split the campaign."
+            )
+
+    def _check_tag(self, event: Any, *known: str) -> str:
+        """The core tag of the value, "" where it has none."""
+        tag: str = event.tag or ""
+        if tag in ("", "!"):
+            return tag
+        if tag.removeprefix(_CORE) in known and tag.startswith(_CORE):
+            return tag.removeprefix(_CORE)
+        shown = f"!!{tag.removeprefix(_CORE)}" if tag.startswith(_CORE) else tag
+        self._refuse(
+            event,
+            f"the tag {shown[:60]} is not allowed here: a campaign is plain text, numbers, lists and mappings",
+            "Remove the tag; if the text itself begins with !, put it in quotes.",
+        )
+
+    def _aliased(self, event: Any) -> _Node:
+        name = event.anchor
+        if name not in self._anchors:
+            self._refuse(
+                event,
+                f"*{name} is used, and no &{name} stands above it",
+                f"Put &{name} in front of the value it stands for; text that begins with * goes in quotes.",
+            )
+        known = self._anchors[name]
+        if known.node is None:
+            self._refuse(event, f"*{name} is used inside its own value", f"Write out what *{name} should be here.")
+        self._count(event, known.nodes, known.characters)
+        return known.node
+
+    def _scalar(self, event: Any) -> _Node:
+        self._count(event, 0, len(event.value))
+        if found := _UNPRINTABLE.search(event.value):
+            self._refuse(
+                event,
+                f"this text has the invisible character U+{ord(found[0]):04X} in it, and it is not allowed",
+                "Remove its escape sequence.",
+            )
+        value = self._resolved(event)
+        return _Node(value=value, start=_at(event.start_mark), end=_at(event.end_mark), text=event.value)
+
+    def _resolved(self, event: Any) -> str | int | float | bool | None:
+        tag = self._check_tag(event, "str", "null", "bool", "int", "float")
+        is_plain = event.implicit[0]
+        if tag in ("!", "str") or (tag == "" and not is_plain):
+            return str(event.value)
+        value = self._core(event)
+        kinds = {"": object, "null": type(None), "bool": bool, "int": int, "float": float | int}
+        if not isinstance(value, kinds[tag]):
+            self._refuse(event, f"the tag !!{tag} does not fit {event.value[:60]!r}", "Remove the tag.")
+        return value
+
+    def _core(self, event: Any) -> str | int | float | bool | None:
+        text: str = event.value
+        if text in _WORDS:
+            return _WORDS[text]
+        is_int = _INT.fullmatch(text)
+        if not is_int and not _FLOAT.fullmatch(text):
+            return text
+        if len(text) > MAX_DIGITS:
+            hint = "If it is text, put it in quotes."
+            self._refuse(event, f"this number has {len(text):,} digits, and at most {MAX_DIGITS} are read", hint)
+        if is_int:
+            return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+        return float(re.sub(r"\.(inf|nan)$", r"\1", text.lower()))
+
+    def _sequence(self, event: Any, depth: int) -> _Node:
+        items: list[_Node] = []
+        while not isinstance(item := next(self._events), yaml.SequenceEndEvent):
+            items.append(self._node(item, depth + 1))
+        values = [item.value for item in items]
+        return _Node(value=values, start=_at(event.start_mark), end=_at(item.end_mark), items=tuple(items))
+
+    def _mapping(self, event: Any, depth: int) -> _Node:
+        own: _Entries = {}
+        merged: _Entries = {}
+        merged_at: Place | None = None
+        while not isinstance(key := next(self._events), yaml.MappingEndEvent):
+            self._refuse_braces(event, key)
+            if _is_merge(key):
+                self._refuse_second(key, merged_at)
+                merged_at = _at(key.start_mark)
+                merged = self._merged(depth)
+                continue
+            name = self._key(key, depth)
+            self._refuse_second(key, own[name][0] if name in own else None)
+            own[name] = _at(key.start_mark), self._node(next(self._events), depth + 1)
+        entries = {**merged, **own}
+        values = {name: node.value for name, (_, node) in entries.items()}
+        return _Node(value=values, start=_at(event.start_mark), end=_at(key.end_mark), entries=entries)
+
+    def _refuse_braces(self, event: Any, key: Any) -> None:
+        """`{{ product }} at dusk` without quotes: what every template language teaches people to write."""
+        line, column = _at(event.start_mark)
+        if isinstance(key, yaml.MappingStartEvent) and self._lines[line].startswith("{{", column):
+            hint = 'Put the whole text in quotes: "{{ product }} at dusk".'
+            self._refuse(event, "a text that begins with {{ needs quotes: without them, YAML reads a mapping", hint)
+
+    def _refuse_second(self, key: Any, first: Place | None) -> None:
+        if first is None:
+            return
+        if _is_merge(key):
+            self._refuse(
+                key, f"<< stands here a second time; the first is in line {first[0] + 1}", "Write <<: [*a, *b]."
+            )
+        self._refuse(
+            key,
+            f"the key {key.value} stands here a second time; the first is in line {first[0] + 1}",
+            "Remove one of the two, or rename it.",
+        )
+
+    def _key(self, event: Any, depth: int) -> str:
+        """The text of a key. YAML allows any value as a key; a campaign has text only."""
+        node = self._node(event, depth + 1)
+        if isinstance(node.value, str):
+            return node.value
+        if not node.text:
+            hint = "Write a word in front of the colon."
+            self._refuse(event, f"a key is text, and this one is {described(node.value)}", hint)
+        self._refuse(
+            event, f"a key is text, and {node.text} is {described(node.value)}", f'Put it in quotes: "{node.text}".'
+        )
+
+    def _merged(self, depth: int) -> _Entries:
+        """The entries that `<<` brings in; of several mappings, the first that has a key wins."""
+        event = next(self._events)
+        node = self._node(event, depth + 1)
+        sources = node.items if isinstance(node.value, list) else (node,)
+        entries: _Entries = {}
+        for source in reversed(sources):
+            if not isinstance(source.value, dict):
+                hint = "Write <<: *name, where &name stands in front of a mapping."
+                self._refuse(
+                    event, f"<< takes a mapping or a list of mappings, and this is {described(source.value)}", hint
+                )
+            entries = {**entries, **source.entries}
+        return entries
+
+
+def _is_merge(key: Any) -> bool:
+    return isinstance(key, yaml.ScalarEvent) and key.value == "<<" and bool(key.implicit[0])
+
+
+# --- the parser's complaints in our words ---------------------------------------------------------------------------
+
+_INDENT_HINT = "Entries that belong together begin in the same column; what is inside an entry begins further right."
+_QUOTE_HINT = 'Text that contains ": " or " #", or begins with a special character, goes in quotes.'
+
+
+def _explained(error: yaml.MarkedYAMLError, lines: tuple[str, ...]) -> tuple[Place, str, str]:
+    """Where, what, and what to do. libyaml and the Python parser word and place things differently; this meets both."""
+    said = f"{error.context or ''}; {error.problem or ''}"
+    at = _at(error.problem_mark) if error.problem_mark else (0, 0)
+    began = _at(error.context_mark) if error.context_mark else at
+    line = lines[at[0]] if at[0] < len(lines) else ""
+    if "tab" in said.split() or line[at[1] : at[1] + 1] == "\t" or _is_tab(line, at[1], said):
+        return at, "a tab is used for indentation; YAML allows only spaces", "Replace the tab by spaces."
+    if "flow" in said:
+        return _open_bracket(said, at, began, lines)
+    if "quoted scalar" in said:
+        return _open_quote(said, at, began, lines)
+    if "cannot start any token" in said:
+        return at, f"a value cannot begin with {line[at[1] : at[1] + 1]} here", "Put the whole text in quotes."
+    if "mapping values are not allowed" in said:
+        return (
+            at,
+            "a second colon in one entry, or a colon below a text that is no key",
+            f"{_QUOTE_HINT} {_INDENT_HINT}",
+        )
+    if "could not find expected ':'" in said:
+        return began, "a key without a colon behind it", "Write key: value, with a space behind the colon."
+    if "block mapping" in said or "block collection" in said or "block sequence" in said:
+        return _misplaced(said, at, line)
+    return at, f"this is not YAML: {error.problem or error.context}", _QUOTE_HINT
+
+
+def _is_tab(line: str, column: int, said: str) -> bool:
+    return "start any token" in said and "\t" in line[:column] and not line[:column].strip()
+
+
+def _open_bracket(said: str, at: Place, began: Place, lines: tuple[str, ...]) -> tuple[Place, str, str]:
+    is_list = "sequence" in said
+    kind, opening, closing = ("list", "[", "]") if is_list else ("mapping", "{", "}")
+    if at[0] == began[0] and lines[at[0]][at[1] :].strip():
+        return at, f"a comma or {closing} is missing in front of this", f"Separate the values of a {kind} by commas."
+    return began, f"the {kind} that begins with {opening} here is never closed", f"Write {closing} at its end."
+
+
+def _open_quote(said: str, at: Place, began: Place, lines: tuple[str, ...]) -> tuple[Place, str, str]:
+    if "escape" in said:
+        return (
+            began,
+            "an unknown escape in a text in double quotes",
+            "Use single quotes, or write \\\\ for a backslash.",
+        )
+    return (
+        began,
+        "the quote that begins here is never closed",
+        f"Write {lines[began[0]][began[1]]} at the end of the text.",
+    )
+
+
+def _misplaced(said: str, at: Place, line: str) -> tuple[Place, str, str]:
+    if line[: at[1]].strip():
+        return at, "this stands behind a value that is already complete", _QUOTE_HINT
+    if "block collection" in said or "block sequence" in said:
+        return (
+            at,
+            "a list ends here without a blank line's worth of indentation: every item begins with a -",
+            _INDENT_HINT,
+        )
+    return at, "this line begins in a column that no entry above it has", _INDENT_HINT
