@@ -1,0 +1,90 @@
+"""The Prefect server that a run reports to: the one that answers, or one started in the background, said plainly."""
+
+import json
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from callsheet.cli import console
+from callsheet.errors import PortTaken, Unavailable
+from callsheet.steps import settings
+
+#: A new server on a new database is healthy in about 8 s on two cores; a busy machine gets longer.
+PATIENCE = timedelta(seconds=90)
+
+
+def ensure(root: Path) -> str:
+    """The API URL of a server that answers. Starts one on this machine where none does, and says how to stop it.
+
+    Unavailable when PREFECT_API_URL names another machine that does not answer; PortTaken when something that is not
+    Prefect has the local port.
+    """
+    api = settings.prefect_api_url()
+    if _is_healthy(api):
+        return api
+    parts = urlsplit(api)
+    host, port = parts.hostname or "", parts.port or 80
+    if not settings.is_loopback(host):
+        raise Unavailable(
+            f"No Prefect server answers at {api}.",
+            hint="Start it, unset PREFECT_API_URL to use one on this machine, or pass --ephemeral for none.",
+            retry="never",
+        )
+    if settings.port_is_taken(host, port):
+        raise PortTaken(
+            f"Port {port} of this machine is taken by something that is not a Prefect server.",
+            hint=f"Free it, choose another with PREFECT_SERVER_API_PORT={port + 1}, or pass --ephemeral for no server.",
+        )
+    _start(root, host, port)
+    _await(api)
+    ui = f"http://{host}:{port}"
+    console.say(f"Started a Prefect server: watch the run at {ui}")
+    stop = Path(sys.executable).with_name("prefect")
+    console.say(f"It keeps running, with the history of your runs. Stop it with: {stop} server stop")
+    return api
+
+
+def _is_healthy(api: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{api}/health", timeout=3) as answer:  # noqa: S310 an http URL of the user's own
+            return bool(json.loads(answer.read(64)) is True)
+    except (urllib.error.URLError, OSError, ValueError):
+        return False
+
+
+def _start(root: Path, host: str, port: int) -> None:
+    command = [sys.executable, "-m", "prefect", "server", "start", "--background", "--host", host, "--port", str(port)]
+    console.say("Starting a Prefect server in the background (some ten seconds) …", style="dim")
+    settings.forget_dead_prefect_server()
+    ended = subprocess.run(  # noqa: S603 our own interpreter
+        command,
+        cwd=root,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE.total_seconds(),
+        check=False,
+        start_new_session=True,  # Ctrl-C in the run is not meant for the server
+    )
+    if ended.returncode:
+        said = " ".join((ended.stderr or ended.stdout).split())[-400:]
+        raise Unavailable(
+            f"The Prefect server did not start: {said}", hint="Pass --ephemeral to run without one.", retry="never"
+        )
+
+
+def _await(api: str) -> None:
+    deadline = time.monotonic() + PATIENCE.total_seconds()
+    while not _is_healthy(api):
+        if time.monotonic() > deadline:
+            raise Unavailable(
+                f"The Prefect server started, but does not answer at {api}.",
+                hint="Look at `prefect server status`, or pass --ephemeral to run without one.",
+                retry="never",
+            )
+        time.sleep(0.25)

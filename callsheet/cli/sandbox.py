@@ -1,0 +1,25 @@
+"""`callsheet sandbox`: serve the local provider until interrupted."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from callsheet.cli import console
+
+
+def sandbox(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes any free one.", min=0, max=65535)] = 4100,
+    while_used: Annotated[bool, typer.Option("--while-used", hidden=True)] = False,
+) -> None:
+    """Serve the provider's API on this machine: free, offline, and drafts instead of the real thing."""
+    from callsheet.sandbox import server
+    from callsheet.steps import settings
+
+    home = settings.read(settings.studio_root(Path.cwd() / "-")).home
+
+    def ready(url: str) -> None:
+        console.tell(f"Callsheet sandbox on {url}")
+        console.say(f"Point a client at it with EVOLINK_BASE_URL={url} and any EVOLINK_API_KEY. Ctrl-C stops it.")
+
+    server.serve(home=home, port=port, while_used=while_used, on_ready=ready)

@@ -1,0 +1,255 @@
+"""Bring a result home: download, verify, put into the archive, write its sidecar, and only then say ARCHIVED.
+
+The archive has the file and its sidecar, synced, before the ledger turns the hold into a charge. Killed in between, the
+next run does it again and recognises what is already there. Nothing in the archive is ever replaced: a name taken by
+other bytes gets the next revision, `…--r2`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pydantic import SecretStr, ValidationError
+
+import callsheet
+from callsheet import naming
+from callsheet.errors import JobFailed, MediaError, ResultDamaged, ResultExpired, Unavailable, WouldOverwrite
+from callsheet.limits import ClipFacts
+from callsheet.media import command, probe
+from callsheet.plan import Line, decimal_seconds
+from callsheet.provider.client import Downloaded
+from callsheet.sidecar import (
+    AxisValues,
+    ClipRecord,
+    JobRecord,
+    MoneyRecord,
+    ResultRecord,
+    Sidecar,
+    SourceFile,
+    StillRecord,
+)
+from callsheet.steps import prepare
+from callsheet.steps import studio as studios
+from callsheet.steps.draw_up import EVOLINK
+from callsheet.steps.studio import Studio
+from callsheet.take import State, Take
+
+log = logging.getLogger("callsheet.takes")
+
+#: The largest result that is fetched. Kling's own edits of 10 s are tens of megabytes; this only stops a runaway answer.
+MAX_RESULT = 2_000_000_000
+#: Names tried before giving up on a deliverable; each is an earlier render of the same cell.
+MAX_REVISIONS = 999
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A downloaded result that decodes."""
+
+    path: Path
+    downloaded: Downloaded
+    facts: ClipFacts
+
+
+async def deliver(take_id: int, label: str) -> str:
+    """The archive's key of the deliverable. ResultExpired, ResultDamaged, ArchiveError: paid for, and still to fetch."""
+    studio = studios.current()
+    studio.tell(label, "deliver", "began")
+    take = studio.ledger.take(take_id)
+    if take.state is State.SUCCEEDED:
+        line = studio.line(label)
+        result = await _fetch(studio, take, label)
+        try:
+            take = await _archive(studio, line, take, result)
+        finally:
+            result.path.unlink(missing_ok=True)
+        log.info("take %d %s: %s, %s credits, %s", take.id, take.slug, take.state, take.price, take.archive)
+    studio.tell(label, "deliver", "done", 1.0, take.archive)
+    return take.archive
+
+
+async def _fetch(studio: Studio, take: Take, label: str) -> Result:
+    """Download and look at every frame: a truncated or undecodable file must not count as delivered."""
+    url = studio.results.pop(take.id, None) or await _fresh_link(studio, take)
+    target = studio.home / "incoming" / f"take-{take.id}.mp4"
+    target.parent.mkdir(parents=True, exist_ok=True)
+
+    def moved(done: int, size: int | None) -> None:
+        studio.tell(label, "deliver", "moved", done / size if size else 0.0)
+
+    downloaded = await studio.provider.download(
+        url,
+        target,
+        max_bytes=MAX_RESULT,
+        on_progress=moved,
+    )
+    try:
+        facts = await asyncio.to_thread(probe.clip, target)
+        await command.check_decodes(target, time_limit=timedelta(seconds=60 + 30 * float(facts.seconds)))
+    except MediaError as error:
+        target.unlink(missing_ok=True)
+        raise ResultDamaged(f"the result of job {take.job} is damaged: {error.what}", where=take.slug) from error
+    return Result(path=target, downloaded=downloaded, facts=facts)
+
+
+async def _fresh_link(studio: Studio, take: Take) -> SecretStr:
+    """A link lives 24 h at most; a status read may give another."""
+    status = (await studio.provider.status([take.job])).get(take.job)
+    if status is None:
+        raise ResultExpired(
+            f"the provider no longer knows job {take.job}.", where=take.slug, hint="Ask its support with the job id."
+        )
+    if status.state == "failed":
+        what = f"job {take.job} succeeded before and is failed now."
+        raise JobFailed(what, where=take.slug, says=status.error, spent="unknown")
+    if status.result is None:
+        raise Unavailable(f"job {take.job} has no link to its result.", where=take.slug, spent="yes")
+    return status.result
+
+
+async def _archive(studio: Studio, line: Line, take: Take, result: Result) -> Take:
+    """File, sidecar, ledger, in this order."""
+    for key in _names(studio, line):
+        sidecar = await _sidecar(studio, line, take, result, f"{key.rpartition('/')[2]}.mp4")
+        if _is_taken(studio, f"{key}.json", sidecar):
+            continue
+        try:
+            stored = await asyncio.to_thread(
+                studio.store.put, f"{key}.mp4", result.path, sha256=result.downloaded.sha256
+            )
+            if not studio.store.exists(f"{key}.json"):
+                await asyncio.to_thread(studio.store.put_text, f"{key}.json", sidecar.model_dump_json(indent=2) + "\n")
+        except WouldOverwrite:
+            continue
+        return studio.ledger.archived(take.id, archive=stored.key, sha256=stored.sha256)
+    raise WouldOverwrite(
+        f"{MAX_REVISIONS} renders of {line.variant.slug} are in the archive already.", where=line.variant.slug
+    )
+
+
+def _names(studio: Studio, line: Line) -> Iterator[str]:
+    variant = line.variant
+    fields: dict[str, str | int] = {
+        **dict.fromkeys(studio.drawn.loaded.campaign.variables, "none"),
+        **dict(variant.variables),
+        "campaign": variant.campaign,
+        "clip": variant.clip,
+        "references": variant.references,
+        "prompt": variant.prompt_slug,
+        "aspect_ratio": variant.aspect_ratio,
+        "sound": "sound" if variant.keep_original_sound else "mute",
+        "model": variant.model,
+        "take": variant.take,
+    }
+    key = naming.deliverable(studio.drawn.loaded.campaign.archive.name, fields)
+    return (naming.revision(key, number) for number in range(1, MAX_REVISIONS + 1))
+
+
+def _is_taken(studio: Studio, key: str, mine: Sidecar) -> bool:
+    """Does this name belong to another take? A sidecar of the same job is our own, left by a run that was killed."""
+    if not studio.store.exists(key):
+        return False
+    try:
+        there = Sidecar.model_validate_json(studio.store.path(key).read_bytes())
+    except ValidationError:
+        return True
+    return (there.job.job, there.result.sha256) != (mine.job.job, mine.result.sha256)
+
+
+async def _sidecar(studio: Studio, line: Line, take: Take, result: Result, file: str) -> Sidecar:
+    now = datetime.now(UTC)
+    charged = take.charged
+    return Sidecar(
+        callsheet=callsheet.__version__,
+        campaign=take.campaign,
+        slug=take.slug,
+        key=take.key,
+        plan=take.plan,
+        axes=axes_of(line),
+        prompt=line.variant.text,
+        clip=await _clip_record(studio, line),
+        references=await _still_records(studio, line),
+        job=JobRecord(
+            route=take.route,
+            job=take.job,
+            request_id=take.request_id,
+            idempotency_key=take.idempotency_key,
+            submitted_at=take.submitted_at or take.created_at,
+            finished_at=take.updated_at,
+        ),
+        money=MoneyRecord(
+            planned=str(take.price),
+            charged=None if charged is None else str(charged),
+            usd=str((charged or take.price).usd),
+        ),
+        result=ResultRecord(
+            file=file,
+            sha256=result.downloaded.sha256,
+            bytes=result.downloaded.bytes,
+            seconds=decimal_seconds(result.facts.seconds),
+            width=result.facts.width,
+            height=result.facts.height,
+            frame_rate=str(result.facts.frame_rate),
+            video_codec=result.facts.codec,
+            has_sound=result.facts.audio_codec is not None,
+        ),
+        draft=take.route != EVOLINK,
+        archived_at=now,
+    )
+
+
+def axes_of(line: Line) -> AxisValues:
+    variant = line.variant
+    return AxisValues(
+        clip=variant.clip,
+        references=variant.references,
+        prompt=variant.prompt,
+        aspect_ratio=variant.aspect_ratio,
+        keep_original_sound=variant.keep_original_sound,
+        model=variant.model,
+        take=variant.take,
+        variables=dict(variant.variables),
+    )
+
+
+async def _clip_record(studio: Studio, line: Line) -> ClipRecord:
+    variant, survey = line.variant, studio.drawn.survey
+    surveyed, preparation = survey.clips[variant.clip], survey.clip_preparation(variant)
+    prepared = await prepare.prepared_clip(studio, variant)
+    trim = studio.drawn.loaded.clips[variant.clip].trim
+    return ClipRecord(
+        name=variant.clip,
+        source=_source(studio, surveyed.path, surveyed.sha256, surveyed.facts.bytes),
+        trim=None if trim is None else str(trim),
+        decision=preparation.decision,
+        reasons=list(preparation.reasons),
+        prepared_sha256=prepared.sha256,
+        prepared_bytes=prepared.bytes,
+        seconds=decimal_seconds(prepared.seconds),
+        width=prepared.width,
+        height=prepared.height,
+    )
+
+
+async def _still_records(studio: Studio, line: Line) -> list[StillRecord]:
+    records = []
+    for number, surveyed in enumerate(studio.drawn.survey.stills[line.variant.references]):
+        preparation = studio.drawn.survey.still_preparations[surveyed.path]
+        prepared = await prepare.prepared_still(studio, line.variant, number)
+        records.append(
+            StillRecord(
+                source=_source(studio, surveyed.path, surveyed.sha256, surveyed.facts.bytes),
+                decision=preparation.decision,
+                reasons=list(preparation.reasons),
+                prepared_sha256=prepared.sha256,
+                prepared_bytes=prepared.bytes,
+            )
+        )
+    return records
+
+
+def _source(studio: Studio, path: Path, sha256: str, size: int) -> SourceFile:
+    return SourceFile(file=studio.drawn.loaded.shown(path), sha256=sha256, bytes=size)

@@ -1,0 +1,154 @@
+"""Load, survey, look into the ledger: the plan of a campaign on one route, as it stands now. Nothing is spent or sent."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from callsheet import plan as planning
+from callsheet import sweep
+from callsheet.plan import LedgerView, Plan
+from callsheet.steps import settings as environment
+from callsheet.steps.load import Loaded, load
+from callsheet.steps.settings import Settings
+from callsheet.steps.survey import Survey, survey
+from callsheet.sweep import Variant
+from callsheet.take import CHARGED, SENT, State, Take
+
+if TYPE_CHECKING:
+    from callsheet.ledger.book import Ledger
+
+#: Names of routes, as the ledger keeps them. Drafts of the sandbox never count as renders of the provider.
+SANDBOX = "sandbox"
+LOOPBACK = "loopback"
+EVOLINK = "evolink"
+
+#: How long after the first sending the same Idempotency-Key may be sent again. The provider's clients replay keys, but how
+#: long it remembers them is not documented, so on its route only a fresh one is replayed; our own sandbox never forgets.
+REPLAY_WINDOW: Mapping[str, timedelta] = {
+    SANDBOX: timedelta(days=365),
+    LOOPBACK: timedelta(days=365),
+    EVOLINK: timedelta(minutes=10),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """A plan with everything it was drawn from. `plan` covers the selected variants, `survey` the whole campaign."""
+
+    loaded: Loaded
+    survey: Survey
+    settings: Settings
+    plan: Plan
+
+    @property
+    def archive_root(self) -> Path:
+        return self.loaded.root / self.loaded.campaign.archive.to
+
+    @property
+    def budget_place(self) -> str:
+        return self.loaded.campaign.problem(("budget",), "").place
+
+
+def route_name(settings: Settings, *, sandbox: bool) -> str:
+    """Where the jobs of a run go, as the ledger names it. Every local provider is one route, whatever its port."""
+    if sandbox:
+        return SANDBOX
+    return LOOPBACK if settings.is_local else EVOLINK
+
+
+def draw_up(
+    spec: Path,
+    *,
+    sandbox: bool,
+    only: Sequence[str] = (),
+    again: Sequence[str] = (),
+    attach_only: bool = False,
+) -> Drawn:
+    """The plan for `spec` now. SpecError and its kin for a campaign that cannot run; LedgerError.
+
+    only, again: globs of slugs. attach_only: leave out every line that would cost anything new.
+    """
+    loaded = load(spec)
+    settings = environment.read(loaded.root)
+    surveyed = survey(loaded, settings.home)
+    chosen = sweep.select(loaded.variants, only)
+    route = route_name(settings, sandbox=sandbox)
+    footage = {variant.label: surveyed.footage(variant) for variant in chosen}
+    campaign = loaded.campaign
+    plan = planning.draw_up(
+        campaign=campaign.name,
+        route=route,
+        variants=chosen,
+        footage=footage,
+        framing=campaign.framing,
+        rerender=campaign.rerender,
+        budget=campaign.budget,
+        view=_view(settings, loaded, route, chosen, footage),
+        again={variant.label for variant in sweep.select(loaded.variants, again)} if again else (),
+    )
+    if attach_only:
+        plan = planning.without_new_takes(plan)
+    return Drawn(loaded=loaded, survey=surveyed, settings=settings, plan=plan)
+
+
+def ledger_url(settings: Settings) -> str:
+    return settings.ledger or f"sqlite:///{settings.home / 'ledger.sqlite'}"
+
+
+def open_ledger(settings: Settings) -> "Ledger":
+    """The ledger, laid out if it is new. LedgerUnreachable where its folder cannot be made."""
+    from callsheet.errors import LedgerUnreachable
+    from callsheet.ledger.book import Ledger
+
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerUnreachable(
+            f"CALLSHEET_HOME cannot be made: {error.strerror}.",
+            where=str(settings.home),
+            hint="Set it to a folder of yours.",
+        ) from error
+    return Ledger(ledger_url(settings))
+
+
+def replayable(take: Take, now: datetime) -> bool:
+    """May the same Idempotency-Key still be sent again for this take?"""
+    sent = take.submitted_at or take.created_at
+    return now - sent <= REPLAY_WINDOW.get(take.route, timedelta(0))
+
+
+def _view(
+    settings: Settings,
+    loaded: Loaded,
+    route: str,
+    variants: Sequence[Variant],
+    footage: Mapping[str, planning.Footage],
+) -> LedgerView:
+    from callsheet.credits import ZERO
+
+    if settings.ledger is None and not (settings.home / "ledger.sqlite").exists():
+        return LedgerView(takes={}, earlier={}, held=ZERO, charged=ZERO)
+    campaign = loaded.campaign
+    keys = {planning.key_of(variant, footage[variant.label], campaign.framing) for variant in variants}
+    ledger = open_ledger(settings)
+    try:
+        takes = ledger.newest(sorted(keys), route=route)
+        money = ledger.money(campaign=campaign.name, route=route)
+        mine = ledger.takes(campaign=campaign.name, route=route)
+    finally:
+        ledger.close()
+    now, archive = datetime.now(UTC), loaded.root / campaign.archive.to
+    return LedgerView(
+        takes=takes,
+        earlier={(take.slug, take.number): take for take in mine if take.state in CHARGED and take.key not in keys},
+        held=money.held,
+        charged=money.charged,
+        missing={
+            take.id
+            for take in takes.values()
+            if take.state is State.ARCHIVED and not (archive / take.archive).is_file()
+        },
+        replayable={take.id for take in takes.values() if take.state in SENT and replayable(take, now)},
+    )

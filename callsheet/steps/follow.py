@@ -1,0 +1,58 @@
+"""Follow a job to its end. A poll that fails is never a failed take; only the provider's own word ends one."""
+
+import logging
+
+from callsheet.errors import ContentRefused, JobFailed
+from callsheet.provider.client import JobStatus
+from callsheet.steps import studio as studios
+from callsheet.steps.studio import Studio
+from callsheet.take import State, Take
+
+log = logging.getLogger("callsheet.takes")
+
+#: Codes with which the provider says that its content policy ended the job (its list of task errors).
+POLICY = frozenset({"content_policy_violation", "content_filter", "sensitive_content", "moderation_blocked"})
+
+
+async def follow(take_id: int, label: str) -> None:
+    """Return when the take has SUCCEEDED. JobFailed, ContentRefused when the provider ended it without a result.
+
+    SUCCEEDED is committed before the result is fetched: from then on it is paid for.
+    """
+    studio = studios.current()
+    studio.tell(label, "follow", "began")
+    take = studio.ledger.take(take_id)
+    if take.state is State.SUBMITTED:
+        status = await studio.watch.until_done(
+            take.job, on_progress=lambda percent: studio.tell(label, "follow", "moved", percent / 100)
+        )
+        _commit(studio, take, status)
+    studio.tell(label, "follow", "done", 1.0)
+
+
+def _commit(studio: Studio, take: Take, status: JobStatus) -> None:
+    if status.state == "succeeded":
+        if status.result is not None:
+            studio.results[take.id] = status.result
+        take = studio.ledger.succeeded(take.id, charged=status.charged)
+        log.info("take %d %s: %s, %s credits", take.id, take.slug, take.state, status.charged or take.price)
+        if status.charged is not None and status.charged != take.price:
+            log.warning("take %d %s: planned %s credits, charged %s", take.id, take.slug, take.price, status.charged)
+        return
+    says = status.error
+    code, message = (says.code, says.message) if says else ("unknown_error", "no reason was given")
+    take = studio.ledger.failed(take.id, reason=f"{code}: {message}"[:300])
+    log.warning("take %d %s: %s, %s", take.id, take.slug, take.state, code)
+    kind = ContentRefused if code in POLICY else JobFailed
+    raise kind(
+        f"job {take.job} ended without a result: {code}: {' '.join(message.split())}",
+        where=label_of(take),
+        says=says,
+        hint="Change the prompt or the media."
+        if kind is ContentRefused
+        else "Run the campaign again to try once more.",
+    )
+
+
+def label_of(take: Take) -> str:
+    return f"{take.slug} (take {take.number})" if take.number > 1 else take.slug

@@ -1,0 +1,152 @@
+"""A campaign file -> the campaign, its files found on disk, and its variants; every mistake at once, at its place."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from callsheet import campaign as document
+from callsheet import catalogue, sweep
+from callsheet.campaign import Campaign, Clip, ReferenceSet, Trim
+from callsheet.errors import Problem, SpecError, SpecInvalid
+from callsheet.steps import settings
+from callsheet.sweep import Variant
+
+#: Names in a glob's folder that are never media.
+_HIDDEN = "."
+_WILD = frozenset("*?[")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceClip:
+    """One clip of the sweep and the file it is. `place` leads to it in the campaign document."""
+
+    name: str
+    path: Path
+    trim: Trim | None
+    place: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A campaign with its files. Paths are absolute; nothing but their existence has been checked."""
+
+    spec: Path
+    root: Path
+    campaign: Campaign
+    clips: Mapping[str, SourceClip]
+    stills: Mapping[str, tuple[Path, ...]]
+    variants: tuple[Variant, ...]
+    warnings: tuple[Problem, ...]
+
+    def shown(self, path: Path) -> str:
+        """A path as a person would write it here."""
+        return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
+
+
+def load(spec: Path) -> Loaded:
+    """Read and resolve a campaign. SpecError (no such file), SpecSyntax, SpecInvalid (every problem), NothingToShoot."""
+    text = _read(spec)
+    campaign = document.parse(text, file=str(spec))
+    root = settings.studio_root(spec)
+    problems: list[Problem] = []
+    clips: dict[str, SourceClip] = {}
+    members: dict[str, tuple[str, ...]] = {}
+    for clip in campaign.clips:
+        found = list(_clip_files(campaign, clip, root, problems))
+        members[clip.name] = tuple(source.name for source in found)
+        clips.update({source.name: source for source in found})
+    stills = {entry.name: _still_files(campaign, entry, root, problems) for entry in campaign.references}
+    if problems:
+        raise SpecInvalid([*problems, *campaign.warnings])
+    variants = sweep.expand(campaign, members)
+    return Loaded(
+        spec=spec,
+        root=root,
+        campaign=campaign,
+        clips=clips,
+        stills=stills,
+        variants=variants,
+        warnings=campaign.warnings,
+    )
+
+
+def _read(spec: Path) -> bytes:
+    try:
+        return spec.read_bytes()
+    except FileNotFoundError:
+        raise SpecError("There is no such file.", where=str(spec), hint=_other_specs(spec)) from None
+    except (OSError, ValueError) as error:
+        raise SpecError(f"The file cannot be read: {error}.", where=str(spec)) from error
+
+
+def _other_specs(spec: Path) -> str:
+    there = sorted(str(path) for folder in {spec.parent, Path("specs")} for path in folder.glob("*.yaml"))
+    near = get_close_matches(str(spec), there, n=1, cutoff=0.5)
+    if near:
+        return f"Did you mean {near[0]}?"
+    return f"Campaigns here: {', '.join(there[:5])}." if there else "A campaign is a YAML file; see specs/hello.yaml."
+
+
+def _clip_files(campaign: Campaign, clip: Clip, root: Path, problems: list[Problem]) -> Iterator[SourceClip]:
+    paths = list(_find(clip.source, root))
+    if not paths:
+        problems.append(_missing(campaign, (*clip.path, "source"), clip.source, root))
+        return
+    is_glob = len(paths) > 1 or not (root / clip.source).exists()
+    for path in paths:
+        name = f"{clip.name}-{sweep.spell(path.stem)}" if is_glob else clip.name
+        yield SourceClip(name=name, path=path, trim=clip.trim, place=clip.path)
+
+
+def _still_files(campaign: Campaign, entry: ReferenceSet, root: Path, problems: list[Problem]) -> tuple[Path, ...]:
+    found: list[Path] = []
+    for number, pattern in enumerate(entry.files):
+        paths = list(_find(pattern, root))
+        if not paths:
+            problems.append(_missing(campaign, ("references", entry.name, number), pattern, root))
+        found.extend(path for path in paths if path not in found)
+    most = catalogue.model(campaign.model).images.count[1]
+    if len(found) > most:
+        problems.append(
+            campaign.problem(
+                ("references", entry.name),
+                f"{len(found)} images, and {campaign.model} takes at most {most}.",
+                hint=f"Keep {most} of them, or declare two reference sets.",
+            )
+        )
+    return tuple(found)
+
+
+def _find(pattern: str, root: Path) -> Iterator[Path]:
+    """The files a path or a glob names, sorted; a file whose name really contains wildcards is found as it is."""
+    exact = root / pattern
+    if exact.is_file() or not _WILD & set(pattern):
+        if exact.is_file():
+            yield exact
+        return
+    anchor, wild = _split(root, pattern)
+    yield from sorted(path for path in anchor.glob(wild) if path.is_file() and not path.name.startswith(_HIDDEN))
+
+
+def _split(root: Path, pattern: str) -> tuple[Path, str]:
+    """The part of a glob before its first wildcard, and the rest (pathlib refuses absolute patterns)."""
+    parts = Path(pattern).parts
+    first = next(number for number, part in enumerate(parts) if _WILD & set(part))
+    return root.joinpath(*parts[:first]), str(Path(*parts[first:]))
+
+
+def _missing(campaign: Campaign, place: Sequence[str | int], pattern: str, root: Path) -> Problem:
+    wanted = root / pattern
+    what = "no file matches" if _WILD & set(pattern) else "there is no file"
+    return campaign.problem(tuple(place), f"{what} {pattern}.", hint=_nearby(wanted, pattern, root))
+
+
+def _nearby(wanted: Path, pattern: str, root: Path) -> str:
+    if wanted.is_dir():
+        return f"That is a folder; for all its files write {pattern.rstrip('/')}/*."
+    there = [path.name for path in wanted.parent.glob("*") if path.is_file()] if wanted.parent.is_dir() else []
+    near = get_close_matches(wanted.name, there, n=1, cutoff=0.5)
+    if near:
+        return f"Did you mean {Path(pattern).parent / near[0]}?"
+    return f"Relative paths begin at {root}."

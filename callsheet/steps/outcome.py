@@ -1,0 +1,97 @@
+"""What a flow shows and hands back: approval, the tables of its artifacts, and the account of how it ended."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from callsheet import plan as planning
+from callsheet.credits import Credits
+from callsheet.errors import CallsheetError
+from callsheet.plan import Approval, Plan
+from callsheet.redact import redact
+from callsheet.steps.studio import Studio
+from callsheet.steps.wrap import Account
+
+_reporter: ContextVar[Callable[[Account], None] | None] = ContextVar("reporter", default=None)
+
+
+@contextmanager
+def reported_to(reporter: Callable[[Account], None]) -> Iterator[None]:
+    """Runs inside hand their account to `reporter` when they end."""
+    token = _reporter.set(reporter)
+    try:
+        yield
+    finally:
+        _reporter.reset(token)
+
+
+def report(account: Account) -> None:
+    reporter = _reporter.get()
+    if reporter is not None:
+        reporter(account)
+
+
+def approve(studio: Studio, *, approved: str | None, by: str, max_usd: str | None) -> Approval:
+    """Approve this run's plan and record it, before anything is sent. BudgetExceeded, PlanChanged, NotApproved."""
+    approval = planning.approve(
+        studio.plan,
+        by=by,
+        approved_digest=approved,
+        confirmed=approved is not None,
+        approve_above=studio.drawn.loaded.campaign.approve_above,
+        ceiling=None if max_usd is None else Credits.of_usd(max_usd),
+        place=studio.drawn.budget_place,
+    )
+    studio.ledger.approve(
+        campaign=studio.plan.campaign, route=studio.plan.route, plan=approval.plan, credits=approval.credits, by=by
+    )
+    return approval
+
+
+def to_walk(plan: Plan) -> list[str]:
+    """Labels of the lines that have something left to do."""
+    return [line.variant.label for line in plan.lines if line.action in ("shoot", "attach")]
+
+
+def errors(labels: Sequence[str], ended: Sequence[BaseException | None]) -> dict[str, str]:
+    """The reason by label. What is not an error of ours is a defect and is raised; so is a cancellation."""
+    found: dict[str, str] = {}
+    for label, result in zip(labels, ended, strict=True):
+        if isinstance(result, CallsheetError):
+            found[label] = redact(" ".join(result.what.split()))
+        elif isinstance(result, BaseException):
+            raise result
+    return found
+
+
+def plan_title(plan: Plan) -> str:
+    return f"{len(plan.lines)} variants, {plan.credits.spoken} on {plan.route}; plan {plan.digest[:12]}"
+
+
+def plan_rows(plan: Plan) -> list[dict[str, Any]]:
+    return [
+        {
+            "variant": line.variant.label,
+            "action": line.action,
+            "credits": str(line.credits),
+            "seconds": planning.decimal_seconds(line.seconds),
+            "reason": line.reason,
+        }
+        for line in plan.lines
+    ]
+
+
+def rows(account: Account) -> list[dict[str, Any]]:
+    return [
+        {
+            "variant": ended.line.variant.label,
+            "outcome": ended.outcome,
+            "planned": str(ended.line.credits),
+            "charged": str(ended.charged),
+            "job": ended.take.job if ended.take else "",
+            "deliverable": ended.take.archive if ended.take else "",
+            "reason": ended.reason,
+        }
+        for ended in account.ended
+    ]

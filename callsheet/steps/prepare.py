@@ -1,0 +1,169 @@
+"""Prepared media: each distinct clip (bytes, window, framing) and still once, in a cache named by content.
+
+A file appears in the cache only complete and verified, with its facts beside it; the facts are written last and are what
+makes an entry count. Two processes preparing the same thing wait for each other (a lock that dies with its process).
+"""
+
+import asyncio
+import fcntl
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from callsheet import catalogue, digest
+from callsheet.errors import PlanChanged
+from callsheet.media import clips, stills
+from callsheet.plan import decimal_seconds
+from callsheet.steps import studio as studios
+from callsheet.steps.studio import Studio
+from callsheet.steps.survey import hash_of
+from callsheet.sweep import Variant
+from callsheet.tariff import billed_seconds
+
+#: Raised when preparation changes what it makes. Only the cache starts anew then; nothing is bought again for it.
+RECIPE = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedFile:
+    """A file that the model accepts. Seconds is the container's length (zero for a still)."""
+
+    path: Path
+    sha256: str
+    bytes: int
+    width: int
+    height: int
+    seconds: Fraction = Fraction(0)
+
+
+async def prepare(label: str) -> None:
+    """Have the clip and the references of this variant ready. MediaError; PlanChanged when the price would differ."""
+    studio = studios.current()
+    variant = studio.line(label).variant
+    studio.tell(label, "prepare", "began")
+    clip = await prepared_clip(studio, variant)
+    _refuse_other_price(studio, label, clip)
+    for number in range(len(studio.drawn.survey.stills[variant.references])):
+        await prepared_still(studio, variant, number)
+    studio.tell(label, "prepare", "done", 1.0)
+
+
+async def prepared_clip(studio: Studio, variant: Variant) -> PreparedFile:
+    """The prepared clip of a variant, from the cache or made now."""
+    surveyed = studio.drawn.survey.clips[variant.clip]
+    preparation = studio.drawn.survey.clip_preparation(variant)
+    limits = catalogue.model(variant.model).clip
+    name = digest.of_json({"recipe": RECIPE, "source": surveyed.sha256, "preparation": preparation.identity()})
+
+    def moved(fraction: float) -> None:
+        studio.tell(variant.label, "prepare", "moved", fraction, variant.clip)
+
+    async def make(target: Path) -> PreparedFile:
+        async with studio.encoders:
+            facts = await clips.prepare(surveyed.path, preparation, target, limits, on_progress=moved)
+        return PreparedFile(
+            path=target,
+            sha256=await asyncio.to_thread(hash_of, target),
+            bytes=facts.bytes,
+            width=facts.width,
+            height=facts.height,
+            seconds=facts.seconds,
+        )
+
+    suffix = ".mov" if preparation.decision == "pass" and surveyed.facts.container == "mov" else ".mp4"
+    return await _once(studio, f"clips/{name}{suffix}", make)
+
+
+async def prepared_still(studio: Studio, variant: Variant, number: int) -> PreparedFile:
+    """One prepared reference image of a variant, from the cache or made now."""
+    surveyed = studio.drawn.survey.stills[variant.references][number]
+    preparation = studio.drawn.survey.still_preparations[surveyed.path]
+    name = digest.of_json({"recipe": RECIPE, "source": surveyed.sha256, "preparation": preparation.identity()})
+
+    async def make(target: Path) -> PreparedFile:
+        facts = await asyncio.to_thread(stills.prepare, surveyed.path, preparation, target)
+        sha256 = await asyncio.to_thread(hash_of, target)
+        return PreparedFile(path=target, sha256=sha256, bytes=facts.bytes, width=facts.width, height=facts.height)
+
+    suffix = f".{surveyed.facts.format}" if preparation.decision == "pass" else ".jpg"
+    return await _once(studio, f"stills/{name}{suffix}", make)
+
+
+def _refuse_other_price(studio: Studio, label: str, clip: PreparedFile) -> None:
+    """The last guard of an exact plan: what was made is billed as what was approved, or nothing is sent."""
+    line = studio.line(label)
+    rule = catalogue.model(line.variant.model).price
+    if billed_seconds(rule, clip.seconds) != billed_seconds(rule, line.seconds):
+        raise PlanChanged(
+            f"the prepared clip is {decimal_seconds(clip.seconds)} s long, and {decimal_seconds(line.seconds)} s were planned.",
+            where=label,
+            hint="Please report this clip: the plan has to be exact.",
+        )
+
+
+async def _once(studio: Studio, name: str, make: Callable[[Path], Awaitable[PreparedFile]]) -> PreparedFile:
+    """Variants that need the same file wait for the one that makes it; a failure is forgotten, so that a retry tries."""
+    work = studio.prepared.get(name)
+    if work is None:
+        target = studio.home / "cache" / name
+        work = studio.prepared[name] = asyncio.create_task(_cached(target, make))
+    try:
+        return await asyncio.shield(work)
+    except Exception:
+        if studio.prepared.get(name) is work:
+            del studio.prepared[name]
+        raise
+
+
+async def _cached(target: Path, make: Callable[[Path], Awaitable[PreparedFile]]) -> PreparedFile:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    async with _locked(target.with_name(f"{target.name}.lock")):
+        known = _recall(target)
+        if known is not None:
+            return known
+        made = await make(target)
+        _remember(made)
+        return made
+
+
+def _recall(target: Path) -> PreparedFile | None:
+    """A complete entry, else None: facts that are unreadable or speak of another size mean that it is made again."""
+    try:
+        facts = json.loads(_facts_file(target).read_text("utf-8"))
+        if target.stat().st_size != facts["bytes"]:
+            return None
+        return PreparedFile(**{**facts, "path": target, "seconds": Fraction(facts["seconds"])})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _remember(made: PreparedFile) -> None:
+    facts = {
+        "sha256": made.sha256,
+        "bytes": made.bytes,
+        "width": made.width,
+        "height": made.height,
+        "seconds": str(made.seconds),
+    }
+    final = _facts_file(made.path)
+    part = final.with_name(f".{final.name}.part-{os.getpid()}")
+    part.write_text(json.dumps(facts), "utf-8")
+    part.replace(final)
+
+
+def _facts_file(target: Path) -> Path:
+    return target.with_name(f"{target.name}.json")
+
+
+@asynccontextmanager
+async def _locked(path: Path) -> AsyncIterator[None]:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        await asyncio.to_thread(fcntl.flock, handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,160 @@
+"""The one doorway to the environment: settings from it and from `.env`, by the names the field already uses."""
+
+import os
+import socket
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from callsheet.errors import NoCheckout, SpecError
+
+#: The provider's own hosts (its API documents).
+EVOLINK = "https://api.evolink.ai"
+EVOLINK_FILES = "https://files-api.evolink.ai"
+
+#: What marks the root of a checkout.
+MARKER = "prefect.yaml"
+
+
+class SettingsWrong(SpecError):
+    """A variable of the environment or of .env has a value that cannot be used."""
+
+
+class Settings(BaseSettings):
+    """What the environment says. Keys are secrets: they never print."""
+
+    model_config = SettingsConfigDict(env_file_encoding="utf-8", extra="ignore", frozen=True, populate_by_name=True)
+
+    api_key: Annotated[SecretStr | None, Field(alias="EVOLINK_API_KEY")] = None
+    api: Annotated[str, Field(alias="EVOLINK_BASE_URL")] = EVOLINK
+    files: Annotated[str, Field(alias="EVOLINK_FILES_BASE_URL")] = EVOLINK_FILES
+    #: Ledger, caches and the sandbox's state.
+    home: Annotated[Path, Field(alias="CALLSHEET_HOME")] = Path(".callsheet")
+    #: SQLAlchemy URL of the ledger; by default a SQLite file under home.
+    ledger: Annotated[str | None, Field(alias="CALLSHEET_LEDGER")] = None
+    staging: Annotated[str, Field(alias="CALLSHEET_STAGING")] = "provider"
+    #: Takes submitted and not yet ended, at most, in one run.
+    max_in_flight: Annotated[int, Field(alias="CALLSHEET_MAX_IN_FLIGHT", ge=1, le=1000)] = 20
+
+    @field_validator("api", "files")
+    @classmethod
+    def _https_or_loopback(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+            return url.rstrip("/")
+        raise ValueError("must be an https:// URL (plain http only for this machine)")
+
+    @field_validator("staging")
+    @classmethod
+    def _known_staging(cls, staging: str) -> str:
+        if staging != "provider":
+            raise ValueError("only `provider` is supported: files are staged by the provider's own file service")
+        return staging
+
+    @field_validator("api_key", mode="after")
+    @classmethod
+    def _not_blank(cls, key: SecretStr | None) -> SecretStr | None:
+        return key if key is not None and key.get_secret_value().strip() else None
+
+    @model_validator(mode="after")
+    def _one_machine(self) -> Self:
+        """A provider on this machine serves its files itself, unless told otherwise."""
+        if self.is_local and self.files == EVOLINK_FILES:
+            return self.model_copy(update={"files": self.api})
+        return self
+
+    @property
+    def is_local(self) -> bool:
+        """Do the base URLs point at this machine?"""
+        return is_loopback(urlsplit(self.api).hostname or "")
+
+    def under(self, root: Path) -> Self:
+        """The same settings with `home` made absolute, relative to the checkout."""
+        return self.model_copy(update={"home": (root / self.home).absolute()})
+
+
+def read(root: Path) -> Settings:
+    """Settings for the checkout at `root`, whose `.env` is read. The environment wins over the file. SettingsWrong."""
+    try:
+        return Settings(_env_file=root / ".env").under(root)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        name = str(first["loc"][0])
+        raise SettingsWrong(f"{first['msg']}.", where=name, hint="Set it in the environment or in .env.") from None
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def find_checkout(*starts: Path) -> Path:
+    """The nearest folder with a prefect.yaml at or above one of the places, tried in order. NoCheckout if there is none."""
+    for start in starts:
+        for folder in (start.absolute(), *start.absolute().parents):
+            if (folder / MARKER).is_file():
+                return folder
+    raise NoCheckout(
+        f"No {MARKER} in {starts[-1].absolute()} or above it, so there are no flows to run.",
+        hint="Change into a Callsheet checkout.",
+    )
+
+
+def studio_root(spec: Path) -> Path:
+    """Where a campaign's relative paths begin: its checkout, else the working directory's, else the working directory."""
+    try:
+        return find_checkout(spec.parent, Path.cwd())
+    except NoCheckout:
+        return Path.cwd()
+
+
+def prefect_api_url() -> str:
+    """Where Prefect's server is: PREFECT_API_URL, else the local port (PREFECT_SERVER_API_PORT, 4200 by default)."""
+    url = os.environ.get("PREFECT_API_URL", "").strip()
+    if url:
+        return url.rstrip("/")
+    return f"http://127.0.0.1:{os.environ.get('PREFECT_SERVER_API_PORT', '4200')}/api"
+
+
+def point_prefect_at(api: str | None) -> None:
+    """Tell Prefect, before it is imported, which server to use (None: one inside this process, gone with it).
+
+    Its console log is for workers; a person at the terminal has the live view, so only warnings of it are shown there.
+    Our own log goes to the server with the runs. Telemetry stays off.
+    """
+    os.environ["DO_NOT_TRACK"] = "1"
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "callsheet")
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    if api is None:
+        os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "true"
+        os.environ["PREFECT_API_URL"] = ""
+    else:
+        os.environ["PREFECT_API_URL"] = api
+
+
+def port_is_taken(host: str, port: int) -> bool:
+    """Does something listen there?"""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(2)
+        return probe.connect_ex((host, port)) == 0
+
+
+def forget_dead_prefect_server() -> None:
+    """Remove the pid file of a background server that is gone (a reboot leaves one, and no server starts beside it)."""
+    home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
+    file = home / "server.pid"
+    try:
+        os.kill(int(file.read_text()), 0)
+    except ProcessLookupError:
+        file.unlink(missing_ok=True)
+    except (OSError, ValueError):
+        return  # none there, or somebody else's: Prefect itself says what is wrong

@@ -1,0 +1,61 @@
+"""Staged media: each distinct prepared file uploaded once a run, readable by the provider at a link until it expires."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from callsheet.provider.client import Staged
+from callsheet.steps import prepare
+from callsheet.steps import studio as studios
+from callsheet.steps.prepare import PreparedFile
+from callsheet.steps.studio import Studio
+from callsheet.take import State
+
+#: A link has to live this much longer than now to be handed to the provider, which reads it at submission.
+MARGIN = timedelta(hours=1)
+
+
+async def stage(label: str) -> None:
+    """Have the media of this variant where the provider can read them. ProviderError. Uploads cost nothing.
+
+    A take that was already sent needs none: its request is kept with its links.
+    """
+    studio = studios.current()
+    studio.tell(label, "stage", "began")
+    take = studio.line(label).take
+    if take is None or not take.is_live or take.state is State.RESERVED:
+        await staged_clip(studio, label)
+        await staged_stills(studio, label)
+    studio.tell(label, "stage", "done", 1.0)
+
+
+async def staged_clip(studio: Studio, label: str) -> Staged:
+    clip = await prepare.prepared_clip(studio, studio.line(label).variant)
+    return await _once(studio, clip)
+
+
+async def staged_stills(studio: Studio, label: str) -> list[Staged]:
+    variant = studio.line(label).variant
+    count = len(studio.drawn.survey.stills[variant.references])
+    files = [await prepare.prepared_still(studio, variant, number) for number in range(count)]
+    return [await _once(studio, file) for file in files]
+
+
+async def _once(studio: Studio, file: PreparedFile) -> Staged:
+    """Variants that need the same file wait for the one that uploads it; a failure or an old link is forgotten."""
+    work = studio.staged.get(file.sha256)
+    if work is None or _is_stale(work):
+        work = studio.staged[file.sha256] = asyncio.create_task(
+            studio.staging.put(file.path, sha256=file.sha256, suffix=file.path.suffix)
+        )
+    try:
+        return await asyncio.shield(work)
+    except Exception:
+        if studio.staged.get(file.sha256) is work:
+            del studio.staged[file.sha256]
+        raise
+
+
+def _is_stale(work: "asyncio.Task[Staged]") -> bool:
+    if not work.done() or work.cancelled() or work.exception() is not None:
+        return work.done()
+    return work.result().expires_at - datetime.now(UTC) < MARGIN

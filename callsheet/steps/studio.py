@@ -1,0 +1,185 @@
+"""What one run shares: plan, ledger, provider, watch, archive, limits on what goes on at once. Opened once a run.
+
+The steps take a variant's label or a take's id, which is all that crosses a Prefect boundary, and find everything else in
+the current studio.
+"""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from callsheet.archive.disk import DiskStore
+from callsheet.errors import LedgerUnreachable, RunInProgress, Unauthorized
+from callsheet.ledger.book import Ledger
+from callsheet.plan import Line, Plan
+from callsheet.provider.client import Provider, Route
+from callsheet.provider.staging import ProviderStaging
+from callsheet.provider.watch import Watch
+from callsheet.steps import draw_up as drawing
+from callsheet.steps import settings as environment
+from callsheet.steps.draw_up import SANDBOX, Drawn
+from callsheet.steps.load import load
+from callsheet.steps.progress import Event, Listener, Stage, nobody
+from callsheet.steps.settings import Settings
+
+if TYPE_CHECKING:
+    from callsheet.provider.client import Staged
+    from callsheet.steps.prepare import PreparedFile
+
+
+@dataclass(kw_only=True)
+class Studio:
+    """Everything a step needs. Not thread-safe: one event loop owns it."""
+
+    drawn: Drawn
+    ledger: Ledger
+    provider: Provider
+    staging: ProviderStaging
+    watch: Watch
+    store: DiskStore
+    #: Takes between submission and their end.
+    in_flight: asyncio.Semaphore
+    #: ffmpeg processes of preparation: one for two cores is within 8 % of anything cleverer (FINDINGS).
+    encoders: asyncio.Semaphore
+    listener: Listener = nobody
+    #: Prepared files by cache name, staged files by digest: the work of several variants, done once.
+    prepared: dict[str, "asyncio.Task[PreparedFile]"] = field(default_factory=dict)
+    staged: dict[str, "asyncio.Task[Staged]"] = field(default_factory=dict)
+    #: Result links by take: they are secrets and live in memory only.
+    results: dict[int, SecretStr] = field(default_factory=dict)
+
+    @property
+    def plan(self) -> Plan:
+        return self.drawn.plan
+
+    @property
+    def home(self) -> Path:
+        return self.drawn.settings.home
+
+    def line(self, label: str) -> Line:
+        return next(line for line in self.plan.lines if line.variant.label == label)
+
+    def tell(self, label: str, stage: Stage, state: str, fraction: float = 0.0, detail: str = "") -> None:
+        self.listener(Event(label=label, stage=stage, state=state, fraction=fraction, detail=detail))  # type: ignore[arg-type]
+
+
+_current: ContextVar[Studio] = ContextVar("studio")
+_listener: ContextVar[Listener] = ContextVar("listener", default=nobody)
+
+
+def current() -> Studio:
+    """The studio of this run. LookupError outside of one."""
+    return _current.get()
+
+
+@contextmanager
+def watched_by(listener: Listener) -> Iterator[None]:
+    """Runs opened inside tell `listener` how they get on."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+@asynccontextmanager
+async def opened(
+    spec: Path,
+    *,
+    sandbox: bool,
+    only: Sequence[str] = (),
+    again: Sequence[str] = (),
+    attach_only: bool = False,
+) -> AsyncIterator[Studio]:
+    """Draw up the plan and open everything a run of it needs; close it all at the end.
+
+    One run of a campaign and route at a time (RunInProgress): the lock dies with its process, so a killed run leaves none.
+    Unauthorized when there is neither a key nor --sandbox.
+    """
+    first = await asyncio.to_thread(load, spec)
+    settings = environment.read(first.root)
+    name = drawing.route_name(settings, sandbox=sandbox)
+    require_key(settings, sandbox=sandbox)
+    with _alone(settings.home, name, first.campaign.name):
+        drawn = await asyncio.to_thread(
+            drawing.draw_up, spec, sandbox=sandbox, only=only, again=again, attach_only=attach_only
+        )
+        async with (
+            _route(settings, name) as route,
+            Provider(route) as provider,
+            Watch(provider) as watch,
+        ):
+            ledger = drawing.open_ledger(settings)
+            studio = Studio(
+                drawn=drawn,
+                ledger=ledger,
+                provider=provider,
+                staging=ProviderStaging(provider),
+                watch=watch,
+                store=DiskStore(drawn.archive_root),
+                in_flight=asyncio.Semaphore(settings.max_in_flight),
+                encoders=asyncio.Semaphore(max(1, (os.cpu_count() or 2) // 2)),
+                listener=_listener.get(),
+            )
+            token = _current.set(studio)
+            try:
+                yield studio
+            finally:
+                _current.reset(token)
+                ledger.close()
+
+
+def require_key(settings: Settings, *, sandbox: bool) -> None:
+    """No run falls back from the paid provider to the sandbox by itself, or the other way round."""
+    if not sandbox and settings.api_key is None:
+        raise Unauthorized(
+            "There is no EVOLINK_API_KEY, so nothing can be rendered by the provider.",
+            hint="Set EVOLINK_API_KEY in the environment or in .env to render for money, "
+            "or add --sandbox to render free drafts on this machine.",
+        )
+
+
+@asynccontextmanager
+async def _route(settings: Settings, name: str) -> AsyncIterator[Route]:
+    if name == SANDBOX:
+        from callsheet.sandbox import launch
+
+        async with launch.running(settings.home) as address:
+            yield Route(name=name, api=address.url, files=address.url, key=SecretStr(address.key))
+        return
+    key = settings.api_key or SecretStr("")
+    yield Route(name=name, api=settings.api, files=settings.files, key=key)
+
+
+@contextmanager
+def _alone(home: Path, route: str, campaign: str) -> Iterator[None]:
+    folder = home / "locks"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / f"{route}--{campaign}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise LedgerUnreachable(
+            f"CALLSHEET_HOME cannot be written: {error.strerror}.", where=str(home), hint="Set it to a folder of yours."
+        ) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
+            raise RunInProgress(
+                f"campaign {campaign} is being run on route {route} by process {holder}.",
+                hint="Wait for it to end; `callsheet status` shows how far it is.",
+            ) from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(handle)

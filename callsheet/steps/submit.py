@@ -1,0 +1,146 @@
+"""The paid step: reserve, commit the intent with its request, send once, commit the answer. The ledger decides.
+
+Committed before what: RESERVED (money held) before the request is built; SUBMITTING with the whole request before it
+leaves; SUBMITTED before anyone waits for the job. A crash between any two leaves a state from which the next run goes on
+without paying again: RESERVED is sent, SUBMITTING and IN_DOUBT are asked about with the same key and the same body where
+the route replays keys, else held.
+"""
+
+import logging
+from datetime import UTC, datetime
+
+from callsheet.errors import ProviderError, Rejected, SubmissionInDoubt, Unavailable
+from callsheet.ledger.book import Booking
+from callsheet.plan import Line
+from callsheet.provider.client import Accepted, JobRequest
+from callsheet.steps import stage
+from callsheet.steps import studio as studios
+from callsheet.steps.draw_up import replayable
+from callsheet.steps.studio import Studio
+from callsheet.take import State, Take
+
+log = logging.getLogger("callsheet.takes")
+
+
+async def submit(label: str) -> int:
+    """The id of the take that carries this variant, submitted: a new one, or the live one the plan attaches to.
+
+    TakeAlreadyLive, BudgetExceeded: nothing was sent. Rejected, Unavailable: sent and provably not accepted; the hold is
+    released. SubmissionInDoubt: held; `retry` is "safe" where the same key may be sent again.
+    """
+    studio = studios.current()
+    studio.tell(label, "submit", "began")
+    line = studio.line(label)
+    take = _live(studio, line) or _reserve(studio, line)
+    if take.state is State.RESERVED:
+        take = await _send_first(studio, line, take)
+    elif take.state in (State.SUBMITTING, State.IN_DOUBT):
+        take = await _send_again(studio, take)
+    studio.tell(label, "submit", "done", 1.0, take.job)
+    return take.id
+
+
+def _live(studio: Studio, line: Line) -> Take | None:
+    """The take to go on with: the one the plan attaches to, or the one an earlier try of this very step left live."""
+    take = studio.ledger.newest([line.key], route=studio.plan.route).get(line.key)
+    if take is None or not (take.is_live or (line.action == "attach" and take.state is State.ARCHIVED)):
+        return None
+    mine = line.take is not None and take.id == line.take.id
+    return take if mine or (take.plan == studio.plan.digest and take.slug == line.variant.slug) else None
+
+
+def _reserve(studio: Studio, line: Line) -> Take:
+    take = studio.ledger.reserve(
+        Booking(
+            campaign=studio.plan.campaign,
+            route=studio.plan.route,
+            slug=line.variant.slug,
+            key=line.key,
+            number=line.variant.take,
+            price=line.price,
+            plan=studio.plan.digest,
+            supersedes=line.supersedes,
+            budget=studio.plan.budget.limit,
+        )
+    )
+    _log(take)
+    return take
+
+
+async def _send_first(studio: Studio, line: Line, take: Take) -> Take:
+    body = await _request(studio, line)
+    take = studio.ledger.submitting(take.id, request=body.body())
+    _log(take)
+    try:
+        accepted = await studio.provider.submit(body, idempotency_key=take.idempotency_key)
+    except SubmissionInDoubt as error:
+        raise _held(studio, take, error) from error
+    except (Rejected, Unavailable) as error:
+        _log(studio.ledger.released(take.id, reason=_short(error)))
+        raise
+    return _accepted(studio, take, accepted)
+
+
+async def _send_again(studio: Studio, take: Take) -> Take:
+    """The same key with the same body. Only an answer that names a job settles it: a refusal now proves nothing of then."""
+    if not replayable(take, datetime.now(UTC)):
+        raise _held(
+            studio, take, SubmissionInDoubt(f"take {take.id} was sent at {take.submitted_at}, and no answer came.")
+        )
+    request = JobRequest.of_body(studio.ledger.request(take.id))
+    try:
+        accepted = await studio.provider.submit(request, idempotency_key=take.idempotency_key)
+    except Unavailable:
+        raise
+    except ProviderError as error:
+        raise _held(studio, take, error) from error
+    return _accepted(studio, take, accepted)
+
+
+async def _request(studio: Studio, line: Line) -> JobRequest:
+    variant = line.variant
+    clip = await stage.staged_clip(studio, variant.label)
+    stills = await stage.staged_stills(studio, variant.label)
+    return JobRequest(
+        model=variant.model,
+        prompt=variant.text,
+        video_urls=(clip.url,),
+        images=tuple(still.url for still in stills),
+        aspect_ratio=variant.aspect_ratio,
+        keep_original_sound=variant.keep_original_sound,
+    )
+
+
+def _accepted(studio: Studio, take: Take, accepted: Accepted) -> Take:
+    take = studio.ledger.submitted(take.id, job=accepted.job, request_id=accepted.request_id)
+    _log(take)
+    if accepted.reserved is not None and accepted.reserved != take.price:
+        words = "take %d %s: planned %s credits, the provider reserved %s"
+        log.warning(words, take.id, take.slug, take.price, accepted.reserved)
+    return take
+
+
+def _held(studio: Studio, take: Take, error: ProviderError) -> SubmissionInDoubt:
+    """Commit the doubt and say what can settle it."""
+    if take.state is State.SUBMITTING:
+        take = studio.ledger.in_doubt(take.id, reason=_short(error))
+        _log(take)
+    again = replayable(take, datetime.now(UTC)) and isinstance(error, SubmissionInDoubt)
+    return SubmissionInDoubt(
+        f"take {take.id}: {error.what}",
+        where=take.slug,
+        hint="Run the campaign again: the same request key is asked about, and nothing new is bought."
+        if again
+        else "Look for it in the provider's task list, then see callsheet reconcile.",
+        says=error.says,
+        retry="safe" if again else "never",
+        after=error.after,
+    )
+
+
+def _short(error: ProviderError) -> str:
+    return " ".join(part for part in (error.says.code, error.what) if part)[:300]
+
+
+def _log(take: Take) -> None:
+    log.info("take %d %s: %s, %s credits", take.id, take.slug, take.state, take.price)

@@ -1,0 +1,300 @@
+"""The end of a run: the manifest of what the campaign has in the archive, the review board, and the run's own account."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import callsheet
+from callsheet import catalogue
+from callsheet.archive.disk import DiskStore
+from callsheet.credits import Credits, total
+from callsheet.errors import MediaError
+from callsheet.ledger.book import Ledger
+from callsheet.media import frames, probe
+from callsheet.plan import Line, decimal_seconds, key_of
+from callsheet.review import board
+from callsheet.sidecar import Manifest, ManifestEntry, Sidecar
+from callsheet.steps import deliver, prepare
+from callsheet.steps import studio as studios
+from callsheet.steps.draw_up import EVOLINK, Drawn
+from callsheet.steps.studio import Studio
+from callsheet.steps.survey import hash_of
+from callsheet.sweep import Variant
+from callsheet.take import CHARGED, State, Take
+from callsheet.tariff import price_of
+
+log = logging.getLogger("callsheet.takes")
+
+Outcome = Literal["archived", "skipped", "failed", "in_doubt", "pending"]
+
+#: How a take that did not end in this run counts in its account.
+OUTCOMES: Mapping[State, Outcome] = {
+    State.ARCHIVED: "archived",
+    State.IN_DOUBT: "in_doubt",
+    State.SUBMITTING: "in_doubt",
+    State.FAILED: "failed",
+    State.RELEASED: "failed",
+    State.RESERVED: "failed",
+    State.SUBMITTED: "pending",
+    State.SUCCEEDED: "pending",
+}
+
+
+_OTHER_OUTCOMES: Mapping[Outcome, str] = {
+    "failed": "failed",
+    "in_doubt": "in doubt",
+    "pending": "not finished",
+    "skipped": "skipped",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How one line of the plan ended in this run."""
+
+    line: Line
+    outcome: Outcome
+    take: Take | None
+    reason: str
+
+    @property
+    def charged(self) -> Credits:
+        """New money of this run for this line: the provider's figure where it gave one, else the price."""
+        if self.take is None or self.line.action == "skip" or self.outcome not in ("archived", "pending", "in_doubt"):
+            return Credits()
+        return self.take.charged or self.take.price
+
+    def as_json(self) -> dict[str, Any]:
+        take = self.take
+        return {
+            "slug": self.line.variant.slug,
+            "key": self.line.key,
+            "take": self.line.variant.take,
+            "outcome": self.outcome,
+            "state": None if take is None else str(take.state),
+            "job": take.job if take else "",
+            "credits": str(self.charged),
+            "planned": str(self.line.price),
+            "reason": self.reason,
+            "archive": take.archive if take else "",
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """What a run did. `credits` is what it newly spent (or the provider would have charged, on the sandbox)."""
+
+    campaign: str
+    route: str
+    ended: tuple[Ended, ...]
+    manifest: Path
+    board: Path
+
+    def of(self, outcome: Outcome) -> tuple[Ended, ...]:
+        return tuple(ended for ended in self.ended if ended.outcome == outcome)
+
+    @property
+    def credits(self) -> Credits:
+        return total([ended.charged for ended in self.ended])
+
+    @property
+    def exit_code(self) -> int:
+        """0 fine, 9 some takes in doubt, 1 some failed or not finished."""
+        if self.of("in_doubt"):
+            return 9
+        return 1 if self.of("failed") or self.of("pending") else 0
+
+    @property
+    def message(self) -> str:
+        """One line for a state of Prefect: "13 of 15 archived, 2 failed"."""
+        tried = [ended for ended in self.ended if ended.outcome != "skipped"]
+        counts = {word: len(self.of(outcome)) for outcome, word in _OTHER_OUTCOMES.items()}
+        first = f"{len(self.of('archived'))} of {len(tried)} archived"
+        return ", ".join([first, *(f"{count} {word}" for word, count in counts.items() if count)])
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "campaign": self.campaign,
+            "route": self.route,
+            "archived": len(self.of("archived")),
+            "skipped": len(self.of("skipped")),
+            "failed": len(self.of("failed")) + len(self.of("pending")),
+            "in_doubt": len(self.of("in_doubt")),
+            "credits": str(self.credits),
+            "usd": str(self.credits.usd),
+            "manifest": str(self.manifest),
+            "board": str(self.board),
+            "takes": [ended.as_json() for ended in self.ended],
+        }
+
+
+async def wrap(errors: Mapping[str, str]) -> Account:
+    """Write manifest and board (each replaced atomically), and account for the run. `errors`: reason by label."""
+    studio = studios.current()
+    ended = tuple(_ended(studio, line, errors.get(line.variant.label, "")) for line in studio.plan.lines)
+    manifest = await write_manifest(studio, {item.line.key: item.reason for item in ended if item.reason})
+    name = studio.plan.campaign
+    return Account(
+        campaign=name,
+        route=studio.plan.route,
+        ended=ended,
+        manifest=studio.store.path(f"{name}/manifest.json"),
+        board=write_board(studio.store, manifest),
+    )
+
+
+def write_board(store: DiskStore, manifest: Manifest) -> Path:
+    """The review board of this manifest, where a browser opens it from disk."""
+    key = f"{manifest.campaign}/review/index.html"
+    store.replace_text(key, board.build(manifest))
+    return store.path(key)
+
+
+async def write_manifest(studio: Studio, reasons: Mapping[str, str]) -> Manifest:
+    """The manifest of every variant of the campaign, selected for this run or not, as the ledger knows it now."""
+    lines = every_line(studio.drawn, studio.ledger)
+    entries = [await _entry(studio, line, reasons.get(line.key, "")) for line in lines]
+    charged = total([Credits.of(entry.credits) for entry in entries if entry.state == "archived"])
+    manifest = Manifest(
+        callsheet=callsheet.__version__,
+        campaign=studio.plan.campaign,
+        route=studio.plan.route,
+        draft=studio.plan.route != EVOLINK,
+        plan=studio.plan.digest,
+        written_at=datetime.now(UTC),
+        credits=str(charged),
+        usd=str(charged.usd),
+        entries=entries,
+    )
+    text = manifest.model_dump_json(indent=2) + "\n"
+    await asyncio.to_thread(studio.store.replace_text, f"{manifest.campaign}/manifest.json", text)
+    return manifest
+
+
+def every_line(drawn: Drawn, ledger: Ledger) -> list[Line]:
+    """A line for each variant of the whole campaign with the newest take the ledger has of it."""
+    planned = {line.variant.label: line for line in drawn.plan.lines}
+    variants = drawn.loaded.variants
+    keys = {v.label: key_of(v, drawn.survey.footage(v), drawn.loaded.campaign.framing) for v in variants}
+    takes = ledger.newest(list(keys.values()), route=drawn.plan.route)
+    return [_line(drawn, variant, keys[variant.label], planned.get(variant.label), takes) for variant in variants]
+
+
+def _line(drawn: Drawn, variant: Variant, key: str, planned: Line | None, takes: Mapping[str, Take]) -> Line:
+    if planned is not None:
+        return replace(planned, take=takes.get(key))
+    footage = drawn.survey.footage(variant)
+    return Line(
+        variant=variant,
+        key=key,
+        action="skip",
+        reason="not selected for this run",
+        credits=Credits(),
+        price=price_of(catalogue.model(variant.model), footage.seconds),
+        seconds=footage.seconds,
+        take=takes.get(key),
+        supersedes=0,
+    )
+
+
+def _ended(studio: Studio, line: Line, error: str) -> Ended:
+    take = studio.ledger.newest([line.key], route=studio.plan.route).get(line.key)
+    if line.action == "skip":
+        return Ended(line=line, outcome="skipped", take=take, reason=line.reason)
+    if line.action == "blocked":
+        doubtful = take is not None and take.state is State.IN_DOUBT
+        return Ended(line=line, outcome="in_doubt" if doubtful else "failed", take=take, reason=line.reason)
+    if take is None or (take.state in CHARGED and take.id <= line.supersedes and line.action == "shoot"):
+        return Ended(line=line, outcome="failed", take=None, reason=error)
+    outcome = OUTCOMES[take.state]
+    return Ended(line=line, outcome=outcome, take=take, reason="" if outcome == "archived" else error or take.reason)
+
+
+async def _entry(studio: Studio, line: Line, reason: str) -> ManifestEntry:
+    take = line.take
+    state = OUTCOMES[take.state] if take else "pending"
+    entry = ManifestEntry(
+        slug=line.variant.slug,
+        key=line.key,
+        axes=deliver.axes_of(line),
+        state=state,
+        take_id=take.id if take else None,
+        prompt=line.variant.text,
+        credits=str(take.charged or take.price) if take and state == "archived" else "0",
+        reason="" if state == "archived" else reason or (take.reason if take else "not rendered yet"),
+        **(await _source(studio, line) if take else {}),
+    )
+    if take is None or state != "archived" or not studio.store.exists(take.archive):
+        return entry
+    return entry.model_copy(update=await _deliverable(studio, take))
+
+
+async def _source(studio: Studio, line: Line) -> dict[str, Any]:
+    """The prepared clip as the board plays it, kept once a clip under the review folder, named by its content."""
+    try:
+        clip = await prepare.prepared_clip(studio, line.variant)
+    except MediaError as error:
+        log.warning("no source on the board for %s: %s", line.variant.label, error.what)
+        return {}
+    folder = f"{studio.plan.campaign}/review"
+    video = f"{folder}/sources/{clip.sha256[:16]}{clip.path.suffix}"
+    if not studio.store.exists(video):
+        await asyncio.to_thread(studio.store.put, video, clip.path, sha256=clip.sha256)
+    poster = await _poster(studio, clip.path, clip.sha256, clip.seconds)
+    return {"source": _from_manifest(studio, video), "source_poster": poster}
+
+
+async def _deliverable(studio: Studio, take: Take) -> dict[str, Any]:
+    path = studio.store.path(take.archive)
+    sidecar = await asyncio.to_thread(_read_sidecar, path.with_suffix(".json"))
+    facts = await asyncio.to_thread(probe.clip, path) if sidecar is None else None
+    seconds = sidecar.result.seconds if sidecar else decimal_seconds(facts.seconds) if facts else ""
+    return {
+        "deliverable": _from_manifest(studio, take.archive),
+        "sidecar": _from_manifest(studio, f"{take.archive.removesuffix('.mp4')}.json"),
+        "poster": await _poster(studio, path, take.sha256, None),
+        "seconds": seconds,
+        "width": sidecar.result.width if sidecar else facts.width if facts else None,
+        "height": sidecar.result.height if sidecar else facts.height if facts else None,
+    }
+
+
+async def _poster(studio: Studio, video: Path, sha256: str, seconds: Any) -> str | None:
+    """A still from the middle. A board without one picture is better than a run that fails for it, so that is logged."""
+    key = f"{studio.plan.campaign}/review/posters/{sha256[:16]}.jpg"
+    if not studio.store.exists(key):
+        made = studio.home / "incoming" / f"poster-{sha256[:16]}.jpg"
+        made.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            length = seconds if seconds is not None else (await asyncio.to_thread(probe.clip, video)).seconds
+            await frames.poster(video, made, seconds=length)
+            await asyncio.to_thread(studio.store.put, key, made, sha256=hash_of(made))
+        except MediaError as error:
+            log.warning("no poster for %s: %s", video.name, error.what)
+            return None
+        finally:
+            made.unlink(missing_ok=True)
+    return _from_manifest(studio, key)
+
+
+def _from_manifest(studio: Studio, key: str) -> str:
+    """A key of the store as seen from the folder of the manifest."""
+    folder = f"{studio.plan.campaign}/"
+    return key.removeprefix(folder) if key.startswith(folder) else f"../{key}"
+
+
+def _read_sidecar(path: Path) -> Sidecar | None:
+    """None when it is gone or another version's: the board then shows what the file itself says."""
+    try:
+        return Sidecar.model_validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def failures(ended: Iterable[Ended]) -> Sequence[Ended]:
+    """What a person has to look at."""
+    return [item for item in ended if item.outcome in ("failed", "in_doubt", "pending")]

@@ -1,0 +1,112 @@
+"""The whole pipeline: plan, approve, then every variant through prepare, stage, submit, follow, deliver; then wrap up.
+
+Prefect sees one flow run for a campaign and one task run for each stage of each variant. Each stage retries by one fact on
+the error, `error.retry`; what may be done twice is decided by the ledger, never here. Tasks are awaited and gathered
+(never `.submit`: an async task submitted costs a thread), and only labels and ids cross into them.
+"""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.artifacts import acreate_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.states import Completed, Failed
+from prefect.tasks import exponential_backoff
+
+from callsheet.errors import CallsheetError
+from callsheet.steps import deliver as delivering
+from callsheet.steps import follow as following
+from callsheet.steps import outcome, studio, wrap
+from callsheet.steps import prepare as preparing
+from callsheet.steps import stage as staging
+from callsheet.steps import submit as submitting
+
+#: Starts a second; the server's event queue drops, silently, what comes much faster (measured).
+STARTS_PER_SECOND = 50
+
+
+async def is_safe(_task: Any, _run: TaskRun, state: "State[Any]") -> bool:
+    """Retry only what says of itself that trying again is safe; wait as long as the other side asked."""
+    error = await state.aresult(raise_on_failure=False)
+    if not isinstance(error, CallsheetError) or error.retry != "safe":
+        return False
+    await asyncio.sleep(error.after.total_seconds() if error.after else 0)
+    return True
+
+
+POLICY: dict[str, Any] = {
+    "cache_policy": NO_CACHE,
+    "retry_condition_fn": is_safe,
+    "retry_delay_seconds": exponential_backoff(backoff_factor=1),
+    "retry_jitter_factor": 0.5,
+    "persist_result": False,
+}
+
+
+@task(task_run_name="prepare {label}", retries=1, **POLICY)
+async def prepare(label: str) -> None:
+    await preparing.prepare(label)
+
+
+@task(task_run_name="stage {label}", retries=4, **POLICY)
+async def stage(label: str) -> None:
+    await staging.stage(label)
+
+
+@task(task_run_name="submit {label}", retries=4, **POLICY)
+async def submit(label: str) -> int:
+    return await submitting.submit(label)
+
+
+@task(task_run_name="follow {label}", retries=8, **POLICY)
+async def follow(label: str, take: int) -> None:
+    await following.follow(take, label)
+
+
+@task(task_run_name="deliver {label}", retries=4, **POLICY)
+async def deliver(label: str, take: int) -> str:
+    return await delivering.deliver(take, label)
+
+
+async def shoot(label: str, number: int, in_flight: asyncio.Semaphore) -> None:
+    """One variant's walk. Paid work is bounded by `in_flight`; preparation by its own limit."""
+    await asyncio.sleep(number / STARTS_PER_SECOND)
+    await prepare(label)
+    async with in_flight:
+        await stage(label)
+        take = await submit(label)
+        await follow(label, take)
+        await deliver(label, take)
+
+
+@flow(name="campaign", flow_run_name="{spec}", validate_parameters=False, persist_result=False)
+async def campaign(
+    spec: str,
+    sandbox: bool = False,
+    only: list[str] | None = None,
+    again: list[str] | None = None,
+    attach_only: bool = False,
+    max_usd: str | None = None,
+    approved: str | None = None,
+    approved_by: str = "schedule",
+) -> "State[Any]":
+    """Run the campaign at `spec`. `approved` is the digest of the plan that a person confirmed; without it, a plan dearer
+    than the campaign's approve_above does not run."""
+    async with studio.opened(
+        Path(spec), sandbox=sandbox, only=only or (), again=again or (), attach_only=attach_only
+    ) as at:
+        outcome.approve(at, approved=approved, by=approved_by, max_usd=max_usd)
+        await acreate_table_artifact(
+            key="plan", table=outcome.plan_rows(at.plan), description=outcome.plan_title(at.plan)
+        )
+        labels = outcome.to_walk(at.plan)
+        ended = await asyncio.gather(
+            *(shoot(label, number, at.in_flight) for number, label in enumerate(labels)), return_exceptions=True
+        )
+        account = await wrap.wrap(outcome.errors(labels, ended))
+        outcome.report(account)
+        await acreate_table_artifact(key="outcome", table=outcome.rows(account), description=account.message)
+        return Completed(message=account.message) if account.exit_code == 0 else Failed(message=account.message)
