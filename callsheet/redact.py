@@ -40,9 +40,9 @@ _SHAPES = (
 
 def redact(text: str, known: Iterable[str] = ()) -> str:
     """`text` without secrets. known: keys and URLs that are secret here, whatever their shape."""
+    text = _URL.sub(_host_only, text)
     for secret in sorted(_parts_of(known), key=len, reverse=True):
         text = text.replace(secret, GONE)
-    text = _URL.sub(_host_only, text)
     for shape, instead in _SHAPES:
         text = shape.sub(instead, text)
     return text

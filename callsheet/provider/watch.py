@@ -1,0 +1,258 @@
+"""The watch: one watcher asks about all waiting jobs of the process together, so that a thousand takes cost one question.
+
+A poll that fails is never a take that failed: the watch waits and asks again. What ends a wait is the provider's own
+word, or its word that it does not know the job, said several times over a while.
+"""
+
+import asyncio
+import copy
+import random
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+from callsheet.errors import ProviderError, Unavailable
+from callsheet.provider.client import JobStatus, Provider
+
+#: Called with a job's progress, 0 to 100, whenever that changed.
+OnProgress = Callable[[int], None]
+
+#: A job counts as unknown after this many answers without it in a row, and not before `patience` has passed.
+UNKNOWN_ANSWERS = 3
+#: The pause between questions grows to a tenth of the time that the youngest job has been waited for.
+SHARE_OF_AGE = 0.1
+#: Pauses vary by this much to each side, so that many machines do not ask in step.
+JITTER = 0.1
+#: While nothing answers, the pause doubles up to this many times `slowest`.
+SLOWEST_IN_TROUBLE = 4
+
+
+class JobUnknown(ProviderError):
+    """The provider keeps answering that it has no such job. That proves nothing about the charge: the take is held."""
+
+    spent = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How often to ask. first: before the first question; tick to slowest: between questions; patience: with a provider
+    that does not know a job, or names no link for a finished one."""
+
+    first: timedelta
+    tick: timedelta
+    slowest: timedelta
+    patience: timedelta
+
+
+#: The vendor advises: first poll after 15 s, then every 10 to 15 s.
+REMOTE = Pace(
+    first=timedelta(seconds=15),
+    tick=timedelta(seconds=10),
+    slowest=timedelta(seconds=30),
+    patience=timedelta(minutes=2),
+)
+LOOPBACK = Pace(
+    first=timedelta(seconds=0.1),
+    tick=timedelta(seconds=0.25),
+    slowest=timedelta(seconds=2),
+    patience=timedelta(seconds=2),
+)
+
+
+@dataclass(kw_only=True, eq=False)
+class _Waiter:
+    """One caller of `until_done`. Times are the event loop's seconds."""
+
+    job: str
+    on_progress: OnProgress | None
+    since: float
+    due: float
+    done: asyncio.Future[JobStatus]
+    progress: int | None = None
+    missing: list[float] = field(default_factory=list)
+    linkless_since: float | None = None
+
+    def end(self, status: JobStatus) -> None:
+        if not self.done.done():
+            self.done.set_result(status)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+    def tell(self, progress: int) -> None:
+        """A caller's callback that raises ends that caller's wait with its own error, and nobody else's."""
+        if progress == self.progress or self.on_progress is None:
+            return
+        self.progress = progress
+        try:
+            self.on_progress(progress)
+        except Exception as error:
+            self.fail(error)
+
+
+class Watch:
+    """`async with Watch(provider) as watch`. The pace fits the route (loopback is asked quickly) unless given."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        *,
+        first: timedelta | None = None,
+        tick: timedelta | None = None,
+        slowest: timedelta | None = None,
+        patience: timedelta | None = None,
+    ) -> None:
+        usual = LOOPBACK if provider.route.is_loopback else REMOTE
+        tick = tick or usual.tick
+        self._pace = Pace(
+            first=usual.first if first is None else first,
+            tick=tick,
+            slowest=max(slowest or usual.slowest, tick),
+            patience=patience or usual.patience,
+        )
+        self._provider = provider
+        self._waiters: dict[_Waiter, None] = {}
+        self._news = asyncio.Event()
+        self._not_before = 0.0
+        self._failures = 0
+        self._task: asyncio.Task[None] | None = None
+        self._crash: BaseException | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run(), name="callsheet watch")
+        self._task.add_done_callback(self._ended)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Whoever still waits gets Unavailable: the job goes on at the provider, and can be followed again."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def until_done(
+        self, job: str, *, on_progress: OnProgress | None = None, estimate: timedelta | None = None
+    ) -> JobStatus:
+        """Wait until the provider says that the job succeeded or failed. There is no deadline here: a timeout is not a
+        failure, and the caller knows how long it wants to wait (cancelling one wait leaves the others alone).
+
+        estimate: when the first answer can be expected; zero for a job of an earlier run. A succeeded job whose link
+        does not appear within the patience is returned without. JobUnknown, or Unauthorized and its kin when the
+        provider refuses to be asked; every error leaves the take as it was: submitted, and held.
+        """
+        if self._task is None or self._task.done():
+            raise self._stopped()
+        now = _now()
+        first = self._pace.first if estimate is None else min(self._pace.first, estimate)
+        done: asyncio.Future[JobStatus] = asyncio.get_running_loop().create_future()
+        waiter = _Waiter(job=job, on_progress=on_progress, since=now, due=now + first.total_seconds(), done=done)
+        self._waiters[waiter] = None
+        self._news.set()
+        try:
+            return await done
+        finally:
+            self._waiters.pop(waiter, None)
+
+    # --- the watcher --------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while True:
+            pause = self._pause()
+            if pause is None or pause > 0:
+                await self._rest(pause)
+            else:
+                await self._round()
+
+    def _pause(self) -> float | None:
+        """Seconds until the next question; None while there is nothing to ask about."""
+        waiting = [waiter.due for waiter in self._waiters if not waiter.done.done()]
+        return max(min(waiting), self._not_before) - _now() if waiting else None
+
+    async def _rest(self, seconds: float | None) -> None:
+        """Until the time is up, or until a new job may be due earlier."""
+        self._news.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+
+    async def _round(self) -> None:
+        soon = _now() + self._pace.tick.total_seconds() / 2  # jobs due within half a tick share the question
+        asked = [waiter for waiter in self._waiters if waiter.due <= soon and not waiter.done.done()]
+        answers = await self._provider.answers([waiter.job for waiter in asked])
+        for waiter in asked:
+            self._hear(waiter, answers.get(waiter.job))
+        self._not_before = _now() + self._interval(asked, answers)
+
+    def _hear(self, waiter: _Waiter, answer: JobStatus | ProviderError | None) -> None:
+        if waiter.done.done() or isinstance(answer, Unavailable):
+            return
+        if answer is None:
+            self._miss(waiter)
+            return
+        waiter.missing.clear()
+        if isinstance(answer, ProviderError):
+            waiter.fail(copy.copy(answer))  # one answer may speak for fifty jobs, and a raised error grows a traceback
+            return
+        waiter.tell(answer.progress)
+        if answer.is_done and not self._waits_for_link(waiter, answer):
+            waiter.end(answer)
+
+    def _miss(self, waiter: _Waiter) -> None:
+        """A job just accepted may not be listed yet; one that stays away is reported, never taken for failed."""
+        waiter.missing.append(_now())
+        if len(waiter.missing) >= UNKNOWN_ANSWERS and self._is_past_patience(waiter.missing[0]):
+            waiter.fail(
+                JobUnknown(
+                    f"The provider answered {len(waiter.missing)} times in a row that it has no job {waiter.job}.",
+                    where=self._provider.route.name,
+                    hint="The take stays held. Look for the job in the provider's task list, then `callsheet reconcile`.",
+                )
+            )
+
+    def _waits_for_link(self, waiter: _Waiter, status: JobStatus) -> bool:
+        if status.state != "succeeded" or status.result is not None:
+            return False
+        if waiter.linkless_since is None:
+            waiter.linkless_since = _now()
+        return not self._is_past_patience(waiter.linkless_since)
+
+    def _is_past_patience(self, since: float) -> bool:
+        return _now() - since >= self._pace.patience.total_seconds()
+
+    def _interval(self, asked: Sequence[_Waiter], answers: Mapping[str, JobStatus | ProviderError]) -> float:
+        """Seconds until the next round: by the age of the youngest job, longer in trouble, and never less than asked."""
+        troubles = [answer for answer in answers.values() if isinstance(answer, Unavailable)]
+        self._failures = self._failures + 1 if troubles and len(troubles) == len(answers) else 0
+        tick, slowest = self._pace.tick.total_seconds(), self._pace.slowest.total_seconds()
+        age = min((_now() - waiter.since for waiter in asked), default=0.0)
+        pause = min(max(age * SHARE_OF_AGE, tick), slowest)
+        if self._failures:
+            pause = min(max(pause, tick * 2.0 ** min(self._failures, 10)), slowest * SLOWEST_IN_TROUBLE)
+        pause *= random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load, guards nothing
+        return max([pause, *(trouble.after.total_seconds() for trouble in troubles if trouble.after)])
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._crash = None if task.cancelled() else task.exception()
+        for waiter in self._waiters:
+            waiter.fail(self._stopped())
+
+    def _stopped(self) -> ProviderError:
+        """Why nobody is watching; never a hang."""
+        where = self._provider.route.name
+        if self._crash is None:
+            return Unavailable("The watch over the jobs is not running; the job goes on.", where=where, spent="unknown")
+        what = f"The watch over the jobs broke ({type(self._crash).__name__}); the job goes on at the provider."
+        broken = ProviderError(what, where=where, spent="unknown", retry="safe")
+        broken.__cause__ = self._crash
+        return broken
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

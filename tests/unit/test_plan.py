@@ -1,0 +1,196 @@
+"""The plan: every line has an action, a reason and an exact price; identity is content; an approval fits one plan only."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from fractions import Fraction
+
+import pytest
+
+from callsheet.credits import ZERO, Credits
+from callsheet.errors import BudgetExceeded, NotApproved, PlanChanged
+from callsheet.plan import Footage, LedgerView, Plan, approve, decimal_seconds, draw_up, key_of, without_new_takes
+from callsheet.sweep import Variant, expand
+from callsheet.take import State, Take
+
+from .campaigns import campaign
+
+NOTHING = LedgerView(takes={}, earlier={}, held=ZERO, charged=ZERO)
+LENGTHS = {"beach": Fraction("5.312"), "pier": Fraction(4)}
+
+
+def footage(variant: Variant) -> Footage:
+    references = ("r1", "r2") if variant.references == "brand" else ()
+    return Footage(clip=f"sha-{variant.clip}", window=None, seconds=LENGTHS[variant.clip], references=references)
+
+
+def plan(view: LedgerView = NOTHING, *, rerender: str = "changed", again: tuple[str, ...] = (), budget: str = "2720") -> Plan:
+    variants = expand(campaign())
+    return draw_up(
+        campaign="hello",
+        route="sandbox",
+        variants=variants,
+        footage={variant.label: footage(variant) for variant in variants},
+        framing="native",
+        rerender=rerender,
+        budget=Credits.of(budget),
+        view=view,
+        again=again,
+    )
+
+
+def take_of(key: str, state: State, number: int = 7) -> Take:
+    at = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+    return Take(
+        id=number,
+        campaign="hello",
+        route="sandbox",
+        slug="beach--none--dusk--16x9",
+        key=key,
+        number=1,
+        state=state,
+        price=Credits.of("63.84"),
+        idempotency_key="callsheet-0123456789",
+        plan="p",
+        job="task-1",
+        reason="content_policy_violation" if state is State.FAILED else "",
+        archive="hello/beach.mp4",
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def with_first(state: State, **changes: object) -> Plan:
+    key = plan().lines[0].key
+    view = replace(NOTHING, takes={key: take_of(key, state)}, **changes)
+    return plan(view)
+
+
+def test_a_fresh_campaign_shoots_everything_at_the_exact_price() -> None:
+    fresh = plan()
+    assert {line.action for line in fresh.lines} == {"shoot"}
+    assert fresh.credits == Credits.of("63.84") * 12 + Credits.of("48") * 12
+    assert fresh.as_json()["totals"]["credits"] == str(fresh.credits)
+
+
+@pytest.mark.parametrize(
+    ("state", "action"),
+    [
+        (State.RESERVED, "attach"),
+        (State.SUBMITTING, "attach"),
+        (State.SUBMITTED, "attach"),
+        (State.SUCCEEDED, "attach"),
+        (State.ARCHIVED, "skip"),
+        (State.FAILED, "shoot"),
+        (State.RELEASED, "shoot"),
+        (State.IN_DOUBT, "blocked"),
+    ],
+)
+def test_the_newest_take_decides_and_only_shoot_costs(state: State, action: str) -> None:
+    line = with_first(state).lines[0]
+    assert line.action == action
+    assert line.reason
+    assert line.credits == (Credits.of("63.84") if action == "shoot" else ZERO)
+
+
+def test_a_take_in_doubt_is_asked_about_again_where_the_key_can_be_replayed() -> None:
+    line = with_first(State.IN_DOUBT, replayable={7}).lines[0]
+    assert (line.action, line.credits) == ("attach", ZERO)
+
+
+def test_a_deliverable_that_is_gone_is_never_paid_again_by_itself() -> None:
+    line = with_first(State.ARCHIVED, missing={7}).lines[0]
+    assert line.action == "blocked"
+    assert "--again" in line.reason
+
+
+def test_again_and_every_run_render_what_is_archived_and_say_why() -> None:
+    key = plan().lines[0].key
+    view = replace(NOTHING, takes={key: take_of(key, State.ARCHIVED)})
+    asked = plan(view, again=("beach--none--dusk--16x9",)).lines[0]
+    every = plan(view, rerender="every-run").lines[0]
+    assert asked.action == every.action == "shoot"
+    assert "asked for again" in asked.reason
+    assert "every-run" in every.reason
+    assert asked.supersedes == 7
+
+
+def test_a_changed_variant_says_what_it_was_before() -> None:
+    view = replace(NOTHING, earlier={("beach--none--dusk--16x9", 1): take_of("other", State.ARCHIVED)})
+    assert plan(view).lines[0].reason == "changed since take 7 of 2026-11-23"
+
+
+def test_the_same_content_twice_is_bought_once() -> None:
+    variants = expand(campaign())
+    same = {v.label: replace(footage(v), clip="sha-one", seconds=Fraction(4)) for v in variants}
+    drawn = draw_up(
+        campaign="hello", route="sandbox", variants=variants, footage=same, framing="native",
+        rerender="changed", budget=None, view=NOTHING,
+    )  # fmt: skip
+    assert len(drawn.of("shoot")) == 12
+    assert "the same content as beach" in drawn.of("skip")[0].reason
+
+
+CHANGES: list[Callable[[Variant, Footage], tuple[Variant, Footage]]] = [
+    lambda v, f: (v, replace(f, clip="other")),
+    lambda v, f: (v, replace(f, window=("0", "3"))),
+    lambda v, f: (v, replace(f, references=("r2", "r1"))),
+    lambda v, f: (replace(v, text=v.text + "."), f),
+    lambda v, f: (replace(v, aspect_ratio="1:1"), f),
+    lambda v, f: (replace(v, keep_original_sound=False), f),
+    lambda v, f: (replace(v, model="kling-o1-video-edit-fast"), f),
+    lambda v, f: (replace(v, take=2), f),
+]
+
+
+def test_whatever_is_paid_for_changes_the_key() -> None:
+    variant = expand(campaign())[6]
+    media = footage(variant)
+    keys = {key_of(*change(variant, media), "native") for change in CHANGES}
+    assert len(keys | {key_of(variant, media, "native")}) == len(CHANGES) + 1
+
+
+def test_names_do_not_count_and_neither_does_the_length_that_preparation_gives() -> None:
+    variant = expand(campaign())[6]
+    renamed = replace(variant, campaign="x", clip="y", references="z", prompt="w", slug="s", label="l", prompt_slug="q")
+    assert key_of(renamed, replace(footage(variant), seconds=Fraction(9)), "native") == key_of(variant, footage(variant), "native")
+
+
+def test_approval_fits_this_plan_only() -> None:
+    drawn = plan()
+    assert approve(drawn, by="test", approved_digest=drawn.digest, confirmed=True).credits == drawn.credits
+    with pytest.raises(PlanChanged, match="would run now"):
+        approve(drawn, by="test", approved_digest="0" * 64, confirmed=True)
+
+
+def test_a_plan_over_the_budget_is_refused_with_the_missing_amount() -> None:
+    with pytest.raises(BudgetExceeded, match=r"24 variants cost 1342.08 credits .* 342.08 credits .* short") as caught:
+        approve(plan(budget="1000"), by="test", place="specs/test.yaml:3:9")
+    assert str(caught.value).startswith("specs/test.yaml:3:9: ")
+    assert caught.value.exit_code == 4
+
+
+def test_what_is_held_and_charged_already_counts_against_the_budget() -> None:
+    tight = replace(plan(budget="1400").budget, charged=Credits.of("60"))
+    with pytest.raises(BudgetExceeded):
+        approve(replace(plan(budget="1400"), budget=tight), by="test")
+    approve(plan(budget="1400"), by="test")
+
+
+def test_a_dear_plan_needs_a_person_and_max_usd_binds_even_then() -> None:
+    with pytest.raises(NotApproved, match="approve_above"):
+        approve(plan(), by="schedule", approve_above=Credits.of(10))
+    approve(plan(), by="terminal", approve_above=Credits.of(10), confirmed=True)
+    with pytest.raises(BudgetExceeded, match="--max-usd"):
+        approve(plan(), by="terminal", confirmed=True, ceiling=Credits.of(10))
+
+
+def test_finishing_a_dead_run_spends_nothing_new() -> None:
+    finishing = without_new_takes(with_first(State.SUBMITTED))
+    assert [line.action for line in finishing.lines] == ["attach"]
+    assert finishing.credits == ZERO
+
+
+@pytest.mark.parametrize(("seconds", "text"), [("5.312", "5.312"), ("4", "4"), ("1/3", "0.333333"), ("10", "10")])
+def test_seconds_are_written_without_trailing_zeros(seconds: str, text: str) -> None:
+    assert decimal_seconds(Fraction(seconds)) == text
