@@ -293,12 +293,12 @@ def _reasons_of_time(facts: ClipFacts, window: _Window, limits: ClipLimits) -> I
         yield f"trimmed: {spoken_seconds(window.start)} s to {spoken_seconds(window.end)} s"
     if window.seconds < low:
         yield f"{told} s: frozen to {spoken_seconds(low)} s, the least that is billed"
-    elif not window.trimmed and max(facts.seconds, facts.video_seconds) > high:
-        yield f"{spoken_seconds(max(facts.seconds, facts.video_seconds))} s: cut to {spoken_seconds(high)} s"
-    elif window.trimmed and window.seconds > high:
+    elif window.seconds > high:
         yield f"{told} s: cut to {spoken_seconds(high)} s"
-    elif facts.seconds > facts.video_seconds + OVERHANG:
+    elif not window.trimmed and facts.seconds > facts.video_seconds + OVERHANG:
         yield f"goes on for {spoken_seconds(facts.seconds - facts.video_seconds)} s after its last picture"
+    elif not window.trimmed and facts.seconds > high:
+        yield f"{spoken_seconds(facts.seconds)} s: cut to {spoken_seconds(high)} s"
 
 
 def _reasons_of_picture(facts: ClipFacts, limits: ClipLimits, size: _Size) -> Iterator[str]:
@@ -589,4 +589,6 @@ def _reasons_of_still(facts: StillFacts, limits: ImageLimits) -> Iterator[str]:
 def _still_size(facts: StillFacts, limits: ImageLimits) -> tuple[int, int]:
     short, long = min(facts.width, facts.height), max(facts.width, facts.height)
     scale = max(min(Fraction(1), Fraction(STILL_SIDE, long)), Fraction(limits.min_side, short))
-    return max(round(facts.width * scale), limits.min_side), max(round(facts.height * scale), limits.min_side)
+    # The long side down and the short side up: rounding never makes the shape more extreme than the limit allows.
+    made = max(floor(long * scale), limits.min_side), max(ceil(short * scale), limits.min_side)
+    return made if facts.width >= facts.height else (made[1], made[0])

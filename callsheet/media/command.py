@@ -34,9 +34,16 @@ MAX_PIXELS = 67_108_864
 #: x264 does not finish within seconds of SIGTERM (it flushes its look-ahead), so it gets this long, then SIGKILL.
 GRACE = timedelta(milliseconds=500)
 
+#: Bytes of one line that ffmpeg may print; its messages quote names and tags of the file.
+MAX_LINE = 1_048_576
+
 Progress = Callable[[float], None]
 
 _serial = count()
+
+
+class TookTooLong(ToolFailed):
+    """ffmpeg passed its time limit and was stopped: says nothing about the file."""
 
 
 @cache
@@ -85,11 +92,22 @@ async def write(
     arguments = ffmpeg.compile(graph, cmd=[*head, "-stats_period", "0.25"], overwrite_output=True)
     try:
         await _run(arguments, float(seconds), time_limit, on_progress)
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
+        _sync(part)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _sync(part: Path) -> None:
+    """To the disk. ToolFailed for no file or an empty one: ffmpeg may end with 0 when the graph gave no frame."""
+    try:
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+            size = os.fstat(written.fileno()).st_size
+    except FileNotFoundError:
+        size = 0
+    if size == 0:
+        raise ToolFailed("ffmpeg wrote nothing: the graph gave no frame.")
 
 
 async def check_decodes(path: Path, *, time_limit: timedelta) -> None:
@@ -98,33 +116,45 @@ async def check_decodes(path: Path, *, time_limit: timedelta) -> None:
     ffmpeg ends with 0 on a clip with 57 broken frames unless told `-xerror` (measured); this is for files that are
     about to be passed on without a re-encode, where nothing else would notice.
     """
-    video = source(path, xerror=None)["v:0"]
+    video = source(path, xerror=None)["V:0"]
     graph = ffmpeg.output(video, "pipe:", f="null")
     head = [binary(), "-hide_banner", "-nostdin", "-loglevel", "error", "-nostats", "-progress", "pipe:1"]
     await _run(ffmpeg.compile(graph, cmd=[*head, "-stats_period", "5"]), 0.0, time_limit, None)
 
 
 async def _run(arguments: list[str], seconds: float, time_limit: timedelta, on_progress: Progress | None) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={"LC_ALL": "C.UTF-8"},
-        start_new_session=True,
-    )
+    process = await _start(arguments)
     complaints: deque[str] = deque(maxlen=40)
     try:
         async with asyncio.timeout(time_limit.total_seconds()):
             await asyncio.gather(_follow(process, seconds, on_progress), _collect(process, complaints))
             await process.wait()
     except TimeoutError:
-        raise ToolFailed(f"ffmpeg was still working after {time_limit.total_seconds():.0f} s and was stopped.") from None
+        raise TookTooLong(
+            f"ffmpeg was still working after {time_limit.total_seconds():.0f} s and was stopped."
+        ) from None
     finally:
         await _end(process)
     if process.returncode != 0:
         said = "; ".join(complaints) or "no message"
         raise ToolFailed(f"ffmpeg ended with {process.returncode}: {said[-600:]}")
+
+
+async def _start(arguments: list[str]) -> asyncio.subprocess.Process:
+    try:
+        return await asyncio.create_subprocess_exec(
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=MAX_LINE,
+            env={"LC_ALL": "C.UTF-8"},
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ToolMissing(
+            f"ffmpeg cannot be started: {error.strerror or error}.", hint="Set IMAGEIO_FFMPEG_EXE to a working ffmpeg."
+        ) from error
 
 
 async def _follow(process: asyncio.subprocess.Process, seconds: float, on_progress: Progress | None) -> None:
@@ -148,15 +178,21 @@ async def _lines(pipe: asyncio.StreamReader | None) -> AsyncIterator[str]:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Make sure that no ffmpeg of ours outlives the call, whatever happened."""
+    """Make sure that no ffmpeg of ours outlives the call, whatever happened; cancelled again meanwhile, kill at once."""
     if process.returncode is not None:
         return
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
+    _signal(process, signal.SIGTERM)
     try:
         async with asyncio.timeout(GRACE.total_seconds()):
             await process.wait()
     except TimeoutError:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _signal(process, signal.SIGKILL)
         await process.wait()
+    except asyncio.CancelledError:
+        _signal(process, signal.SIGKILL)
+        raise
+
+
+def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)

@@ -1,0 +1,45 @@
+"""What every route needs at hand, made once when the server starts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.requests import Request
+
+from callsheet.sandbox.book import Book
+from callsheet.sandbox.darkroom import Darkroom
+from callsheet.sandbox.intake import Intake
+from callsheet.sandbox.place import Place
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    place: Place
+    book: Book
+    intake: Intake
+    darkroom: Darkroom
+    clock: Clock
+
+
+def desk_of(request: Request) -> Desk:
+    desk: Desk = request.state.desk
+    return desk
+
+
+def base_of(request: Request) -> str:
+    """The address under which this client reaches the server, for the links in an answer. Its host was checked."""
+    return str(request.base_url).rstrip("/")
+
+
+def page_of(request: Request, size_name: str) -> tuple[int, int]:
+    """(page from 1, rows on a page): numbers out of range are brought into it, as lists commonly do."""
+    return _number(request, "page", 1, 1_000_000), _number(request, size_name, 20, 50)
+
+
+def _number(request: Request, name: str, default: int, most: int) -> int:
+    text = request.query_params.get(name, "")
+    if not text.isdecimal() or len(text) > 9:
+        return default
+    return min(max(int(text), 1), most)

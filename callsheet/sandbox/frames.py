@@ -1,0 +1,64 @@
+"""A few small pictures of a clip, and of a still, as arrays: what the colours and the reframing are worked out from."""
+
+import tempfile
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from callsheet.errors import Unacceptable
+from callsheet.limits import ClipFacts
+from callsheet.media.command import source, write
+
+Pixels = NDArray[np.uint8]
+Numbers = NDArray[np.float64]
+
+#: Frames looked at in a second of clip, and the long side of each, in pixels.
+PER_SECOND = 6
+LONG_SIDE = 160
+#: Wall clock for looking through one clip.
+TIME_LIMIT = timedelta(seconds=120)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampled:
+    """frames: (count, height, width, 3), sRGB; the first at time 0, PER_SECOND of them a second."""
+
+    frames: Pixels
+
+    @property
+    def times(self) -> Numbers:
+        return np.arange(len(self.frames)) / PER_SECOND
+
+
+async def of_clip(path: Path, facts: ClipFacts) -> Sampled:
+    """Sample the clip as it is shown (ffmpeg turns and squares the pixels). ToolFailed where it does not decode."""
+    scale = LONG_SIDE / max(facts.width, facts.height)
+    width, height = (max(2, round(side * scale / 2) * 2) for side in (facts.width, facts.height))
+    stream = source(path)["v:0"].filter("fps", PER_SECOND, round="up").filter("scale", width, height, flags="area")
+    with tempfile.TemporaryDirectory(prefix="callsheet-") as folder:
+        raw = Path(folder) / "frames.raw"
+        options = {"f": "rawvideo", "pix_fmt": "rgb24"}
+        await write(raw, stream, options=options, seconds=facts.seconds, time_limit=TIME_LIMIT)
+        pixels = np.fromfile(raw, dtype=np.uint8)
+    count = len(pixels) // (width * height * 3)
+    if count == 0:
+        raise Unacceptable("no frame of the video can be decoded.")
+    return Sampled(frames=pixels[: count * width * height * 3].reshape(count, height, width, 3))
+
+
+def of_still(path: Path) -> Pixels:
+    """The opaque pixels of a picture, (count, 3), sRGB, from a small copy of it. Unacceptable where it is damaged."""
+    try:
+        with Image.open(path, formats=("JPEG", "PNG", "WEBP")) as image:
+            image.draft("RGB", (LONG_SIDE * 2, LONG_SIDE * 2))
+            upright = ImageOps.exif_transpose(image)
+            upright.thumbnail((LONG_SIDE, LONG_SIDE))
+            pixels = np.asarray(upright.convert("RGBA")).reshape(-1, 4)
+    except (OSError, SyntaxError, ValueError, MemoryError, Image.DecompressionBombError) as error:
+        raise Unacceptable(f"a reference image cannot be read: {type(error).__name__}.") from error
+    opaque = pixels[pixels[:, 3] >= 128, :3]
+    return opaque if len(opaque) else pixels[:, :3]

@@ -1,0 +1,166 @@
+"""The sandbox for the length of a run: the one that is up, or one started for it; it ends when its last user is gone."""
+
+import asyncio
+import http.client
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from callsheet.errors import Unavailable
+from callsheet.sandbox.place import Place, locked
+
+#: Any key opens the sandbox; this one cannot be taken for a real one.
+KEY = "sk-evo-sandbox"
+#: How long a server may take to answer, or another run to start it.
+START_LIMIT = timedelta(seconds=30)
+HEALTH_PERIOD = timedelta(milliseconds=50)
+HEALTH_LIMIT = timedelta(seconds=2)
+#: A server that is just ending holds the users' lock for an instant.
+JOIN_LIMIT = timedelta(seconds=10)
+#: Characters of the log shown when a start fails.
+LOG_TAIL = 1500
+
+#: The process may not know the paid provider's key: the sandbox has no use for it.
+WITHHELD = ("EVOLINK_API_KEY",)
+
+_started: set[int] = set()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """Where the sandbox answers, the file service included, and a key that it takes."""
+
+    url: str
+    key: str = KEY
+
+
+@asynccontextmanager
+async def running(
+    home: Path, *, command: Sequence[str] | None = None, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Address]:
+    """A sandbox of this home that answers, for the length of the block. Runs at the same time share one.
+
+    command: what starts a server, default `python -m callsheet sandbox --port 0 --while-used`. environment: what it
+    inherits, default this process's own; CALLSHEET_HOME is set and the paid provider's key is left out.
+    Raises Unavailable, with the end of the server's log, where none answers within 30 s. On leaving, the server is not
+    stopped: it ends by itself when nobody uses it, also when this process is killed.
+    """
+    _reap()
+    place = Place.under(home)
+    async with locked(place.users_lock, shared=True, limit=JOIN_LIMIT) as joined:
+        if not joined:
+            raise Unavailable(f"The sandbox of {home} is ending and does not finish.", hint=f"See {place.log}.")
+        yield Address(url=await _found_or_started(place, home, command, environment))
+    _reap()
+
+
+async def _found_or_started(
+    place: Place, home: Path, command: Sequence[str] | None, environment: Mapping[str, str] | None
+) -> str:
+    async with locked(place.start_lock, limit=START_LIMIT) as ours:
+        if not ours:
+            raise _not_up(place, "another run has been starting it for too long")
+        if url := await healthy(place):
+            return url
+        process = _start(place, home, command, environment)
+        return await _up(place, process)
+
+
+async def healthy(place: Place) -> str:
+    """The URL of the server that server.json names, "" where it does not answer as that very process."""
+    try:
+        known = json.loads(place.address.read_text("utf-8"))
+        url, process = str(known["url"]), int(known["pid"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+    answer = await asyncio.to_thread(_health, url)
+    return url if answer.get("service") == "callsheet-sandbox" and answer.get("pid") == process else ""
+
+
+def _health(url: str) -> dict[str, Any]:
+    """What GET /health says, {} for no or another answer. By http.client: loopback never goes through a proxy."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=HEALTH_LIMIT.total_seconds())
+    try:
+        connection.request("GET", "/health")
+        answer = json.loads(connection.getresponse().read(4096))
+    except (OSError, http.client.HTTPException, ValueError):
+        return {}
+    finally:
+        connection.close()
+    return answer if isinstance(answer, dict) else {}
+
+
+def _start(place: Place, home: Path, command: Sequence[str] | None, environment: Mapping[str, str] | None) -> int:
+    """Start the server in a session of its own; its id. It writes to the log of this home.
+
+    posix_spawn, because the server outlives this process by design; it gives back the default SIGINT, which a shell's
+    `&` would have it ignore.
+    """
+    words = list(command or (sys.executable, "-m", "callsheet", "sandbox", "--port", "0", "--while-used"))
+    inherited = os.environ if environment is None else environment
+    own = {name: value for name, value in inherited.items() if name not in WITHHELD}
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    process = os.posix_spawnp(
+        words[0],
+        words,
+        {**own, "CALLSHEET_HOME": str(home.absolute())},
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(place.log), flags, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+        setsigdef=[signal.SIGINT, signal.SIGTERM],
+    )
+    _started.add(process)
+    return process
+
+
+async def _up(place: Place, process: int) -> str:
+    end = asyncio.get_running_loop().time() + START_LIMIT.total_seconds()
+    while asyncio.get_running_loop().time() < end:
+        if url := await healthy(place):
+            return url
+        if _has_ended(process):
+            raise _not_up(place, "it ended as it started")
+        await asyncio.sleep(HEALTH_PERIOD.total_seconds())
+    _stop(process)
+    raise _not_up(place, f"it did not answer within {START_LIMIT.total_seconds():.0f} s")
+
+
+def _not_up(place: Place, why: str) -> Unavailable:
+    tail = ""
+    with suppress(OSError):
+        tail = place.log.read_text("utf-8", "replace")[-LOG_TAIL:].strip()
+    said = f" It said:\n{tail}\n" if tail else ""
+    return Unavailable(f"The sandbox cannot be used: {why}.{said}", hint=f"Its log is {place.log}.", retry="never")
+
+
+def _has_ended(process: int) -> bool:
+    if process not in _started:
+        return True
+    with suppress(ChildProcessError):
+        if os.waitpid(process, os.WNOHANG) == (0, 0):
+            return False
+    _started.discard(process)
+    return True
+
+
+def _stop(process: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGTERM)
+
+
+def _reap() -> None:
+    """Servers that this process once started and that have ended since leave no zombie behind."""
+    for process in tuple(_started):
+        _has_ended(process)
