@@ -145,11 +145,14 @@ def parse(text: bytes | str, *, file: str) -> Campaign:
     document = yamltext.read(text, file=file)
     written = _written(document)
     form = formed(written, document.text)
-    problems = list(islice(check(document, written), MOST_MISTAKES))
-    if isinstance(form, CampaignForm) and all(problem.severity == "warning" for problem in problems):
-        return _meant(form, document, tuple(problems))
-    mistakes = [] if isinstance(form, CampaignForm) else form
-    raise SpecInvalid([*(problem_at(document, m.path, m.message, m.hint, key=m.key) for m in mistakes), *problems])
+    found = list(islice(check(document, written), MOST_MISTAKES))
+    if isinstance(form, CampaignForm):
+        if any(problem.severity == "error" for problem in found):
+            raise SpecInvalid(found)
+        return _meant(form, document, tuple(found))
+    mistakes = [problem_at(document, m.path, m.message, m.hint, key=m.key) for m in form]
+    wrong = {problem.path for problem in mistakes}
+    raise SpecInvalid([*mistakes, *(p for p in found if p.severity == "error" or p.path not in wrong)])
 
 
 def _written(document: Document) -> dict[str, Any]:
@@ -187,7 +190,7 @@ def _meant(form: CampaignForm, document: Document, warnings: tuple[Problem, ...]
         include=_selectors("include", form.sweep.include),
         framing=form.framing,
         archive=Archive(to=form.archive.to, name=form.archive.name),
-        schedule=None if schedule is None else Schedule(cron=schedule.cron, timezone=schedule.timezone),
+        schedule=Schedule(cron=schedule.cron, timezone=schedule.timezone) if schedule.cron else None,
         rerender=form.rerender,
         warnings=warnings,
         document=document,

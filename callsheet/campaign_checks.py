@@ -5,16 +5,17 @@ Of a key that is itself wrong in form they take what is usable, and say nothing 
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
+from itertools import chain
 from math import prod
 from typing import Any
 
 from callsheet import catalogue, naming
-from callsheet.campaign_text import AXES, PLACEHOLDER, CampaignForm, read_amount
+from callsheet.campaign_text import AXES, MAX_TAKES, MOST_MISTAKES, PLACEHOLDER, CampaignForm, read_amount
 from callsheet.errors import Problem, Severity
 from callsheet.nearest import did_you_mean, listed, nearest
-from callsheet.yamltext import Document, Path, dotted
+from callsheet.yamltext import Document, Path, dotted, shown
 
 #: The aspect ratio of a campaign that names none; the first one of the provider's product page.
 DEFAULT_ASPECT_RATIO = "16:9"
@@ -28,6 +29,7 @@ NO_REFERENCES: dict[str, Any] = {"none": []}
 #: The sections whose keys are names, and what one of those is called.
 _NAMED = {"clips": "clip", "references": "reference set", "prompts": "prompt", "variables": "variable"}
 _GLOB = frozenset("*?[")
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _BRACES = re.compile(r"\{\{[^{}]*\}{0,2}")
 
 
@@ -67,6 +69,7 @@ def check(document: Document, written: dict[str, Any]) -> Iterator[Problem]:
     for found in (
         _model_problems,
         _ratio_problems,
+        _repeated_values,
         _name_problems,
         _prompt_problems,
         _variable_problems,
@@ -95,16 +98,12 @@ class _Sheet:
 
     @cached_property
     def unknown(self) -> frozenset[str]:
-        """Sections that are there under a misspelt key, or not as a mapping: nothing can be said about their names."""
+        """Keys that are there under a misspelt name, or in a wrong form: nothing can be said about what they declare."""
         known = tuple(CampaignForm.model_fields)
-        strange = [key for key in self.written if key not in known][:20]
-        misspelt = {nearest(key, known) for key in strange}
-        return frozenset(
-            key
-            for key in _NAMED
-            if (key not in self.written and key in misspelt)
-            or (key in self.written and not isinstance(self.written[key], dict))
-        )
+        strange = [key for key in self.written if key not in known][:MOST_MISTAKES]
+        misspelt = {nearest(key, known) for key in strange} - self.written.keys()
+        unusable = {key for key in _NAMED if key in self.written and not isinstance(self.written[key], dict)}
+        return frozenset(unusable | {key for key in misspelt if key})
 
     @cached_property
     def model(self) -> catalogue.Model | None:
@@ -138,6 +137,11 @@ class _Sheet:
         written = self.written.get("keep_original_sound", True)
         return [value for value in (written if isinstance(written, list) else [written]) if isinstance(value, bool)]
 
+    @property
+    def takes(self) -> int:
+        written = self.written.get("takes", 1)
+        return written if isinstance(written, int) and 0 < written <= MAX_TAKES else 1
+
     @cached_property
     def globs(self) -> list[str]:
         """The clips that stand for one clip a file."""
@@ -152,10 +156,22 @@ class _Sheet:
     def references(self) -> dict[str, Any]:
         return self.section("references") if "references" in self.written else NO_REFERENCES
 
-    def variables_of(self, prompt: str) -> list[str]:
-        """The declared variables that a prompt uses."""
-        _, text = self.prompts.get(prompt, ((), ""))
-        return [name for name in dict.fromkeys(PLACEHOLDER.findall(text)) if name in self.variables]
+    @cached_property
+    def uses(self) -> dict[str, tuple[str, ...]]:
+        """The declared variables that each prompt uses."""
+        return {
+            prompt: tuple(name for name in dict.fromkeys(PLACEHOLDER.findall(text)) if name in self.variables)
+            for prompt, (_, text) in self.prompts.items()
+        }
+
+    @cached_property
+    def used(self) -> frozenset[str]:
+        """Every name that stands in {{ }} somewhere, well written or not, and what a misspelt one is meant to be."""
+        texts = chain((text for _, text in self.prompts.values()), *self.variables.values())
+        braces = (braces for text in texts for braces in _BRACES.findall(text))
+        words = {word for text in braces for word in _WORD.findall(text)}
+        strange = [word for word in words if word not in self.variables][:MOST_MISTAKES]
+        return frozenset(words | {close for word in strange if (close := nearest(word, self.variables))})
 
     def selections(self, kind: str) -> Iterator[tuple[Path, dict[str, Any]]]:
         """The entries of sweep.exclude or sweep.include that are mappings."""
@@ -176,8 +192,8 @@ def _model_problems(sheet: _Sheet) -> Iterator[Problem]:
     name = sheet.written.get("model")
     models = list(catalogue.models())
     if isinstance(name, str) and sheet.model is None:
-        message = f"there is no model `{name[:60]}`{did_you_mean(name, models)}"
-        yield sheet.problem(("model",), message, f"There are {listed(models)}.")
+        message = f"there is no model {shown(name)}{did_you_mean(name, models)}"
+        yield sheet.problem(("model",), message, f"The models are {listed(models)}.")
 
 
 def _ratio_problems(sheet: _Sheet) -> Iterator[Problem]:
@@ -207,7 +223,21 @@ def _strange_ratio(sheet: _Sheet, model: catalogue.Model, path: Path, ratio: str
     meant = re.sub(r"\s*[x×/_-]\s*", ":", ratio.strip().lower())  # 16x9, as the file names have it
     close = f"; did you mean `{meant}`?" if meant in model.aspect_ratios else ""
     takes = listed(model.aspect_ratios, last="or")
-    yield sheet.problem(path, f"{ratio[:60]} is not an aspect ratio of {model.name}; it takes {takes}{close}")
+    yield sheet.problem(path, f"{shown(ratio)} is not an aspect ratio of {model.name}; it takes {takes}{close}")
+
+
+def _repeated_values(sheet: _Sheet) -> Iterator[Problem]:
+    """A value that stands in its list twice would make every variant with it twice."""
+    lists: dict[Path, Any] = {(key,): sheet.written.get(key) for key in ("aspect_ratios", "keep_original_sound")}
+    lists |= {("variables", name): values for name, values in sheet.section("variables").items()}
+    for path, values in lists.items():
+        seen: set[str | bool] = set()
+        for index, value in enumerate(values if isinstance(values, list) else []):
+            if isinstance(value, str | bool) and value in seen:
+                spelled = sheet.document.text((*path, index)) or ""
+                yield sheet.problem((*path, index), f"{shown(spelled)} stands here twice", "Remove one of the two.")
+            elif isinstance(value, str | bool):
+                seen.add(value)
 
 
 # --- names, prompts, variables, references --------------------------------------------------------------------------
@@ -221,31 +251,33 @@ def _name_problems(sheet: _Sheet) -> Iterator[Problem]:
             if other != name and section != "variables":
                 line, _ = sheet.document.place((section, other), key=True)
                 message = (
-                    f"there is a {title} `{other[:60]}` in line {line} already, and case does not tell files apart"
+                    f"there is a {title} {shown(other)} in line {line} already, and case does not tell files apart"
                 )
                 yield sheet.problem((section, name), message, "Rename one of the two.", key=True)
 
 
 def _prompt_problems(sheet: _Sheet) -> Iterator[Problem]:
     for path, text in sheet.prompts.values():
-        unfilled = list(_placeholder_problems(sheet, path, text))
-        yield from unfilled
-        if not unfilled:
+        is_filled = True
+        for problem in _placeholder_problems(sheet, path, text):
+            is_filled = False
+            yield problem
+        if is_filled:
             yield from _length_problems(sheet, path, text)
 
 
 def _placeholder_problems(sheet: _Sheet, path: Path, text: str) -> Iterator[Problem]:
     for braces in dict.fromkeys(_BRACES.findall(text)):
-        place = sheet.document.place_within(path, braces)
         match = PLACEHOLDER.fullmatch(braces)
         if match is None:
-            message = f"`{braces[:60]}` is no variable: between {{{{ and }}}} stands one name, and nothing else"
+            message = f"{shown(braces)} is no variable: one name, and nothing else, stands between {{{{ and }}}}"
+            place = sheet.document.place_within(path, braces)
             yield sheet.problem(path, message, "Declare it under variables: with all its values.", place=place)
         elif match[1] not in sheet.variables and "variables" not in sheet.unknown:
             close = did_you_mean(match[1], sheet.variables)
-            message = f"the variable `{match[1]}` is not declared{close}"
             hint = "" if close else f"Add it: variables: {{{match[1]}: …}}."
-            yield sheet.problem(path, message, hint, place=place)
+            place = sheet.document.place_within(path, braces)
+            yield sheet.problem(path, f"the variable {shown(match[1])} is not declared{close}", hint, place=place)
 
 
 def _length_problems(sheet: _Sheet, path: Path, text: str) -> Iterator[Problem]:
@@ -267,21 +299,26 @@ def _length_problems(sheet: _Sheet, path: Path, text: str) -> Iterator[Problem]:
 
 
 def _variable_problems(sheet: _Sheet) -> Iterator[Problem]:
-    texts = [text for _, text in sheet.prompts.values()]
-    used = {name for text in texts for name in PLACEHOLDER.findall(text)}
-    used |= {name for name in _template_fields(sheet) if name in sheet.variables}
+    for name, values in sheet.section("variables").items():
+        yield from _nested_placeholders(sheet, ("variables", name), values)
     if "prompts" in sheet.unknown:
         return
     for name in sheet.variables:
-        if name not in used:
-            single = any(f"{{{name}}}" in text for text in texts)
-            hint = (
-                f"Write {{{{ {name} }}}} in a prompt: two braces."
-                if single
-                else f"Write {{{{ {name} }}}} in a prompt, or remove it."
-            )
-            message = f"no prompt uses the variable `{name[:60]}`"
+        if name not in sheet.used:
+            has_single = any(f"{{{name}}}" in text for _, text in sheet.prompts.values())
+            hint = f"Write {{{{ {name} }}}} in a prompt{', with two braces' if has_single else ', or remove it'}."
+            message = f"no prompt uses the variable {shown(name)}"
             yield sheet.problem(("variables", name), message, hint, key=True, severity="warning")
+
+
+def _nested_placeholders(sheet: _Sheet, path: Path, values: Any) -> Iterator[Problem]:
+    """Prompts are filled in once, so this would be sent, and paid for, with its braces."""
+    many = isinstance(values, list)
+    for index, value in enumerate(values if many else [values]):
+        if isinstance(value, str) and "{{" in value:
+            here = (*path, index) if many else path
+            place = sheet.document.place_within(here, "{{")
+            yield sheet.problem(here, "a variable cannot stand in the value of another", "Write it out.", place=place)
 
 
 def _reference_problems(sheet: _Sheet) -> Iterator[Problem]:
@@ -291,10 +328,12 @@ def _reference_problems(sheet: _Sheet) -> Iterator[Problem]:
         if sheet.model and len(certain) > (most := sheet.model.images.count[1]):
             message = f"{len(certain)} images, and {sheet.model.name} takes at most {most}"
             yield sheet.problem(("references", name), message, f"Remove {len(certain) - most}, or declare another set.")
+        seen: set[str] = set()
         for index, path in enumerate(paths):
-            if path in paths[:index]:
-                message = f"`{path[:60]}` stands in this set already, and is sent twice"
+            if path in seen:
+                message = f"{shown(path)} stands in this set already, and is sent twice"
                 yield sheet.problem(("references", name, index), message, "Remove one.", severity="warning")
+            seen.add(path)
 
 
 # --- exclude and include --------------------------------------------------------------------------------------------
@@ -305,7 +344,7 @@ def _selector_problems(sheet: _Sheet) -> Iterator[Problem]:
         for path, match in sheet.selections(kind):
             wrong = [found for axis, value in match.items() for found in _value_problems(sheet, path, axis, value)]
             yield from wrong
-            if wrong or not match:
+            if wrong or not match or not all(isinstance(value, str | bool) for value in match.values()):
                 continue
             yield from _idle_variables(sheet, path, match)
             if kind == "include":
@@ -318,7 +357,7 @@ def _value_problems(sheet: _Sheet, path: Path, axis: str, value: object) -> Iter
     if axis not in AXES and axis not in sheet.variables:
         if "variables" not in sheet.unknown:
             axes = [*AXES, *sheet.variables]
-            message = f"`{axis[:60]}` is no axis of the sweep{did_you_mean(axis, axes)}"
+            message = f"{shown(axis)} is no axis of the sweep{did_you_mean(axis, axes)}"
             yield sheet.problem(here, message, f"There are {listed(axes)}.", key=True)
         return
     if not isinstance(value, str | bool):
@@ -327,8 +366,8 @@ def _value_problems(sheet: _Sheet, path: Path, axis: str, value: object) -> Iter
     if isinstance(value, bool) != wants_bool:
         expected = "true or false" if wants_bool else "text"
         hint = "" if wants_bool else "Put it in quotes, if it is a name."
-        shown = str(value).lower() if isinstance(value, bool) else "text"
-        yield sheet.problem(here, f"expected {expected}, found {shown}", hint)
+        found = str(value).lower() if isinstance(value, bool) else "text"
+        yield sheet.problem(here, f"expected {expected}, found {found}", hint)
     elif isinstance(value, str):
         yield from _unknown_value(sheet, here, axis, value)
 
@@ -339,15 +378,20 @@ def _unknown_value(sheet: _Sheet, here: Path, axis: str, value: str) -> Iterator
         return
     sections = {"clip": "clips", "references": "references", "prompt": "prompts"}
     section = sections.get(axis, "variables")
-    known = list(sheet.variables[axis]) if axis not in sections else list(getattr(sheet, section))
+    known: Collection[str] = sheet.variables.get(axis, ())
+    if axis in sections:
+        known = sheet.references if axis == "references" else sheet.section(section)
     if value in known or section in sheet.unknown or not known:
         return
     if axis == "clip" and any(value.startswith(f"{name}-") for name in sheet.globs):
         return  # one file of a glob: its name is known when the files have been looked up
-    title = {"clip": "clip", "references": "reference set", "prompt": "prompt"}.get(axis, f"value of `{axis}`")
-    yield sheet.problem(
-        here, f"there is no {title} `{value[:60]}`{did_you_mean(value, known)}", f"There are {listed(known)}."
-    )
+    title = {"clip": "clip", "references": "reference set", "prompt": "prompt"}.get(axis)
+    message = f"there is no {title} {shown(value)}" if title else f"the variable `{axis}` has no value {shown(value)}"
+    yield sheet.problem(here, f"{message}{did_you_mean(value, known)}", _choice(list(known)))
+
+
+def _choice(known: list[str]) -> str:
+    return f"There is only `{known[0]}`." if len(known) == 1 else f"There are {listed(known)}."
 
 
 def _strange_selection(sheet: _Sheet, here: Path, value: str) -> Iterator[Problem]:
@@ -361,17 +405,18 @@ def _strange_selection(sheet: _Sheet, here: Path, value: str) -> Iterator[Proble
         )
     elif value not in model.aspect_ratios:
         yield from _strange_ratio(sheet, model, here, value)
-    elif here[1] == "exclude" and sheet.ratios and value not in sheet.ratios:
+    elif here[1] == "exclude" and "aspect_ratios" not in sheet.unknown and value not in sheet.ratios:
         message = f"{value} is not among the aspect ratios of the campaign, so this excludes nothing"
-        yield sheet.problem(here, message, f"There are {listed(sheet.ratios)}.")
+        yield sheet.problem(here, message, _choice(sheet.ratios))
 
 
 def _idle_variables(sheet: _Sheet, path: Path, match: dict[str, Any]) -> Iterator[Problem]:
     """A variable that the chosen prompt does not use selects no variant at all."""
-    prompts = [match["prompt"]] if "prompt" in match else list(sheet.prompts)
+    prompt = match.get("prompt")
+    uses = sheet.used if prompt is None else sheet.uses.get(prompt)
     for axis in match:
-        if axis in sheet.variables and prompts and all(axis not in sheet.variables_of(name) for name in prompts):
-            who = f"the prompt `{prompts[0]}` does not use" if "prompt" in match else "no prompt uses"
+        if axis in sheet.variables and uses is not None and axis not in uses and sheet.prompts:
+            who = "no prompt uses" if prompt is None else f"the prompt {shown(prompt)} does not use"
             message = f"{who} the variable `{axis}`, so this selects nothing"
             yield sheet.problem((*path, axis), message, "Remove it.", key=True)
 
@@ -385,8 +430,8 @@ def _gaps(sheet: _Sheet, path: Path, match: dict[str, Any]) -> Iterator[Problem]
         "aspect_ratio": len(sheet.ratios),
         "keep_original_sound": len(sheet.sounds),
     }
-    prompt = match.get("prompt", next(iter(sheet.prompts), "")) if "prompt" in match or counts["prompt"] == 1 else ""
-    counts.update({name: len(sheet.variables[name]) for name in sheet.variables_of(prompt)})
+    only = next(iter(sheet.prompts), "") if counts["prompt"] == 1 else ""
+    counts |= {name: len(sheet.variables[name]) for name in sheet.uses.get(match.get("prompt", only), ())}
     missing = [axis for axis, count in counts.items() if count > 1 and axis not in match]
     if missing:
         needed = listed([f"`{axis}`" for axis in missing])
@@ -419,20 +464,22 @@ def _archive_problems(sheet: _Sheet) -> Iterator[Problem]:
             place = sheet.document.place_within(path, f"{{{name}}}")
             message = f"{{{name[:60]}}} is no field of a name{did_you_mean(name, known)}"
             yield sheet.problem(path, message, f"There are {listed(known, most=20)}.", place=place)
+    if fields and sheet.section("archive")["name"].lower().endswith((".mp4", ".mov")):
+        message = "the name ends in an extension, and .mp4 is added to it"
+        yield sheet.problem(path, message, "Remove the extension.", severity="warning")
     if fields:
         yield from _colliding_names(sheet, fields)
 
 
 def _colliding_names(sheet: _Sheet, fields: Iterable[str]) -> Iterator[Problem]:
     """Deliverables of one name become revisions of it (`--r2`): nothing is lost, but nobody can tell them apart."""
-    takes = sheet.written.get("takes", 1)
     counts = {
         "clip": 2 if sheet.globs else len(sheet.clips),
         "references": len(sheet.references),
         "prompt": len(sheet.prompts),
         "aspect_ratio": len(sheet.ratios),
         "sound": len(sheet.sounds),
-        "take": takes if isinstance(takes, int) else 1,
+        "take": sheet.takes,
     }
     missing = [f"{{{field}}}" for field, count in counts.items() if count > 1 and field not in fields]
     if missing:
@@ -444,11 +491,9 @@ def _colliding_names(sheet: _Sheet, fields: Iterable[str]) -> Iterator[Problem]:
 
 def _size_problems(sheet: _Sheet) -> Iterator[Problem]:
     """Each file of a glob counts as well, but that is known later."""
-    fillings = [prod(len(sheet.variables[name]) for name in sheet.variables_of(prompt)) for prompt in sheet.prompts]
-    takes = sheet.written.get("takes", 1)
-    samples = takes if isinstance(takes, int) and takes > 0 else 1
+    fillings = [prod(len(sheet.variables[name]) or 1 for name in names) for names in sheet.uses.values()]
     axes = {"clips": len(sheet.clips), "reference sets": len(sheet.references), "prompts": sum(fillings)}
-    axes |= {"aspect ratios": len(sheet.ratios), "sounds": len(sheet.sounds), "takes": samples}
+    axes |= {"aspect ratios": len(sheet.ratios), "sounds": len(sheet.sounds), "takes": sheet.takes}
     variants = prod(axes.values())
     if variants > MOST_VARIANTS:
         sum_of_it = " × ".join(f"{count:,} {name}" for name, count in axes.items() if count > 1)

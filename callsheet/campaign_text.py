@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -22,13 +21,12 @@ from pydantic import (
     ValidationError,
     WithJsonSchema,
 )
-from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from callsheet import catalogue, naming
 from callsheet.credits import Credits
 from callsheet.nearest import did_you_mean, listed, nearest
-from callsheet.yamltext import Path, described
+from callsheet.yamltext import Path, described, shown
 
 #: Samples of one variant; more is a mistyped number sooner than a wish.
 MAX_TAKES = 20
@@ -36,6 +34,8 @@ MAX_TAKES = 20
 MAX_AMOUNT_LENGTH = 20
 #: Digits behind the second's point: the plan and the encoder count in microseconds.
 MAX_DECIMALS = 6
+#: Characters of one point in time.
+MAX_TIME_LENGTH = 20
 #: A whole day; no model takes a clip out of a longer source's later part.
 MAX_SECONDS = 86_400
 
@@ -80,7 +80,7 @@ def parse_trim(text: str) -> Trim:
     """The window in "2s..9.5s", "..5s", "2s..", "1m5s..1m9s", "500ms..2s" or "00:02..00:09.5". ValueError otherwise."""
     start_text, dots, end_text = (part.strip() for part in text.partition(".."))
     if not dots:
-        raise ValueError(f"{_shown(text)} is no window: it has no ..")
+        raise ValueError(f"{shown(text)} is no window: it has no ..")
     if not start_text and not end_text:
         raise ValueError(".. alone trims nothing")
     start = _seconds(start_text) if start_text else Fraction(0)
@@ -91,29 +91,26 @@ def parse_trim(text: str) -> Trim:
 
 
 def _seconds(text: str) -> Fraction:
+    if len(text) > MAX_TIME_LENGTH:
+        raise ValueError(f"{shown(text)} is no point in time")
     if re.fullmatch(r"\d+(?:\.\d+)?", text, re.ASCII):
-        raise ValueError(f"{_shown(text)} has no unit")
+        raise ValueError(f"{shown(text)} has no unit")
     match = _UNITS.fullmatch(text) or _CLOCK.fullmatch(text)
-    if match is None or len(text) > MAX_AMOUNT_LENGTH:
-        raise ValueError(f"{_shown(text)} is no point in time")
+    if match is None:
+        raise ValueError(f"{shown(text)} is no point in time")
     part = match.groupdict()
     total = Fraction(part["h"] or 0) * 3600 + Fraction(part["m"] or 0) * 60 + Fraction(part["s"] or 0)
     total += Fraction(part.get("ms") or 0) / 1000
     if total > MAX_SECONDS:
-        raise ValueError(f"{_shown(text)} is more than a day")
+        raise ValueError(f"{shown(text)} is more than a day")
     if (total * 10**MAX_DECIMALS).denominator != 1:
-        raise ValueError(f"{_shown(text)} is finer than a microsecond")
+        raise ValueError(f"{shown(text)} is finer than a microsecond")
     return total
 
 
 def _decimal(seconds: Fraction) -> str:
     whole, rest = divmod(int(seconds * 10**MAX_DECIMALS), 10**MAX_DECIMALS)
     return f"{whole}.{rest:0{MAX_DECIMALS}d}".rstrip("0").rstrip(".")
-
-
-def _shown(text: str, most: int = 60) -> str:
-    """A text of the campaign inside a sentence, cut where it is long."""
-    return f"`{text if len(text) <= most else text[:most] + '…'}`"
 
 
 # --- texts with a form of their own ---------------------------------------------------------------------------------
@@ -129,14 +126,14 @@ _THOUSANDS = re.compile(r"\D*\d{1,3}(?:,\d{3})+(?:\.\d+)?\D*", re.ASCII)
 def _name(text: str) -> str:
     if len(text) > 64:
         raise mistake(
-            f"the name {_shown(text)} has {len(text)} characters, and at most 64 fit a file name", "Shorten it."
+            f"the name {shown(text)} has {len(text)} characters, and at most 64 fit a file name", "Shorten it."
         )
     if not _NAME.fullmatch(text):
         hint = "Use letters, digits, - _ and . only, and begin with a letter or digit."
-        raise mistake(f"{_shown(text)} cannot be a name, because it becomes part of a file name", hint)
+        raise mistake(f"{shown(text)} cannot be a name, because it becomes part of a file name", hint)
     if "--" in text:
         raise mistake(
-            f"the name {_shown(text)} has -- in it, which separates the parts of a file name", "Write a single -."
+            f"the name {shown(text)} has -- in it, which separates the parts of a file name", "Write a single -."
         )
     return text
 
@@ -145,14 +142,14 @@ def _slug(text: str) -> str:
     if not _SLUG.fullmatch(text):
         plain = re.sub(r"[^a-z0-9]+", "-", text[:64].lower()).strip("-") or "summer-launch"
         hint = f"Use small letters, digits and -, at most 64 of them: {plain}."
-        raise mistake(f"{_shown(text)} cannot be the name of a campaign", hint)
+        raise mistake(f"{shown(text)} cannot be the name of a campaign", hint)
     return text
 
 
 def _variable(text: str) -> str:
     if not _VARIABLE.fullmatch(text):
         hint = "Use letters, digits, _ and -, at most 64, and begin with a letter."
-        raise mistake(f"{_shown(text)} cannot be the name of a variable", hint)
+        raise mistake(f"{shown(text)} cannot be the name of a variable", hint)
     if text in (*AXES, "take", "sound", "model", "campaign"):
         raise mistake(f"a variable cannot be called `{text}`, because the sweep itself has a `{text}`", "Rename it.")
     return text
@@ -163,14 +160,15 @@ def _amount(value: object) -> Credits:
         raise PydanticCustomError("no_unit", "an amount without a unit")
     if not isinstance(value, str):
         raise mistake(f"expected an amount, found {described(value)}", AMOUNT_HINT)
+    if len(value) > MAX_AMOUNT_LENGTH:
+        raise mistake(f"{shown(value)} is no amount: it has {len(value):,} characters", AMOUNT_HINT)
     if "," in value and not _THOUSANDS.fullmatch(value):
-        raise mistake(f"{_shown(value)}: a comma separates thousands, and here it does not", AMOUNT_HINT)
+        raise mistake(f"{shown(value)}: a comma separates thousands, and here it does not", AMOUNT_HINT)
     try:
-        if len(value) > MAX_AMOUNT_LENGTH:
-            raise ValueError("too long")
         return Credits.parse(value)
-    except ValueError:
-        raise mistake(f"{_shown(value)} is not an amount", AMOUNT_HINT) from None
+    except ValueError as error:
+        message = str(error) if "finer" in str(error) else f"{shown(value)} is no amount"
+        raise mistake(message, AMOUNT_HINT) from None
 
 
 def read_amount(value: object) -> Credits | None:
@@ -246,7 +244,7 @@ def _template(text: str) -> str:
     parts = text.split("/")
     if text.startswith("/") or any(not part.strip(". ") for part in parts) or "\\" in text:
         raise mistake(
-            f"{_shown(text)} is not a path below the archive", "Write folder/name without a leading /, . or .."
+            f"{shown(text)} is not a path below the archive", "Write folder/name without a leading /, . or .."
         )
     if len(parts) > naming.MAX_PARTS:
         raise mistake(f"the name has {len(parts)} parts, and {naming.MAX_PARTS} is the most", "Use fewer folders.")
@@ -266,10 +264,10 @@ _CRON_HINT = 'Write minute, hour, day, month and day of the week: "0 6 * * 1" is
 def _cron(text: str) -> str:
     fields = text.split()
     if len(fields) != len(_CRON_FIELDS):
-        raise mistake(f"{_shown(text)} has {len(fields)} fields, and a cron line has {len(_CRON_FIELDS)}", _CRON_HINT)
+        raise mistake(f"{shown(text)} has {len(fields)} fields, and a cron line has {len(_CRON_FIELDS)}", _CRON_HINT)
     for written, (title, low, high, words) in zip(fields, _CRON_FIELDS, strict=True):
         if not all(_fits_cron(part, low, high, words) for part in written.split(",")):
-            raise mistake(f"{_shown(written)} is no {title} of a cron line ({low} to {high})", _CRON_HINT)
+            raise mistake(f"{shown(written)} is no {title} of a cron line ({low} to {high})", _CRON_HINT)
     return text
 
 
@@ -294,7 +292,7 @@ def _cron_value(word: str, low: int, words: Sequence[str]) -> int | None:
 def _timezone(text: str) -> str:
     """The shape only; whether this machine knows the zone is for the step that schedules."""
     if not _TIMEZONE.fullmatch(text):
-        raise mistake(f"{_shown(text)} is no time zone", "Write its name in the tz database, as Asia/Shanghai or UTC.")
+        raise mistake(f"{shown(text)} is no time zone", "Write its name in the tz database, as Asia/Shanghai or UTC.")
     return text
 
 
@@ -307,14 +305,6 @@ def _not_empty(what: str) -> Callable[[Any], Any]:
         return values
 
     return check
-
-
-def _distinct(values: list[Any]) -> list[Any]:
-    for index, value in enumerate(values):
-        if value in values[:index]:
-            shown = str(value).lower() if isinstance(value, bool) else str(value)
-            raise mistake(f"{_shown(shown)} stands here twice", "Remove one of the two.")
-    return values
 
 
 # --- the form of the document ---------------------------------------------------------------------------------------
@@ -343,13 +333,8 @@ StillSource = Annotated[str, AfterValidator(_source("media/references")), WithJs
 PromptText = Annotated[str, AfterValidator(_prompt), WithJsonSchema({"type": "string", "pattern": r"\S"})]
 
 _SOME = AfterValidator(_not_empty("the list"))
-_DISTINCT = (AfterValidator(_distinct), Field(json_schema_extra={"uniqueItems": True}))
-
-
-def _written(value: object) -> object:
-    if value is None:
-        raise mistake("expected a mapping, found nothing", "Write what belongs here, or remove the key.")
-    return value
+#: That no value stands there twice is checked in campaign_checks.py, which can point at the second one.
+_DISTINCT = Field(json_schema_extra={"uniqueItems": True, "minItems": 1})
 
 
 def _short_or_list(value: object) -> str:
@@ -439,6 +424,10 @@ class ScheduleForm(_Form):
     )
 
 
+#: The schedule of a campaign that has none.
+_NEVER = ScheduleForm.model_construct(cron="", timezone="UTC")
+
+
 class CampaignForm(_Form):
     """One campaign of Callsheet: clips, reference images, prompts and aspect ratios; every combination is a variant."""
 
@@ -487,18 +476,18 @@ class CampaignForm(_Form):
     variables: dict[
         Variable,
         Annotated[
-            Annotated[str, _SHORT] | Annotated[list[str], _SOME, *_DISTINCT, _LIST], Discriminator(_short_or_list)
+            Annotated[str, _SHORT] | Annotated[list[str], _SOME, _DISTINCT, _LIST], Discriminator(_short_or_list)
         ],
     ] = Field(
         default_factory=dict,
         description="What {{ name }} stands for. A list is one more axis for the prompts that use it.",
         examples=[{"product": "the bottle", "weather": ["wet", "snowy"]}],
     )
-    aspect_ratios: Annotated[list[str], _SOME, *_DISTINCT] = Field(
+    aspect_ratios: Annotated[list[str], _SOME, _DISTINCT] = Field(
         default_factory=list, description="Shapes of the result. Absent: 16:9.", examples=[["16:9", "9:16"]]
     )
     keep_original_sound: Annotated[
-        Annotated[bool, _SHORT] | Annotated[list[bool], _SOME, *_DISTINCT, _LIST], Discriminator(_short_or_list)
+        Annotated[bool, _SHORT] | Annotated[list[bool], _SOME, _DISTINCT, _LIST], Discriminator(_short_or_list)
     ] = Field(default=True, description="Keep the sound of the clip; a list of both sweeps it.")
     takes: int = Field(default=1, ge=1, le=MAX_TAKES, description="Samples of every variant; each one is paid for.")
     sweep: SweepForm = Field(default_factory=SweepForm, description="Combinations to leave out or to add.")
@@ -510,8 +499,10 @@ class CampaignForm(_Form):
     rerender: Literal["changed", "every-run"] = Field(
         default="changed", description="What a run renders again: only what changed, or everything, paid for again."
     )
-    schedule: Annotated[ScheduleForm | SkipJsonSchema[None], BeforeValidator(_written)] = Field(
-        default=None, description="When the campaign runs by itself."
+    schedule: ScheduleForm = Field(
+        default_factory=lambda: _NEVER,
+        description="When the campaign runs by itself.",
+        examples=[{"cron": "0 6 * * 1", "timezone": "Asia/Shanghai"}],
     )
 
 
@@ -599,14 +590,12 @@ def _told(detail: ErrorDetails, written: Any, text_of: Callable[[Path], str | No
     return _mistyped(path, detail, text_of)
 
 
-def _path(loc: Iterable[str | int], written: Any) -> Path:
+def _path(loc: Iterable[Any], written: Any) -> Path:
     """Where in the document it is. Pydantic's own steps (which form of a union, "[key]") are no part of that."""
     path: list[str | int] = []
-    here = written
+    here: Any = written
     for step in loc:
-        if isinstance(here, dict) and step in here:
-            here = here[step]
-        elif isinstance(here, list) and isinstance(step, int):
+        if (isinstance(here, dict) and step in here) or (isinstance(here, list) and isinstance(step, int)):
             here = here[step]
         elif step in _TAGS:
             continue
@@ -623,8 +612,8 @@ def _unknown(path: Path) -> Mistake:
     *parent, key = path
     known = known_keys(tuple(parent))
     close = did_you_mean(str(key), known)
-    hint = "" if close else f"There are {listed(known, most=20)}."
-    return Mistake(path=path, message=f"unknown key {_shown(str(key))}{close}", hint=hint, key=True)
+    hint = "" if close else f"The keys here are {listed(known, most=20)}."
+    return Mistake(path=path, message=f"unknown key {shown(str(key))}{close}", hint=hint, key=True)
 
 
 def _no_choice(path: Path, detail: ErrorDetails) -> Mistake:
@@ -632,7 +621,7 @@ def _no_choice(path: Path, detail: ErrorDetails) -> Mistake:
     if not isinstance(found, str):
         message = f"expected {listed(choices, last='or')}, found {described(found)}"
     else:
-        message = f"{_shown(found)} is not {listed(choices, last='or')}{did_you_mean(found, choices)}"
+        message = f"{shown(found)} is not {listed(choices, last='or')}{did_you_mean(found, choices)}"
     return Mistake(path=path, message=message, hint=_example(path))
 
 
@@ -640,21 +629,29 @@ _CHOICES = {"framing": ("native", "crop", "pad"), "rerender": ("changed", "every
 
 
 def _mistyped(path: Path, detail: ErrorDetails, text_of: Callable[[Path], str | None]) -> Mistake:
-    found = detail["input"]
-    expected = _EXPECTED.get(detail["type"], "something else")
+    expected, found = _EXPECTED.get(detail["type"], "something else"), detail["input"]
     spelled = text_of(path)
-    message = f"expected {expected}, found {described(found)}"
+    said = described(found)
     if isinstance(found, bool | int | float) and spelled:
-        message = f"expected {expected}, found {spelled}, which is {described(found)}"
-    wants_quotes = expected == "text" and spelled and path[0] in ("prompts", "variables", "clips", "references")
+        said = f"{spelled}, {described(found)}"
+    elif isinstance(found, str) and expected not in ("a list", "a mapping"):
+        said = shown(found)
     return Mistake(
-        path=path, message=message, hint=f'Put it in quotes: "{spelled}".' if wants_quotes else _example(path)
+        path=path, message=f"expected {expected}, found {said}", hint=_way_out(path, expected, found, spelled)
     )
+
+
+def _way_out(path: Path, expected: str, found: object, spelled: str | None) -> str:
+    if expected == "text" and spelled and path[0] in ("campaign", "prompts", "variables", "clips", "references"):
+        return f'Put it in quotes: "{spelled}".'
+    if expected == "a mapping" and isinstance(found, str) and re.match(r"[\w.-]+:\S", found):
+        return "Write a space behind the colon."
+    return _example(path)
 
 
 def _example(path: Path) -> str:
     example = _EXAMPLES.get(str(path[0])) if path else None
-    return f"Write it like {example}." if example else ""
+    return f"Write it like `{example}`." if example else ""
 
 
 def _without_echoes(mistakes: list[Mistake]) -> Iterator[Mistake]:

@@ -29,7 +29,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def listed(words: Sequence[str], *, last: str = "and", most: int = 12) -> str:
     """Words as a person lists them: "a, b and c"; the rest as a count where there are many."""
-    shown = list(words[:most])
+    shown = [word if len(word) <= LONGEST else f"{word[:LONGEST]}…" for word in words[:most]]
     if len(words) > most:
         return f"{', '.join(shown)} {last} {len(words) - most} more"
     if len(shown) < 2:

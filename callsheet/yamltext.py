@@ -142,20 +142,31 @@ def read(text: bytes | str, *, file: str) -> Document:
 
 def dotted(path: Path) -> str:
     """A path as messages show it: `sweep.exclude[0].clip`."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+    steps = (f"[{step}]" if isinstance(step, int) else f".{_cut(step)}" for step in path)
+    return "".join(steps).removeprefix(".")
 
 
 def described(value: object) -> str:
-    """What a value is, in YAML's words: "a list", "text", "the number 5"."""
+    """What a value is, in YAML's words: "a list", "text", "a number"."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
-        return f"the yes-or-no value {str(value).lower()}"
+        return "a true-or-false value"
     if isinstance(value, int | float):
         return "a number"
     if isinstance(value, str):
         return "text"
     return "a list" if isinstance(value, list) else "a mapping"
+
+
+def shown(text: str) -> str:
+    """A text of the document inside a sentence: on one line, and cut where it is long."""
+    return f"`{_cut(text)}`"
+
+
+def _cut(text: str, most: int = 60) -> str:
+    line = " ".join(text[: most + 1].split())
+    return line if len(text) <= most else f"{line[:most]}…"
 
 
 # --- the text -------------------------------------------------------------------------------------------------------
@@ -280,10 +291,10 @@ class _Reader:
             return tag
         if tag.removeprefix(_CORE) in known and tag.startswith(_CORE):
             return tag.removeprefix(_CORE)
-        shown = f"!!{tag.removeprefix(_CORE)}" if tag.startswith(_CORE) else tag
+        spelled = f"!!{tag.removeprefix(_CORE)}" if tag.startswith(_CORE) else tag
         self._refuse(
             event,
-            f"the tag {shown[:60]} is not allowed here: a campaign is plain text, numbers, lists and mappings",
+            f"the tag {shown(spelled)} is not allowed here: a campaign is plain text, numbers, lists and mappings",
             "Remove the tag; if the text itself begins with !, put it in quotes.",
         )
 
@@ -313,15 +324,9 @@ class _Reader:
         return _Node(value=value, start=_at(event.start_mark), end=_at(event.end_mark), text=event.value)
 
     def _resolved(self, event: Any) -> str | int | float | bool | None:
-        tag = self._check_tag(event, "str", "null", "bool", "int", "float")
         is_plain = event.implicit[0]
-        if tag in ("!", "str") or (tag == "" and not is_plain):
-            return str(event.value)
-        value = self._core(event)
-        kinds = {"": object, "null": type(None), "bool": bool, "int": int, "float": float | int}
-        if not isinstance(value, kinds[tag]):
-            self._refuse(event, f"the tag !!{tag} does not fit {event.value[:60]!r}", "Remove the tag.")
-        return value
+        is_text = self._check_tag(event, "str") != "" or not is_plain
+        return str(event.value) if is_text else self._core(event)
 
     def _core(self, event: Any) -> str | int | float | bool | None:
         text: str = event.value
@@ -378,7 +383,7 @@ class _Reader:
             )
         self._refuse(
             key,
-            f"the key {key.value} stands here a second time; the first is in line {first[0] + 1}",
+            f"the key {shown(key.value)} stands here a second time; the first is in line {first[0] + 1}",
             "Remove one of the two, or rename it.",
         )
 
@@ -417,7 +422,8 @@ def _is_merge(key: Any) -> bool:
 # --- the parser's complaints in our words ---------------------------------------------------------------------------
 
 _INDENT_HINT = "Entries that belong together begin in the same column; what is inside an entry begins further right."
-_QUOTE_HINT = 'Text that contains ": " or " #", or begins with a special character, goes in quotes.'
+_QUOTE_HINT = 'A text with ": " or " #" in it, or with a special character in front, goes in quotes.'
+_COLON_HINT = "Write key: value, with a space behind the colon."
 
 
 def _explained(error: yaml.MarkedYAMLError, lines: tuple[str, ...]) -> tuple[Place, str, str]:
@@ -426,60 +432,43 @@ def _explained(error: yaml.MarkedYAMLError, lines: tuple[str, ...]) -> tuple[Pla
     at = _at(error.problem_mark) if error.problem_mark else (0, 0)
     began = _at(error.context_mark) if error.context_mark else at
     line = lines[at[0]] if at[0] < len(lines) else ""
-    if "tab" in said.split() or line[at[1] : at[1] + 1] == "\t" or _is_tab(line, at[1], said):
+    before, here = line[: at[1]], line[at[1] : at[1] + 1]
+    if here == "\t" or " tab " in said:
         return at, "a tab is used for indentation; YAML allows only spaces", "Replace the tab by spaces."
     if "flow" in said:
-        return _open_bracket(said, at, began, lines)
+        return _unclosed(said, at, began, lines)
+    if "escape" in said:
+        return began, "an unknown escape in a text in double quotes", r"Use single quotes, or write \\ for a backslash."
     if "quoted scalar" in said:
-        return _open_quote(said, at, began, lines)
-    if "cannot start any token" in said:
-        return at, f"a value cannot begin with {line[at[1] : at[1] + 1]} here", "Put the whole text in quotes."
+        hint = f"Write {lines[began[0]][began[1]]} at the end of the text."
+        return began, "the quote that begins here is never closed", hint
+    if "scanning an alias" in said or "scanning an anchor" in said:
+        return began, f"a text cannot begin with {lines[began[0]][began[1]]}", "Put the whole text in quotes."
+    if "start any token" in said:
+        return at, f"a text cannot begin with {here}", "Put the whole text in quotes."
+    if "mapping values are not allowed" in said and ": " in before:
+        return at, 'a second ": " in one line', 'A text with ": " in it goes in quotes.'
     if "mapping values are not allowed" in said:
-        return (
-            at,
-            "a second colon in one entry, or a colon below a text that is no key",
-            f"{_QUOTE_HINT} {_INDENT_HINT}",
-        )
+        return at, "a key with a colon, below a line that is no key: that line has no colon", _COLON_HINT
     if "could not find expected ':'" in said:
-        return began, "a key without a colon behind it", "Write key: value, with a space behind the colon."
-    if "block mapping" in said or "block collection" in said or "block sequence" in said:
-        return _misplaced(said, at, line)
+        return began, "a key without a colon behind it", _COLON_HINT
+    if "while parsing a block" in said:
+        return _misplaced(said, at, before, here)
     return at, f"this is not YAML: {error.problem or error.context}", _QUOTE_HINT
 
 
-def _is_tab(line: str, column: int, said: str) -> bool:
-    return "start any token" in said and "\t" in line[:column] and not line[:column].strip()
-
-
-def _open_bracket(said: str, at: Place, began: Place, lines: tuple[str, ...]) -> tuple[Place, str, str]:
-    is_list = "sequence" in said
-    kind, opening, closing = ("list", "[", "]") if is_list else ("mapping", "{", "}")
+def _unclosed(said: str, at: Place, began: Place, lines: tuple[str, ...]) -> tuple[Place, str, str]:
+    kind, opening, closing = ("list", "[", "]") if "sequence" in said else ("mapping", "{", "}")
     if at[0] == began[0] and lines[at[0]][at[1] :].strip():
         return at, f"a comma or {closing} is missing in front of this", f"Separate the values of a {kind} by commas."
     return began, f"the {kind} that begins with {opening} here is never closed", f"Write {closing} at its end."
 
 
-def _open_quote(said: str, at: Place, began: Place, lines: tuple[str, ...]) -> tuple[Place, str, str]:
-    if "escape" in said:
-        return (
-            began,
-            "an unknown escape in a text in double quotes",
-            "Use single quotes, or write \\\\ for a backslash.",
-        )
-    return (
-        began,
-        "the quote that begins here is never closed",
-        f"Write {lines[began[0]][began[1]]} at the end of the text.",
-    )
-
-
-def _misplaced(said: str, at: Place, line: str) -> tuple[Place, str, str]:
-    if line[: at[1]].strip():
+def _misplaced(said: str, at: Place, before: str, here: str) -> tuple[Place, str, str]:
+    if before.strip():
         return at, "this stands behind a value that is already complete", _QUOTE_HINT
-    if "block collection" in said or "block sequence" in said:
-        return (
-            at,
-            "a list ends here without a blank line's worth of indentation: every item begins with a -",
-            _INDENT_HINT,
-        )
+    if here == ":":
+        return at, "a colon without a key in front of it", _COLON_HINT
+    if "collection" in said or "block sequence" in said:
+        return at, "the list above is not finished: in its column, every line begins with a -", _INDENT_HINT
     return at, "this line begins in a column that no entry above it has", _INDENT_HINT

@@ -27,7 +27,7 @@ class SettingsWrong(SpecError):
 class Settings(BaseSettings):
     """What the environment says. Keys are secrets: they never print."""
 
-    model_config = SettingsConfigDict(env_file_encoding="utf-8", extra="ignore", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(env_file_encoding="utf-8", extra="ignore", frozen=True)
 
     api_key: Annotated[SecretStr | None, Field(alias="EVOLINK_API_KEY")] = None
     api: Annotated[str, Field(alias="EVOLINK_BASE_URL")] = EVOLINK

@@ -5,7 +5,7 @@ from fractions import Fraction
 from math import ceil
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from callsheet.catalogue import ClipLimits, ImageLimits, model
@@ -333,6 +333,9 @@ def test_a_ribbon_of_a_picture_is_refused() -> None:
 
 
 @given(st.integers(1, 9000), st.integers(1, 9000))
+@example(4500, 1800)
+@example(1802, 4503)
+@example(299, 740)
 def test_every_picture_fits_the_limits_or_is_refused(width: int, height: int) -> None:
     try:
         made = still_preparation(replace(PICTURE, width=width, height=height), IMAGES)

@@ -1,0 +1,635 @@
+"""The review board in a real browser, opened from a disk with real films: in step, filterable, and deaf to hostile names."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import imageio_ffmpeg
+import pytest
+
+from callsheet.review.board import build
+from callsheet.sidecar import AxisValues, Manifest, ManifestEntry
+from tests.e2e.browser import Browser, Page, browser
+
+SIZES = {"16:9": (96, 54), "1:1": (64, 64), "9:16": (54, 96)}
+PROMPTS = {"dusk": "Re-light the scene at dusk.", "neon": "Neon signs, wet ground."}
+
+#: How far the players are from their source, in seconds, all read in one task of the page.
+DRIFTS = """(() => {
+  const group = document.querySelector('.group');
+  const source = group.querySelector('.source video');
+  return [...group.querySelectorAll('.cell video')].map(video => Math.abs(video.currentTime - source.currentTime));
+})()"""
+
+
+def entry(clip: str, prompt: str, ratio: str, **changed: Any) -> ManifestEntry:
+    width, height = SIZES[ratio]
+    stem = ratio.replace(":", "x")
+    facts: dict[str, Any] = {
+        "slug": f"{clip}--none--{prompt}--{stem}",
+        "key": "0" * 64,
+        "axes": AxisValues(
+            clip=clip, references="none", prompt=prompt, aspect_ratio=ratio, keep_original_sound=True, model="m", take=1
+        ),
+        "state": "archived",
+        "deliverable": f"{stem}.mp4",
+        "sidecar": f"{stem}.json",
+        "source": "source.mp4",
+        "poster": f"{stem}.jpg",
+        "source_poster": "source.jpg",
+        "prompt": PROMPTS.get(prompt, ""),
+        "credits": "72",
+        "seconds": "6.00",
+        "width": width,
+        "height": height,
+    }
+    return ManifestEntry.model_validate(facts | changed)
+
+
+def manifest(entries: list[ManifestEntry], **changed: Any) -> Manifest:
+    facts: dict[str, Any] = {
+        "callsheet": "0.1.0",
+        "campaign": "summer-launch",
+        "route": "sandbox",
+        "draft": True,
+        "plan": "9f2c" * 16,
+        "written_at": datetime(2026, 11, 23, 14, 5, tzinfo=UTC),
+        "credits": "3408.5",
+        "usd": "50.13",
+        "entries": entries,
+    }
+    return Manifest.model_validate(facts | changed)
+
+
+def sweep() -> list[ManifestEntry]:
+    return [entry(clip, prompt, ratio) for clip in ("beach", "pier") for prompt in PROMPTS for ratio in SIZES]
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six seconds of film for the source and for each ratio, with a still of each."""
+    folder = tmp_path_factory.mktemp("films")
+    for name, (width, height) in {
+        "source": (96, 54),
+        **{ratio.replace(":", "x"): size for ratio, size in SIZES.items()},
+    }.items():
+        film = folder / f"{name}.mp4"
+        make: Sequence[str | Path] = [
+            "-f",
+            "lavfi",
+            "-i",
+            f"testsrc=s={width}x{height}:r=25:d=6",
+            "-pix_fmt",
+            "yuv420p",
+            "-g",
+            "25",
+            "-movflags",
+            "+faststart",
+            film,
+        ]
+        still: list[str | Path] = ["-i", film, "-frames:v", "1", film.with_suffix(".jpg")]
+        for arguments in (make, still):
+            subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", *arguments], check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as running:
+        yield running
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    with chromium.page(width=1200, height=800) as tab:
+        yield tab
+        assert tab.complaints == []
+        assert {url.partition(":")[0] for url in tab.requests} <= {"file", "data"}
+
+
+def lay_out(films: Path, folder: Path, board: Manifest) -> str:
+    """The archive as a run leaves it; the URL of its board."""
+    campaign = folder / "archive" / "summer-launch"
+    shutil.copytree(films, campaign)
+    (campaign / "review").mkdir()
+    place = campaign / "review" / "index.html"
+    place.write_text(build(board), encoding="utf-8")
+    return place.as_uri()
+
+
+@pytest.fixture
+def board(films: Path, tmp_path: Path) -> str:
+    return lay_out(films, tmp_path, manifest(sweep()))
+
+
+def wait(page: Page, seconds: float) -> None:
+    page.ask(f"new Promise(done => setTimeout(done, {seconds * 1000:.0f}))")
+
+
+def shown(page: Page) -> list[str]:
+    return list(page.ask("[...document.querySelectorAll('.cell')].filter(c => c.offsetParent).map(c => c.id)"))
+
+
+def turn(page: Page, selector: str, value: str, event: str) -> None:
+    """Set a control as a hand does."""
+    node = f"document.querySelector('{selector}')"
+    page.ask(f"{node}.value = '{value}'; {node}.dispatchEvent(new Event('{event}'))")
+
+
+def start(page: Page) -> None:
+    page.click("#g1 .play")
+    page.wait_until("document.querySelectorAll('#g1 .cell video').length >= 3")
+    page.wait_until("[...document.querySelectorAll('#g1 video')].every(v => !v.paused && v.currentTime > 0.2)")
+
+
+# --- in step -----------------------------------------------------------------------------------------------------------
+
+
+def test_after_two_seconds_every_player_is_in_step_with_the_source(page: Page, board: str) -> None:
+    page.open(board)
+    start(page)
+    wait(page, 2)
+    drifts = page.ask(DRIFTS)
+    assert len(drifts) >= 3
+    assert max(drifts) < 0.12
+    assert page.ask("document.querySelector('#g1 .source video').currentTime") > 1.5
+    assert page.ask("document.querySelector('#g1 .time').textContent") != "0:00.00"
+
+
+@pytest.mark.parametrize("push", [0.2, -0.2, 1.5])
+def test_a_player_that_falls_out_of_step_is_brought_back(page: Page, board: str, push: float) -> None:
+    page.open(board)
+    start(page)
+    wait(page, 0.7)
+    page.ask(f"document.querySelector('#g1 .cell video').currentTime += {push}")
+    page.wait_until(f"Math.max(...{DRIFTS}) > 0.12", seconds=3)
+    page.wait_until(f"Math.max(...{DRIFTS}) < 0.05", seconds=4)
+
+
+def test_the_sheet_loops_and_stays_in_step_at_double_speed(page: Page, board: str) -> None:
+    page.open(board)
+    start(page)
+    turn(page, "#g1 .speed", "2", "change")
+    page.wait_until("document.querySelector('#g1 .source video').currentTime > 5.2", seconds=6)
+    page.wait_until("document.querySelector('#g1 .source video').currentTime < 2", seconds=4)
+    wait(page, 0.8)
+    assert page.ask("[...document.querySelectorAll('#g1 video')].every(v => !v.paused)")
+    assert max(page.ask(DRIFTS)) < 0.12
+
+
+def test_a_sheet_that_does_not_loop_stops_at_its_end(page: Page, board: str) -> None:
+    page.open(board)
+    start(page)
+    page.click("#g1 .loop")
+    page.ask("document.querySelectorAll('#g1 video').forEach(v => v.currentTime = 5.6)")
+    page.wait_until("!document.querySelector('#g1 .transport').classList.contains('playing')", seconds=4)
+    assert page.ask("[...document.querySelectorAll('#g1 video')].every(v => v.paused)")
+
+
+def test_a_scrub_takes_every_player_to_the_same_frame(page: Page, board: str) -> None:
+    page.open(board)
+    turn(page, "#g1 .scrub", "500", "input")
+    page.wait_until("document.querySelectorAll('#g1 .cell video').length >= 3")
+    page.wait_until("[...document.querySelectorAll('#g1 video')].every(v => Math.abs(v.currentTime - 3) < 0.001)")
+    assert page.ask("[...document.querySelectorAll('#g1 video')].every(v => v.paused)")
+
+
+def test_one_clip_plays_at_a_time(page: Page, board: str) -> None:
+    page.open(board)
+    start(page)
+    page.click("#g2 .play")
+    page.wait_until("[...document.querySelectorAll('#g2 video')].some(v => !v.paused)")
+    assert page.ask("[...document.querySelectorAll('#g1 video')].every(v => v.paused)")
+
+
+def test_one_voice_at_a_time_is_heard_and_none_at_first(page: Page, board: str) -> None:
+    page.open(board)
+    start(page)
+    assert page.ask("[...document.querySelectorAll('video')].every(v => v.muted)")
+    page.press("m")
+    assert page.ask(
+        "[...document.querySelectorAll('video')].filter(v => !v.muted).map(v => v.closest('.source') !== null)"
+    ) == [True]
+    page.ask("document.querySelector('#v2 .frame').focus()")
+    assert page.ask(
+        "[...document.querySelectorAll('video')].filter(v => !v.muted).map(v => v.closest('.cell').id)"
+    ) == ["v2"]
+
+
+def test_a_source_that_is_missing_leaves_the_variants_playing(page: Page, films: Path, tmp_path: Path) -> None:
+    page.open(
+        lay_out(
+            films,
+            tmp_path,
+            manifest([entry("beach", "dusk", ratio, source=None, source_poster=None) for ratio in SIZES]),
+        )
+    )
+    assert "No copy of the source was kept" in page.ask("document.querySelector('.source').innerText")
+    page.click("#g1 .play")
+    page.wait_until("[...document.querySelectorAll('.cell video')].length === 3")
+    page.wait_until("[...document.querySelectorAll('.cell video')].every(v => v.currentTime > 0.4)")
+
+
+def test_a_file_that_cannot_be_played_says_so(page: Page, films: Path, tmp_path: Path) -> None:
+    url = lay_out(films, tmp_path, manifest([entry("beach", "dusk", "16:9"), entry("beach", "dusk", "1:1")]))
+    (tmp_path / "archive/summer-launch/1x1.mp4").write_bytes(b"not a film")
+    page.open(url)
+    page.click("#g1 .play")
+    page.wait_until("document.querySelector('#v2 .frame.broken')")
+    page.wait_until("document.querySelector('#v1 video').currentTime > 0.3")
+
+
+def test_of_240_variants_only_those_on_the_screen_are_loaded(page: Page, films: Path, tmp_path: Path) -> None:
+    many = [entry("beach", f"prompt {number}", ratio) for number in range(80) for ratio in SIZES]
+    page.open(lay_out(films, tmp_path, manifest(many)))
+    wait(page, 0.2)
+    assert page.ask("document.querySelectorAll('video').length") == 0
+    start(page)
+    assert 3 <= page.ask("document.querySelectorAll('video').length") <= 24
+    page.ask("document.querySelector('#v200').scrollIntoView({behavior: 'instant'})")
+    page.wait_until("document.querySelector('#v200 video')?.currentTime > 0 && !document.querySelector('#v1 video')")
+    page.wait_until(f"Math.max(...{DRIFTS}) < 0.12")
+    assert page.ask("document.querySelectorAll('video').length") <= 24
+
+
+# --- filters -----------------------------------------------------------------------------------------------------------
+
+
+def test_chips_of_one_axis_add_up_and_those_of_two_narrow_down(page: Page, board: str) -> None:
+    page.open(board)
+    assert len(shown(page)) == 12
+    page.click("[aria-label='Aspect ratio'] .chip:nth-of-type(1)")
+    assert shown(page) == ["v1", "v4", "v7", "v10"]
+    page.click("[aria-label='Aspect ratio'] .chip:nth-of-type(2)")
+    assert len(shown(page)) == 8
+    page.click("[aria-label='Clip'] .chip:nth-of-type(2)")
+    assert shown(page) == ["v7", "v8", "v10", "v11"]
+    assert page.ask("document.querySelector('#shown').textContent") == "4 of 12 shown"
+    assert page.ask("document.querySelector('#g1').offsetParent") is None
+    page.click("#clear")
+    assert len(shown(page)) == 12
+
+
+def test_search_finds_words_of_names_and_prompts(page: Page, board: str) -> None:
+    page.open(board)
+    page.press("f")
+    page.write("WET beach")
+    assert shown(page) == ["v4", "v5", "v6"]
+    page.press("Escape")
+    assert len(shown(page)) == 12
+    page.write("nothing like it")
+    assert shown(page) == []
+    assert "No variant matches" in page.ask("document.querySelector('#nothing').innerText")
+
+
+def test_only_axes_with_a_choice_are_offered(page: Page, board: str) -> None:
+    page.open(board)
+    assert page.ask("[...document.querySelectorAll('.axis')].map(a => a.getAttribute('aria-label'))") == [
+        "Clip",
+        "Prompt",
+        "Aspect ratio",
+    ]
+
+
+# --- compare and keyboard ----------------------------------------------------------------------------------------------
+
+
+def test_a_click_opens_a_variant_large_beside_its_source_and_escape_closes_it(page: Page, board: str) -> None:
+    page.open(board)
+    page.click("#v2 .frame")
+    assert page.ask("document.querySelector('#compare').open")
+    assert page.ask("document.querySelector('#compare-prompt').textContent") == PROMPTS["dusk"]
+    page.wait_until("document.querySelector('#pair').classList.contains('beside')")  # 1:1 against 16:9
+    assert page.ask("document.querySelectorAll('#pair video').length") == 2
+    page.wait_until("[...document.querySelectorAll('#pair video')].every(v => v.currentTime > 1)")
+    source, variant = page.ask("[...document.querySelectorAll('#pair video')].map(v => v.currentTime)")
+    assert abs(source - variant) < 0.12
+    page.press("Escape")
+    page.wait_until("!document.querySelector('#compare').open && document.querySelectorAll('#pair video').length === 0")
+    page.wait_until("document.activeElement.closest('.cell').id === 'v2'")
+
+
+def test_the_wipe_uncovers_the_source(page: Page, board: str) -> None:
+    page.open(board)
+    page.click("#v1 .frame")
+    page.wait_until("document.querySelector('#pair video')?.readyState >= 2")
+    assert not page.ask("document.querySelector('#pair').classList.contains('beside')")
+    page.ask("document.querySelector('#wipe').focus()")
+    page.press("ArrowRight")
+    assert page.ask("getComputedStyle(document.querySelector('#the-source')).clipPath") == "inset(0px 49.5% 0px 0px)"
+    page.press("w")
+    assert page.ask("document.querySelector('#pair').classList.contains('beside')")
+
+
+def test_the_keyboard_does_everything(page: Page, board: str) -> None:
+    page.open(board)
+    held = "document.activeElement.closest('.cell')?.id"
+    for key, place in (("j", "v1"), ("j", "v2"), ("j", "v3"), ("k", "v2")):
+        page.press(key)
+        assert page.ask(held) == place
+    page.press(" ")
+    page.wait_until("[...document.querySelectorAll('#g1 video')].some(v => v.currentTime > 0.2)")
+    page.press(" ")
+    assert page.ask("[...document.querySelectorAll('#g1 video')].every(v => v.paused)")
+    page.press("Enter")
+    assert page.ask("document.querySelector('#place').textContent") == "2 of 12"
+    page.press("j")
+    assert page.ask("document.querySelector('#place').textContent") == "3 of 12"
+    page.press(" ")
+    assert page.ask("[...document.querySelectorAll('#pair video')].every(v => v.paused)")
+    page.press("Escape")
+    page.wait_until(f"{held} === 'v3'")
+    page.press("?")
+    assert page.ask("document.querySelector('#help').open")
+    page.press("Escape")
+    page.press("f")
+    assert page.ask("document.activeElement.id") == "find"
+    page.write("jkm")
+    assert page.ask("document.querySelector('#find').value") == "jkm"
+
+
+def test_a_space_on_a_button_presses_the_button(page: Page, board: str) -> None:
+    page.open(board)
+    page.ask("document.querySelector('.chip').focus()")
+    page.press(" ")
+    assert page.ask("document.querySelector('.chip').getAttribute('aria-pressed')") == "true"
+    assert page.ask("document.querySelectorAll('video').length") == 0
+
+
+# --- what is shown -----------------------------------------------------------------------------------------------------
+
+
+def test_a_variant_that_failed_or_is_in_doubt_or_pending_has_its_card_with_the_reason(
+    page: Page, films: Path, tmp_path: Path
+) -> None:
+    lost: dict[str, Any] = {"deliverable": None, "poster": None, "width": None, "height": None}
+    entries = [
+        entry("beach", "dusk", "16:9"),
+        entry("beach", "neon", "16:9", state="skipped"),
+        entry("beach", "a", "9:16", state="failed", reason="content_policy: refused", **lost),
+        entry("beach", "b", "1:1", state="in_doubt", **lost),
+        entry("beach", "c", "1:1", state="pending", reason="60 %", **lost),
+    ]
+    page.open(lay_out(films, tmp_path, manifest(entries)))
+    assert shown(page) == ["v1", "v2", "v3", "v4", "v5"]
+    cards = page.ask(
+        "[...document.querySelectorAll('.card')].map(c => c.innerText.trim().split('\\n').filter(Boolean))"
+    )
+    assert cards[0] == ["Failed", "content_policy: refused"]
+    assert cards[1][0] == "In doubt"
+    assert "counts as spent" in cards[1][1]
+    assert cards[2] == ["Pending", "60 %"]
+    facts = page.ask("[...document.querySelectorAll('.facts > div')].map(d => d.innerText.replace(/\\s+/g, ' '))")
+    assert facts == [
+        "Variants 5",
+        "Archived 1",
+        "Kept 1",
+        "Pending 1",
+        "Failed 1",
+        "In doubt 1",
+        "Credits 3,408.5",
+        "Would have cost $50.13",
+        "Written 23 Nov 2026",
+    ]
+    ratios = page.ask("[...document.querySelectorAll('.cell .frame')].map(f => f.offsetWidth / f.offsetHeight)")
+    assert ratios == pytest.approx([16 / 9, 16 / 9, 9 / 16, 1, 1], rel=0.02)
+
+
+def test_paid_work_says_charged_and_has_no_draft_badge(page: Page, films: Path, tmp_path: Path) -> None:
+    page.open(lay_out(films, tmp_path, manifest(sweep(), draft=False, route="evolink")))
+    text = page.ask("document.querySelector('.slate').innerText")
+    assert "Charged" in text
+    assert "draft" not in text.lower()
+
+
+HOSTILE = [
+    "</script><script>window.hit = 1</script>",
+    "<img src=x onerror='window.hit = 1'>",
+    "\"'><svg onload=window.hit=1>",
+    "{{ 7 * 7 }} ${window.hit = 1} `x`",
+    "\u202egpj.exe \u2066 \u05e9\u05dc\u05d5\u05dd",
+    "👩🏽‍🚀 ﷽ \u0000\u0007 &amp; &lt;",
+    "<!-- <script>",
+    "__proto__",
+]
+
+
+def everywhere(name: str) -> AxisValues:
+    return AxisValues(
+        clip=name,
+        references=name,
+        prompt=name,
+        aspect_ratio=name,
+        keep_original_sound=False,
+        model=name,
+        take=1,
+        variables={name: name},
+    )
+
+
+def test_hostile_names_are_shown_as_text_and_nothing_of_them_runs(page: Page, films: Path, tmp_path: Path) -> None:
+    entries = [
+        entry("beach", "dusk", "1:1", slug=name, axes=everywhere(name)).model_copy(update={"prompt": name})
+        for name in HOSTILE
+    ]
+    page.open(lay_out(films, tmp_path, manifest(entries, campaign=HOSTILE[0], callsheet=HOSTILE[1], route=HOSTILE[2])))
+    seen = page.ask("[...document.querySelectorAll('.cell .prompt-name')].map(n => n.textContent)")
+    assert seen == [name.replace("\x00", "") for name in HOSTILE]  # HTML knows no NUL
+    assert page.ask("document.querySelector('h1 bdi').textContent") == HOSTILE[0]
+    for number in range(1, len(HOSTILE) + 1):
+        page.ask(f"document.querySelector('#v{number} .frame').click()")
+        assert page.ask("document.querySelector('#compare-prompt').textContent") == HOSTILE[number - 1]
+        page.press("Escape")
+    page.click(".axis:nth-child(2) .chip:nth-of-type(8)")
+    assert shown(page) == ["v8"]
+    assert page.ask("window.hit") is None
+    assert page.ask("document.scripts.length") == 2
+    assert page.ask("document.querySelectorAll('[onerror], [onload], main svg:not(.icon)').length") == 0
+
+
+def test_a_path_with_every_awkward_character_is_found(page: Page, films: Path, tmp_path: Path) -> None:
+    folder = "a b#c?d%20e&f=é'\""
+    url = lay_out(
+        films,
+        tmp_path,
+        manifest([entry("beach", "dusk", "1:1", deliverable=f"../{folder}/x;y.mp4", poster=f"../{folder}/x;y.jpg")]),
+    )
+    place = tmp_path / "archive" / folder
+    place.mkdir()
+    for kind in ("mp4", "jpg"):
+        shutil.copy(films / f"1x1.{kind}", place / f"x;y.{kind}")
+    page.open(url)
+    page.wait_until("document.querySelector('#v1 img').naturalWidth === 64")
+    page.click("#g1 .play")
+    page.wait_until("document.querySelector('#v1 video').currentTime > 0.2")
+
+
+def test_the_page_can_neither_reach_a_network_nor_run_what_is_not_its_own(chromium: Browser, board: str) -> None:
+    with chromium.page() as page:
+        page.open(board)
+        assert page.ask("fetch('http://127.0.0.1:9/').then(() => 'reached', () => 'refused')") == "refused"
+        page.ask(
+            "document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.hit = 1'}))"
+        )
+        page.ask(
+            "document.body.append(Object.assign(document.createElement('img'), {src: 'http://127.0.0.1:9/pixel.png'}))"
+        )
+        page.ask("document.body.insertAdjacentHTML('beforeend', '<p onclick=\"window.hit = 1\" id=trap>x</p>')")
+        page.ask("document.querySelector('#trap').click()")
+        wait(page, 0.2)
+        assert page.ask("window.hit") is None
+        refused = [said for said in page.complaints if "Content Security Policy" in said]
+        for what in ("127.0.0.1:9/'", "inline script", "inline event handler", "pixel.png"):
+            assert any(what in said for said in refused), page.complaints
+
+
+def test_without_scripts_every_frame_is_a_link_to_its_file(page: Page, board: str) -> None:
+    html = Path(board.removeprefix("file://")).read_text(encoding="utf-8")
+    assert re.findall(r'href="(\.\./[^"]+\.mp4)"', html)[:3] == ["../16x9.mp4", "../1x1.mp4", "../9x16.mp4"]
+    page.disable_scripts()
+    page.open(board)
+    page.wait_for(lambda: any(url.endswith("/16x9.jpg") for url in page.requests), "the stills")
+
+
+# --- for everybody -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1440])
+def test_no_width_scrolls_sideways(page: Page, films: Path, tmp_path: Path, width: int) -> None:
+    long = [
+        entry("a-clip-with-a-name-that-goes-on-and-on-and-on", "x" * 90, ratio, reason="r" * 200) for ratio in SIZES
+    ]
+    page.resize(width, 800, phone=width < 500)
+    page.open(lay_out(films, tmp_path, manifest([*sweep(), *long], campaign="campaign" * 12)))
+    assert page.ask("document.documentElement.scrollWidth") <= width
+    page.ask("document.querySelector('#v13 .frame').click()")
+    assert page.ask("document.querySelector('#compare').scrollWidth <= document.querySelector('#compare').clientWidth")
+
+
+@pytest.mark.parametrize("width", [1000, 1200, 1440, 1920])
+@pytest.mark.parametrize("size", ["s", "m", "l"])
+def test_frames_of_every_shape_share_the_height_of_their_row_and_the_last_row_is_no_exception(
+    page: Page, films: Path, tmp_path: Path, width: int, size: str
+) -> None:
+    page.resize(width, 800)
+    page.open(lay_out(films, tmp_path, manifest([entry("beach", f"p{n}", ratio) for n in range(6) for ratio in SIZES])))
+    page.click(f"[data-size={size}]")
+    wait(page, 0.1)
+    rows: dict[int, list[float]] = {}
+    for top, height in page.ask(
+        "[...document.querySelectorAll('.cell .frame')].map(f => [f.getBoundingClientRect().top, f.offsetHeight])"
+    ):
+        rows.setdefault(round(top), []).append(height)
+    for heights in rows.values():
+        assert max(heights) - min(heights) <= 1.5
+    firsts = [heights[0] for heights in rows.values()]
+    assert firsts[-1] <= max(firsts[:-1]) + 1.5
+    assert firsts[-1] >= min(firsts[:-1]) - 1.5 or len(rows[max(rows)]) < len(rows[min(rows)])
+
+
+def test_everything_that_can_be_pressed_has_a_name(page: Page, board: str) -> None:
+    page.open(board)
+    nameless = page.ask(
+        "[...document.querySelectorAll('button, input, select, a, summary, [role=group], dialog')]"
+        ".filter(n => !n.textContent.trim() && !n.ariaLabel && !n.getAttribute('aria-labelledby') && !n.labels?.length)"
+        ".map(n => n.outerHTML.slice(0, 80))"
+    )
+    assert nameless == []
+    ids = page.ask("[...document.querySelectorAll('[id]')].map(n => n.id)")
+    assert len(ids) == len(set(ids))
+
+
+def test_with_reduced_motion_nothing_moves_by_itself(page: Page, board: str) -> None:
+    page.prefer(reduced_motion="reduce")
+    page.open(board)
+    page.click("#v1 .frame")
+    page.wait_until("document.querySelectorAll('#pair video').length === 2")
+    wait(page, 0.4)
+    assert page.ask("[...document.querySelectorAll('#pair video')].every(v => v.paused)")
+    assert page.ask("getComputedStyle(document.querySelector('.chip')).transitionDuration") == "0s"
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_is_readable_by_the_rules_of_wcag_aa(page: Page, board: str, scheme: str) -> None:
+    page.prefer(color_scheme=scheme)
+    page.open(board)
+    names = ["paper", "sheet", "wash", "ink", "soft", "pencil", "doubt", "edge"]
+    style = "getComputedStyle(document.documentElement)"
+    found = page.ask(
+        f"Object.fromEntries({json.dumps(names)}.map(n => [n, {style}.getPropertyValue('--' + n).trim()]))"
+    )
+    for ground in ("paper", "sheet"):
+        for text in ("ink", "soft", "pencil", "doubt"):
+            assert contrast(found[text], found[ground]) >= 4.5, (text, ground)
+        assert contrast(found["edge"], found[ground]) >= 3, ground
+    for text in ("ink", "pencil", "doubt"):
+        assert contrast(found[text], found["wash"]) >= 4.5, text
+
+
+# --- the text of the page ----------------------------------------------------------------------------------------------
+
+
+class Resources(HTMLParser):
+    """Every attribute that makes a browser fetch or follow something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [
+            value or ""
+            for name, value in attrs
+            if name in {"src", "href", "srcset", "poster", "data", "action", "style"}
+        ]
+
+
+def test_the_page_names_nothing_outside_its_archive() -> None:
+    resources = Resources()
+    resources.feed(build(manifest(sweep())))
+    assert {url for url in resources.found if not url.startswith(("../", "#"))} == set()
+
+
+def test_the_same_manifest_gives_the_same_page() -> None:
+    assert build(manifest(sweep())) == build(manifest(sweep()))
+
+
+def test_a_campaign_without_variants_has_a_page() -> None:
+    assert "no variants yet" in build(manifest([]))
+
+
+@pytest.mark.parametrize(
+    "path", ["javascript:alert(1)", "//example.org/x.mp4", "https://example.org/x.mp4", "data:text/html,x"]
+)
+def test_a_path_that_looks_like_an_address_stays_a_path(path: str) -> None:
+    resources = Resources()
+    resources.feed(build(manifest([entry("beach", "dusk", "1:1", deliverable=path, source=path, poster=path)])))
+    assert {url for url in resources.found if not url.startswith(("../", "#"))} == set()
+
+
+@pytest.mark.parametrize("ratio", ["auto", "0:1", "1:0", "999999999:1", "1:1:1", "٣:٤", "-1:2"])
+def test_an_odd_aspect_ratio_still_has_a_frame(ratio: str) -> None:
+    axes = AxisValues(
+        clip="a", references="b", prompt="c", aspect_ratio=ratio, keep_original_sound=True, model="m", take=1
+    )
+    html = build(
+        manifest([entry("beach", "dusk", "1:1", axes=axes, state="failed", deliverable=None, width=0, height=None)])
+    )
+    assert ".r16-9 { --ratio: 1.7778 }" in html

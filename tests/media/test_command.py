@@ -1,0 +1,63 @@
+"""The doorway to ffmpeg: a finished file or none, and no process that outlives the call."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from callsheet.errors import ToolFailed, ToolMissing
+from callsheet.media import command
+from tests.media.conftest import Film
+
+PATIENCE = timedelta(seconds=30)
+TINY = {"f": "mp4", "c:v": "libx264", "preset": "ultrafast"}
+
+
+async def write(target: Path, stream: Any, limit: timedelta = PATIENCE) -> None:
+    await command.write(target, stream, options=TINY, seconds=4, time_limit=limit)
+
+
+async def test_a_name_with_every_trap_is_one_file(pattern: Film, tmp_path: Path) -> None:
+    source = tmp_path / "-y concat:a|b %03d 'it''s'; [0:v].mp4"
+    source.write_bytes(pattern("plain.mp4").read_bytes())
+    target = tmp_path / "out" / "-f null [x] %d.mp4"
+    await write(target, command.source(source)["V:0"])
+    assert list((tmp_path / "out").iterdir()) == [target]
+
+
+async def test_what_passes_its_time_is_stopped_and_leaves_nothing(pattern: Film, tmp_path: Path) -> None:
+    endless = command.source(pattern("plain.mp4"), stream_loop=-1)["V:0"]
+    with pytest.raises(command.TookTooLong, match="still working after 1 s"):
+        await write(tmp_path / "out.mp4", endless, timedelta(seconds=1))
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_graph_without_a_frame_is_a_failure(pattern: Film, tmp_path: Path) -> None:
+    nothing = command.source(pattern("plain.mp4"))["V:0"].filter("select", "0")
+    with pytest.raises(ToolFailed):
+        await write(tmp_path / "out.mp4", nothing)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_frame_beyond_the_largest_is_not_decoded(pattern: Film, tmp_path: Path) -> None:
+    with pytest.raises(ToolFailed):
+        await write(tmp_path / "out.mp4", command.source(pattern("plain.mp4"), max_pixels=1000)["V:0"])
+
+
+async def test_an_ffmpeg_that_cannot_start_is_named(
+    pattern: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = pattern("plain.mp4")
+    monkeypatch.setattr(command, "binary", lambda: str(tmp_path / "no-ffmpeg"))
+    with pytest.raises(ToolMissing, match="ffmpeg cannot be started"):
+        await command.check_decodes(source, time_limit=PATIENCE)
+
+
+async def test_two_writers_of_one_target_do_not_mix(pattern: Film, tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    stream = command.source(pattern("plain.mp4"))["V:0"]
+    await asyncio.gather(write(target, stream), write(target, stream))
+    assert list(tmp_path.iterdir()) == [target]
+    await command.check_decodes(target, time_limit=PATIENCE)
