@@ -414,7 +414,7 @@ class ArchiveForm(_Form):
 
 
 class ScheduleForm(_Form):
-    """When the campaign runs by itself."""
+    """A time that comes again, at which the campaign runs by itself."""
 
     cron: Annotated[str, AfterValidator(_cron), WithJsonSchema(_CRON_SCHEMA)] = Field(
         description="Minute, hour, day of the month, month, day of the week.", examples=["0 6 * * 1"]

@@ -77,6 +77,7 @@ class ClipFacts:
     matrix: str = "unknown"
     full_range: bool = False
     has_alpha: bool = False
+    #: Of the first sound track; "unknown" where nothing here decodes it, None for a silent clip.
     audio_codec: str | None = None
     audio_tracks: int = 0
     #: Length of the first sound track, counted from the start of the file.
@@ -90,7 +91,8 @@ class ClipFacts:
 
     @property
     def has_sound(self) -> bool:
-        return self.audio_codec is not None
+        """Is there sound that can be prepared?"""
+        return self.audio_codec not in (None, "unknown")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -407,6 +409,8 @@ def _notes(facts: ClipFacts, window: _Window, seconds: Fraction) -> Iterator[str
     frozen = seconds - window.seconds
     if frozen > Fraction(1, 10):
         yield f"The last picture stands still for {spoken_seconds(frozen)} s; a shorter clip costs the same."
+    if facts.audio_codec == "unknown":
+        yield "Its sound is of an unknown kind and is left out."
     if facts.has_alpha:
         yield "Transparent parts become white."
     if facts.transfer != "sdr":

@@ -429,21 +429,19 @@ _COLON_HINT = "Write key: value, with a space behind the colon."
 def _explained(error: yaml.MarkedYAMLError, lines: tuple[str, ...]) -> tuple[Place, str, str]:
     """Where, what, and what to do. libyaml and the Python parser word and place things differently; this meets both."""
     said = f"{error.context or ''}; {error.problem or ''}"
-    at = _at(error.problem_mark) if error.problem_mark else (0, 0)
-    began = _at(error.context_mark) if error.context_mark else at
-    line = lines[at[0]] if at[0] < len(lines) else ""
-    before, here = line[: at[1]], line[at[1] : at[1] + 1]
+    at = _inside(error.problem_mark, lines)
+    began = _inside(error.context_mark, lines) if error.context_mark else at
+    before, here, opening = lines[at[0]][: at[1]], _character(at, lines), _character(began, lines)
     if here == "\t" or " tab " in said:
         return at, "a tab is used for indentation; YAML allows only spaces", "Replace the tab by spaces."
-    if "flow" in said:
+    if "parsing a flow" in said:
         return _unclosed(said, at, began, lines)
     if "escape" in said:
         return began, "an unknown escape in a text in double quotes", r"Use single quotes, or write \\ for a backslash."
     if "quoted scalar" in said:
-        hint = f"Write {lines[began[0]][began[1]]} at the end of the text."
-        return began, "the quote that begins here is never closed", hint
+        return began, "the quote that begins here is never closed", f"Write {opening} at the end of the text."
     if "scanning an alias" in said or "scanning an anchor" in said:
-        return began, f"a text cannot begin with {lines[began[0]][began[1]]}", "Put the whole text in quotes."
+        return began, f"a text cannot begin with {opening}", "Put the whole text in quotes."
     if "start any token" in said:
         return at, f"a text cannot begin with {here}", "Put the whole text in quotes."
     if "mapping values are not allowed" in said and ": " in before:
@@ -452,14 +450,37 @@ def _explained(error: yaml.MarkedYAMLError, lines: tuple[str, ...]) -> tuple[Pla
         return at, "a key with a colon, below a line that is no key: that line has no colon", _COLON_HINT
     if "could not find expected ':'" in said:
         return began, "a key without a colon behind it", _COLON_HINT
-    if "while parsing a block" in said:
+    if "parsing a block" in said:
         return _misplaced(said, at, before, here)
     return at, f"this is not YAML: {error.problem or error.context}", _QUOTE_HINT
 
 
+def _inside(mark: Any, lines: tuple[str, ...]) -> Place:
+    """The mark as a place of the text; libyaml puts the end of the text one line below its last one."""
+    if mark is None:
+        return 0, 0
+    if mark.line >= len(lines):
+        return len(lines) - 1, len(lines[-1])
+    return _at(mark)
+
+
+def _character(at: Place, lines: tuple[str, ...]) -> str:
+    line, column = at
+    return lines[line][column : column + 1]
+
+
 def _unclosed(said: str, at: Place, began: Place, lines: tuple[str, ...]) -> tuple[Place, str, str]:
+    is_end = not any(line.strip() for line in (lines[at[0]][at[1] :], *lines[at[0] + 1 :]))
+    if "flow node" in said and is_end:
+        return at, "the file ends inside a list or mapping", "Write the missing ] or }."
+    if "flow node" in said:
+        return (
+            at,
+            f"a value is missing in front of {_character(at, lines)}",
+            "Write one, or put a text that begins so in quotes.",
+        )
     kind, opening, closing = ("list", "[", "]") if "sequence" in said else ("mapping", "{", "}")
-    if at[0] == began[0] and lines[at[0]][at[1] :].strip():
+    if at[0] == began[0] and not is_end:
         return at, f"a comma or {closing} is missing in front of this", f"Separate the values of a {kind} by commas."
     return began, f"the {kind} that begins with {opening} here is never closed", f"Write {closing} at its end."
 

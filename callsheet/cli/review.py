@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from callsheet.cli import console, options
-from callsheet.errors import NothingToShoot
 
 
 def review(
@@ -14,21 +13,11 @@ def review(
     json: options.Json = False,
 ) -> None:
     """Build the review board of a campaign again and say where it is."""
-    from callsheet.archive.disk import DiskStore
-    from callsheet.sidecar import Manifest
     from callsheet.steps.load import load
-    from callsheet.steps.wrap import write_board
+    from callsheet.steps.wrap import rebuild_board
 
     loaded = load(spec)
-    store = DiskStore(loaded.root / loaded.campaign.archive.to)
-    key = f"{loaded.campaign.name}/manifest.json"
-    if not store.exists(key):
-        raise NothingToShoot(
-            "Nothing of this campaign is in the archive yet.",
-            where=str(spec),
-            hint=f"Run it first: callsheet run {spec} --sandbox",
-        )
-    page = write_board(store, Manifest.model_validate_json(store.path(key).read_bytes()))
+    page = rebuild_board(loaded)
     if json:
         console.document({"campaign": loaded.campaign.name, "board": str(page)})
     else:

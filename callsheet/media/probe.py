@@ -19,6 +19,7 @@ from typing import BinaryIO, Literal, cast
 
 import av
 import av.container
+from av.audio.stream import AudioStream
 from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideData
 from av.video.stream import VideoStream
@@ -239,8 +240,6 @@ _JITTER = Fraction(1, 20)
 #: Words in the names of tags that tell where, by whom or on what a clip was shot.
 _PRIVATE = ("location", "gps", "xyz", "author", "artist", "owner", "serial", "com.apple.quicktime.make")
 _PRIVATE_END = ("make", "model", "user", "camera")
-#: Timed telemetry of action cameras, phones and drones: positions, frame by frame.
-_TELEMETRY = ("gpmd", "camm", "mebx", "rtmd", "djmd", "dbgi", "fdsc")
 
 
 def _clip_facts(path: Path, container: av.container.InputContainer, boxes: _Boxes) -> ClipFacts:
@@ -283,7 +282,7 @@ def _clip_facts(path: Path, container: av.container.InputContainer, boxes: _Boxe
         matrix=_MATRICES.get(int(context.colorspace or 0), "unknown"),
         full_range=int(context.color_range or 0) == _FULL_RANGE or frame.format.name.startswith("yuvj"),
         has_alpha=_has_alpha(frame, video),
-        audio_codec=_sound_codec(audio[0].codec_context.name) if audio else None,
+        audio_codec=_sound_codec(audio[0]) if audio else None,
         audio_tracks=len(audio),
         audio_seconds=sound,
         even_tracks=bool(boxes.brand) and _even(timing, video, audio, sound),
@@ -357,8 +356,10 @@ def _has_alpha(frame: av.VideoFrame, video: VideoStream) -> bool:
     return any(part.is_alpha for part in frame.format.components) or video.metadata.get("alpha_mode") == "1"
 
 
-def _sound_codec(decoder: str) -> str:
-    return {"mp3float": "mp3", "aac_fixed": "aac"}.get(decoder, decoder)
+def _sound_codec(stream: AudioStream) -> str:
+    if stream.codec_context is None:  # no decoder for it, whatever the stub says
+        return "unknown"
+    return {"mp3float": "mp3", "aac_fixed": "aac"}.get(stream.codec_context.name, stream.codec_context.name)
 
 
 def _tells_private(container: av.container.InputContainer) -> bool:
@@ -371,9 +372,8 @@ def _tells_private(container: av.container.InputContainer) -> bool:
 
 
 def _is_telemetry(stream: av.stream.Stream) -> bool:
-    return stream.type == "data" and any(
-        word in str(stream.metadata.get("handler_name", "")).lower() for word in _TELEMETRY
-    )
+    """Action cameras, phones and drones write positions frame by frame, in data tracks of many names; only timecode is not."""
+    return stream.type == "data" and "timecode" not in stream.metadata
 
 
 # --- its timing --------------------------------------------------------------------------------------------------------

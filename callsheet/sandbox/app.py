@@ -35,7 +35,7 @@ _FILE_SERVICE = "/api/v1/files"
 _OPEN = ("/health", "/results/", "/files/", f"{_FILE_SERVICE}/download/")
 
 
-def _now() -> datetime:
+def now() -> datetime:
     return datetime.now(UTC)
 
 
@@ -43,7 +43,7 @@ def make(
     place: Place,
     *,
     granted: int = START_BALANCE,
-    clock: Clock = _now,
+    clock: Clock = now,
     engine: Engine = engine.render,
     any_host: bool = False,
     on_crash: Callable[[], None] | None = None,

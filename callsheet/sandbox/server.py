@@ -18,6 +18,7 @@ from callsheet import __version__
 from callsheet.errors import PortTaken
 from callsheet.sandbox import app
 from callsheet.sandbox.billing import START_BALANCE
+from callsheet.sandbox.desk import Clock
 from callsheet.sandbox.place import Lock, Place, locked
 
 #: How long a server that is starting waits for the one of the same home that is just ending.
@@ -67,11 +68,12 @@ async def serving(
     host: str = "127.0.0.1",
     port: int = 0,
     granted: int = START_BALANCE,
+    clock: Clock = app.now,
     on_crash: Callable[[], None] | None = None,
 ) -> AsyncIterator[str]:
     """The sandbox of this home, served by this event loop for the length of the block; the value is its URL.
 
-    granted: units that a new account starts with. Raises PortTaken as `serve` does.
+    granted: units that a new account starts with. clock: what expiry is reckoned by. Raises PortTaken as `serve` does.
     """
     place = Place.under(home)
     async with locked(place.server_lock, limit=HANDOVER) as ours:
@@ -79,7 +81,9 @@ async def serving(
             raise _home_taken(place, home)
         with _listening(place, host, port) as listener:
             url = _url(host, listener.getsockname()[1])
-            application = app.make(place, granted=granted, any_host=not _is_loopback(host), on_crash=on_crash)
+            application = app.make(
+                place, granted=granted, clock=clock, any_host=not _is_loopback(host), on_crash=on_crash
+            )
             async with _answering(application, listener):
                 _write(place.address, json.dumps({"url": url, "pid": os.getpid(), "version": __version__}))
                 try:

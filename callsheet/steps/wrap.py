@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import callsheet
-from callsheet import catalogue
+from callsheet import catalogue, naming
 from callsheet.archive.disk import DiskStore
 from callsheet.credits import Credits, total
-from callsheet.errors import MediaError
+from callsheet.errors import MediaError, NothingToShoot
 from callsheet.ledger.book import Ledger
 from callsheet.media import frames, probe
 from callsheet.plan import Line, decimal_seconds, key_of
@@ -21,6 +21,7 @@ from callsheet.sidecar import Manifest, ManifestEntry, Sidecar
 from callsheet.steps import deliver, prepare
 from callsheet.steps import studio as studios
 from callsheet.steps.draw_up import EVOLINK, Drawn
+from callsheet.steps.load import Loaded
 from callsheet.steps.studio import Studio
 from callsheet.steps.survey import hash_of
 from callsheet.sweep import Variant
@@ -137,19 +138,31 @@ async def wrap(errors: Mapping[str, str]) -> Account:
     studio = studios.current()
     ended = tuple(_ended(studio, line, errors.get(line.variant.label, "")) for line in studio.plan.lines)
     manifest = await write_manifest(studio, {item.line.key: item.reason for item in ended if item.reason})
-    name = studio.plan.campaign
     return Account(
-        campaign=name,
+        campaign=studio.plan.campaign,
         route=studio.plan.route,
         ended=ended,
-        manifest=studio.store.path(f"{name}/manifest.json"),
+        manifest=studio.store.path(f"{_folder(studio)}/manifest.json"),
         board=write_board(studio.store, manifest),
     )
 
 
+def rebuild_board(loaded: Loaded) -> Path:
+    """The review board again, from the manifest in the archive. NothingToShoot when there is none yet."""
+    store = DiskStore(loaded.root / loaded.campaign.archive.to)
+    key = f"{naming.slug_part(loaded.campaign.name)}/manifest.json"
+    if not store.exists(key):
+        raise NothingToShoot(
+            "Nothing of this campaign is in the archive yet.",
+            where=str(loaded.spec),
+            hint=f"Run it first: callsheet run {loaded.spec} --sandbox",
+        )
+    return write_board(store, Manifest.model_validate_json(store.path(key).read_bytes()))
+
+
 def write_board(store: DiskStore, manifest: Manifest) -> Path:
     """The review board of this manifest, where a browser opens it from disk."""
-    key = f"{manifest.campaign}/review/index.html"
+    key = f"{naming.slug_part(manifest.campaign)}/review/index.html"
     store.replace_text(key, board.build(manifest))
     return store.path(key)
 
@@ -171,7 +184,7 @@ async def write_manifest(studio: Studio, reasons: Mapping[str, str]) -> Manifest
         entries=entries,
     )
     text = manifest.model_dump_json(indent=2) + "\n"
-    await asyncio.to_thread(studio.store.replace_text, f"{manifest.campaign}/manifest.json", text)
+    await asyncio.to_thread(studio.store.replace_text, f"{_folder(studio)}/manifest.json", text)
     return manifest
 
 
@@ -240,7 +253,7 @@ async def _source(studio: Studio, line: Line) -> dict[str, Any]:
     except MediaError as error:
         log.warning("no source on the board for %s: %s", line.variant.label, error.what)
         return {}
-    folder = f"{studio.plan.campaign}/review"
+    folder = f"{_folder(studio)}/review"
     video = f"{folder}/sources/{clip.sha256[:16]}{clip.path.suffix}"
     if not studio.store.exists(video):
         await asyncio.to_thread(studio.store.put, video, clip.path, sha256=clip.sha256)
@@ -265,7 +278,7 @@ async def _deliverable(studio: Studio, take: Take) -> dict[str, Any]:
 
 async def _poster(studio: Studio, video: Path, sha256: str, seconds: Any) -> str | None:
     """A still from the middle. A board without one picture is better than a run that fails for it, so that is logged."""
-    key = f"{studio.plan.campaign}/review/posters/{sha256[:16]}.jpg"
+    key = f"{_folder(studio)}/review/posters/{sha256[:16]}.jpg"
     if not studio.store.exists(key):
         made = studio.home / "incoming" / f"poster-{sha256[:16]}.jpg"
         made.parent.mkdir(parents=True, exist_ok=True)
@@ -281,9 +294,14 @@ async def _poster(studio: Studio, video: Path, sha256: str, seconds: Any) -> str
     return _from_manifest(studio, key)
 
 
+def _folder(studio: Studio) -> str:
+    """The campaign's folder in the archive: manifest and board live there."""
+    return naming.slug_part(studio.plan.campaign)
+
+
 def _from_manifest(studio: Studio, key: str) -> str:
     """A key of the store as seen from the folder of the manifest."""
-    folder = f"{studio.plan.campaign}/"
+    folder = f"{_folder(studio)}/"
     return key.removeprefix(folder) if key.startswith(folder) else f"../{key}"
 
 

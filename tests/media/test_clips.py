@@ -222,6 +222,17 @@ async def test_a_second_sound_track_and_a_cover_are_left_behind(
     assert same_length(preparation, facts)
 
 
+async def test_sound_that_nothing_decodes_is_left_out(bunny: Path, limits: ClipLimits, tmp_path: Path) -> None:
+    strange = tmp_path / "strange.mp4"
+    strange.write_bytes(bunny.read_bytes().replace(b"mp4a", b"zzzz").replace(b"esds", b"free"))
+    (tmp_path / "out").mkdir()
+    preparation, facts, _ = await made(strange, limits, tmp_path / "out")
+    assert preparation.reasons == ("unknown sound, not AAC",)
+    assert preparation.notes == ("Its sound is of an unknown kind and is left out.",)
+    assert not facts.has_sound
+    assert same_length(preparation, facts)
+
+
 @pytest.mark.parametrize("start", [None, Fraction("0.5")])
 async def test_damage_behind_a_good_header_is_refused(
     bunny: Path, limits: ClipLimits, tmp_path: Path, start: Fraction | None

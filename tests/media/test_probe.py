@@ -172,6 +172,12 @@ def test_a_clip_cut_off_in_copying_is_refused(pattern: Film, film: Film, tmp_pat
     assert "is cut off: " in refusal(half).what
 
 
+def test_a_picture_that_nothing_decodes_is_refused(tmp_path: Path, film: Film, pattern: Film) -> None:
+    strange = tmp_path / "strange.mp4"
+    strange.write_bytes(pattern("plain.mp4").read_bytes().replace(b"avc1", b"zzzz"))
+    assert refusal(strange).what == "has no picture track that can be decoded."
+
+
 def test_an_index_that_leads_nowhere_is_refused(tmp_path: Path, bunny: Path) -> None:
     data = bytearray(bunny.read_bytes())
     start = data.index(b"stco") + 12  # the first chunk's offset

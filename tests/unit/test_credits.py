@@ -11,13 +11,22 @@ from callsheet.credits import ZERO, Credits, total
 
 @pytest.mark.parametrize(
     ("text", "credits"),
-    [("$40.00", "2720"), ("$40", "2720"), ("40 USD", "2720"), ("2720 credits", "2720"), ("1 credit", "1"), ("$1,000", "68000")],
+    [
+        ("$40.00", "2720"),
+        ("$40", "2720"),
+        ("40 USD", "2720"),
+        ("2720 credits", "2720"),
+        ("1 credit", "1"),
+        ("$1,000", "68000"),
+    ],
 )
 def test_an_amount_is_read_as_a_person_writes_it(text: str, credits: str) -> None:
     assert Credits.parse(text) == Credits.of(credits)
 
 
-@pytest.mark.parametrize("text", ["40", "", "$", "-$4", "4 euros", "$4 credits", "1e3 credits", "$0.00001", "NaN credits"])
+@pytest.mark.parametrize(
+    "text", ["40", "", "$", "-$4", "4 euros", "$4 credits", "1e3 credits", "$0.00001", "NaN credits"]
+)
 def test_an_amount_without_its_unit_or_finer_than_a_unit_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"written like|finer than"):
         Credits.parse(text)

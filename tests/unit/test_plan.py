@@ -24,7 +24,9 @@ def footage(variant: Variant) -> Footage:
     return Footage(clip=f"sha-{variant.clip}", window=None, seconds=LENGTHS[variant.clip], references=references)
 
 
-def plan(view: LedgerView = NOTHING, *, rerender: str = "changed", again: tuple[str, ...] = (), budget: str = "2720") -> Plan:
+def plan(
+    view: LedgerView = NOTHING, *, rerender: str = "changed", again: tuple[str, ...] = (), budget: str = "2720"
+) -> Plan:
     variants = expand(campaign())
     return draw_up(
         campaign="hello",
@@ -153,7 +155,9 @@ def test_whatever_is_paid_for_changes_the_key() -> None:
 def test_names_do_not_count_and_neither_does_the_length_that_preparation_gives() -> None:
     variant = expand(campaign())[6]
     renamed = replace(variant, campaign="x", clip="y", references="z", prompt="w", slug="s", label="l", prompt_slug="q")
-    assert key_of(renamed, replace(footage(variant), seconds=Fraction(9)), "native") == key_of(variant, footage(variant), "native")
+    assert key_of(renamed, replace(footage(variant), seconds=Fraction(9)), "native") == key_of(
+        variant, footage(variant), "native"
+    )
 
 
 def test_approval_fits_this_plan_only() -> None:

@@ -68,7 +68,10 @@ def test_takes_share_a_slug_and_have_labels_of_their_own() -> None:
 
 
 def test_a_swept_sound_is_a_part_of_the_slug_and_a_fixed_one_is_not() -> None:
-    assert slugs(keep_original_sound="[true, false]")[:2] == ["beach--none--dusk--16x9--sound", "beach--none--dusk--16x9--mute"]
+    assert slugs(keep_original_sound="[true, false]")[:2] == [
+        "beach--none--dusk--16x9--sound",
+        "beach--none--dusk--16x9--mute",
+    ]
     assert slugs(keep_original_sound="false")[0] == "beach--none--dusk--16x9"
 
 

@@ -17,13 +17,23 @@ SECONDS = st.fractions(min_value=0, max_value=40, max_denominator=1_000_000)
 
 @pytest.mark.parametrize(
     ("seconds", "credits"),
-    [("2.0", "36"), ("3", "36"), ("5.77", "69.24"), ("5.312", "63.84"), ("10", "120"), ("12", "120"), ("3.0001", "36.12")],
+    [
+        ("2.0", "36"),
+        ("3", "36"),
+        ("5.77", "69.24"),
+        ("5.312", "63.84"),
+        ("10", "120"),
+        ("12", "120"),
+        ("3.0001", "36.12"),
+    ],
 )
 def test_an_edit_costs_what_the_pricing_rules_say(seconds: str, credits: str) -> None:
     assert price_of(EDIT, Fraction(seconds)) == Credits.of(credits)
 
 
-@pytest.mark.parametrize(("seconds", "credits"), [("3", "40.8"), ("6", "40.8"), ("6.01", "40.868"), ("20", "136"), ("25", "136")])
+@pytest.mark.parametrize(
+    ("seconds", "credits"), [("3", "40.8"), ("6", "40.8"), ("6.01", "40.868"), ("20", "136"), ("25", "136")]
+)
 def test_a_fast_edit_has_its_own_floor_and_cap(seconds: str, credits: str) -> None:
     assert price_of(FAST, Fraction(seconds)) == Credits.of(credits)
 

@@ -1,0 +1,269 @@
+"""The ledger's contract: one live take a key, legal transitions only, never over budget, whatever races or bypasses it."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from callsheet.credits import Credits
+from callsheet.errors import BudgetExceeded, IllegalTransition, LedgerUnreachable, SchemaOutdated, TakeAlreadyLive
+from callsheet.ledger.book import Booking, Ledger
+from callsheet.take import TRANSITIONS, State, Take
+
+BOOKING = Booking(
+    campaign="hello",
+    route="sandbox",
+    slug="beach--none--dusk--16x9",
+    key="k" * 64,
+    number=1,
+    price=Credits.of("63.84"),
+    plan="p" * 64,
+    supersedes=0,
+    budget=Credits.of(1000),
+)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.sqlite"
+
+
+@pytest.fixture
+def ledger(file: Path) -> Iterator[Ledger]:
+    opened = Ledger(f"sqlite:///{file}")
+    yield opened
+    opened.close()
+
+
+def walked_to(ledger: Ledger, state: State, booking: Booking = BOOKING) -> Take:
+    """A take brought to a state by the legal way."""
+    take = ledger.reserve(booking)
+    job = f"task-{take.id}"
+    steps = {
+        State.SUBMITTING: lambda: ledger.submitting(take.id, request={"prompt": "x"}),
+        State.SUBMITTED: lambda: ledger.submitted(take.id, job=job),
+        State.SUCCEEDED: lambda: ledger.succeeded(take.id, charged=booking.price),
+        State.ARCHIVED: lambda: ledger.archived(take.id, archive=f"a/{take.id}.mp4", sha256="s"),
+        State.FAILED: lambda: ledger.failed(take.id, reason="service_error"),
+        State.IN_DOUBT: lambda: ledger.in_doubt(take.id, reason="no answer"),
+        State.RELEASED: lambda: ledger.released(take.id, reason="refused"),
+    }
+    ways = {
+        State.RESERVED: [],
+        State.RELEASED: [State.RELEASED],
+        State.IN_DOUBT: [State.SUBMITTING, State.IN_DOUBT],
+        State.FAILED: [State.SUBMITTING, State.SUBMITTED, State.FAILED],
+    }
+    paid = [State.SUBMITTING, State.SUBMITTED, State.SUCCEEDED, State.ARCHIVED]
+    for step in ways.get(state, paid[: paid.index(state) + 1] if state in paid else []):
+        take = steps[step]()
+    return take
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_take_gets_to_every_state_by_the_legal_way(ledger: Ledger, state: State) -> None:
+    take = walked_to(ledger, state)
+    assert take.state is state
+    assert ledger.take(take.id) == take
+
+
+@pytest.mark.parametrize("then", State)
+@pytest.mark.parametrize("now", State)
+def test_the_database_itself_refuses_every_other_transition(
+    ledger: Ledger, file: Path, now: State, then: State
+) -> None:
+    """Straight on the file, past all Python: a bug or another program cannot move a take where its state does not lead."""
+    take = walked_to(ledger, now)
+    raw = sqlite3.connect(file)
+    change = f"update takes set state = '{then}', job = 'task-x', archive = 'a', sha256 = 's', request = '{{}}' where id = {take.id}"
+    if then in TRANSITIONS[now] or then is now:
+        raw.execute(change)
+    else:
+        with pytest.raises(sqlite3.IntegrityError, match="illegal"):
+            raw.execute(change)
+    raw.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "delete from takes",
+        "update takes set price = price - 1",
+        "update takes set key = 'other'",
+        "update takes set idempotency_key = 'other'",
+        "delete from journal",
+        "update journal set reason = 'other'",
+        "insert into takes (campaign, route, slug, key, number, state, price, idempotency_key, plan, created_at, updated_at, job) "
+        "values ('c', 'r', 's', 'k', 1, 'submitted', 1, 'i', 'p', 't', 't', 'j')",
+    ],
+)
+def test_what_was_agreed_cannot_be_changed_behind_the_ledgers_back(ledger: Ledger, file: Path, change: str) -> None:
+    walked_to(ledger, State.SUBMITTED)
+    raw = sqlite3.connect(file)
+    with pytest.raises(sqlite3.IntegrityError, match="illegal"):
+        raw.execute(change)
+    raw.close()
+
+
+def test_a_second_live_take_of_the_same_content_is_refused_also_by_the_database(ledger: Ledger, file: Path) -> None:
+    walked_to(ledger, State.SUBMITTING)
+    with pytest.raises(TakeAlreadyLive, match="take 1 of the same content is submitting"):
+        ledger.reserve(BOOKING)
+    raw = sqlite3.connect(file)
+    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+        raw.execute(
+            "insert into takes (campaign, route, slug, key, number, state, price, idempotency_key, plan, created_at, updated_at) "
+            f"values ('c', 'sandbox', 's', '{BOOKING.key}', 1, 'reserved', 1, 'i', 'p', 't', 't')"
+        )
+    raw.close()
+
+
+def test_a_variant_archived_since_the_plan_was_drawn_is_not_paid_again(ledger: Ledger) -> None:
+    take = walked_to(ledger, State.ARCHIVED)
+    with pytest.raises(TakeAlreadyLive):
+        ledger.reserve(BOOKING)
+    assert ledger.reserve(replace(BOOKING, supersedes=take.id)).id == take.id + 1
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.RELEASED])
+def test_a_take_that_came_to_nothing_frees_its_content_and_its_money(ledger: Ledger, state: State) -> None:
+    walked_to(ledger, state)
+    assert ledger.money(campaign="hello", route="sandbox").spoken_for == Credits()
+    assert ledger.reserve(BOOKING).id == 2
+
+
+def test_the_same_content_on_another_route_is_another_purchase(ledger: Ledger) -> None:
+    walked_to(ledger, State.ARCHIVED)
+    paid = ledger.reserve(replace(BOOKING, route="evolink"))
+    assert ledger.newest([BOOKING.key], route="evolink") == {BOOKING.key: paid}
+    assert ledger.money(campaign="hello", route="evolink").charged == Credits()
+
+
+@pytest.mark.parametrize("state", [State.RESERVED, State.SUBMITTING, State.SUBMITTED, State.SUCCEEDED, State.IN_DOUBT])
+def test_live_takes_hold_their_price_and_doubt_counts_as_spent(ledger: Ledger, state: State) -> None:
+    walked_to(ledger, state)
+    assert ledger.money(campaign="hello", route="sandbox").held == BOOKING.price
+    with pytest.raises(BudgetExceeded, match="63.84 held"):
+        ledger.reserve(replace(BOOKING, key="other", budget=Credits.of(100)))
+
+
+def test_an_archived_take_is_charged_and_no_longer_held(ledger: Ledger) -> None:
+    walked_to(ledger, State.ARCHIVED)
+    money = ledger.money(campaign="hello", route="sandbox")
+    assert (money.held, money.charged) == (Credits(), BOOKING.price)
+
+
+def test_the_budget_is_reached_to_the_unit_and_not_passed(ledger: Ledger) -> None:
+    exact = replace(BOOKING, price=Credits.of(50), budget=Credits.of(100))
+    ledger.reserve(replace(exact, key="1"))
+    ledger.reserve(replace(exact, key="2"))
+    with pytest.raises(BudgetExceeded):
+        ledger.reserve(replace(exact, key="3", price=Credits(units=1)))
+
+
+def test_forty_threads_cannot_overspend_by_one_credit(file: Path) -> None:
+    ledgers = [Ledger(f"sqlite:///{file}") for _ in range(8)]
+    booking = replace(BOOKING, price=Credits.of(10), budget=Credits.of(125))
+    refused: list[str] = []
+
+    def reserve(number: int) -> None:
+        try:
+            ledgers[number % 8].reserve(replace(booking, key=f"key-{number}"))
+        except BudgetExceeded as error:
+            refused.append(error.what)
+
+    threads = [threading.Thread(target=reserve, args=(number,)) for number in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ledgers[0].money(campaign="hello", route="sandbox").held == Credits.of(120)
+    assert len(refused) == 28
+    for one in ledgers:
+        one.close()
+
+
+def test_one_of_many_threads_gets_the_take(file: Path) -> None:
+    ledgers = [Ledger(f"sqlite:///{file}") for _ in range(8)]
+    won: list[int] = []
+
+    def reserve(ledger: Ledger) -> None:
+        try:
+            won.append(ledger.reserve(BOOKING).id)
+        except TakeAlreadyLive:
+            return
+
+    threads = [threading.Thread(target=reserve, args=(ledger,)) for ledger in ledgers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+    for one in ledgers:
+        one.close()
+
+
+def test_the_request_is_kept_while_its_fate_is_unknown_and_erased_after(ledger: Ledger, file: Path) -> None:
+    take = walked_to(ledger, State.IN_DOUBT)
+    assert ledger.request(take.id) == {"prompt": "x"}
+    ledger.submitted(take.id, job="task-9")
+    with pytest.raises(KeyError):
+        ledger.request(take.id)
+
+
+def test_every_transition_is_in_the_journal(ledger: Ledger) -> None:
+    take = walked_to(ledger, State.ARCHIVED)
+    ways = [(before, after) for _, before, after, _ in ledger.history(take.id)]
+    walk = ["", "reserved", "submitting", "submitted", "succeeded", "archived"]
+    assert ways == list(zip(walk, walk[1:], strict=False))
+
+
+def test_a_verb_out_of_order_says_which_state_the_take_is_in(ledger: Ledger) -> None:
+    take = walked_to(ledger, State.ARCHIVED)
+    with pytest.raises(IllegalTransition, match="take 1 is archived, and cannot become submitted"):
+        ledger.submitted(take.id, job="task-2")
+    assert ledger.take(take.id) == take
+
+
+def test_a_job_belongs_to_one_take(ledger: Ledger) -> None:
+    walked_to(ledger, State.SUBMITTED)
+    other = ledger.reserve(replace(BOOKING, key="other"))
+    ledger.submitting(other.id, request={})
+    with pytest.raises(IllegalTransition):
+        ledger.submitted(other.id, job="task-1")
+
+
+def test_takes_survive_closing_and_keep_their_aware_times(ledger: Ledger, file: Path) -> None:
+    take = walked_to(ledger, State.SUBMITTED)
+    ledger.close()
+    again = Ledger(f"sqlite:///{file}")
+    found = again.take(take.id)
+    again.close()
+    assert found == take
+    assert found.updated_at.utcoffset() is not None
+
+
+def test_a_ledger_of_another_version_is_refused(ledger: Ledger, file: Path) -> None:
+    ledger.close()
+    raw = sqlite3.connect(file)
+    raw.execute("update ledger_version set version = 99")
+    raw.commit()
+    raw.close()
+    with pytest.raises(SchemaOutdated, match="version 99"):
+        Ledger(f"sqlite:///{file}")
+
+
+def test_a_ledger_that_is_no_database_or_of_another_kind_says_so(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("this is not a database, but a longer text than the header of one" * 40)
+    for url in (f"sqlite:///{tmp_path}/text", f"sqlite:///{tmp_path}/no/such/folder/x.sqlite"):
+        with pytest.raises(LedgerUnreachable, match="cannot be used"):
+            Ledger(url)
+
+
+def test_writes_are_durable_before_they_return(ledger: Ledger, file: Path) -> None:
+    raw = sqlite3.connect(file)
+    assert raw.execute("pragma journal_mode").fetchone() == ("wal",)
+    raw.close()
