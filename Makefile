@@ -48,7 +48,8 @@ lock: $(STAMP)  ## compile the pins again (uv writes no index URL with these fla
 	  --python-version 3.11 --group dev pyproject.toml -o requirements.lock
 
 ui: $(STAMP)  ## Prefect's UI on the runs made so far
-	$(BIN)/callsheet ui
+	@$(BIN)/python -c "import urllib.request as u; u.urlopen('http://127.0.0.1:4200/api/health', timeout=2)" 2>/dev/null \
+	  && echo "Prefect's UI: http://127.0.0.1:4200" || $(BIN)/prefect server start
 
 clean:  ## remove .venv and caches (never the archive or the ledger)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

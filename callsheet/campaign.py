@@ -3,9 +3,8 @@
 Text in, values out: no file is read here. Globs stay as they are written, and whether files exist is for a later step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, Literal
 
 from callsheet import catalogue, yamltext
@@ -145,14 +144,26 @@ def parse(text: bytes | str, *, file: str) -> Campaign:
     document = yamltext.read(text, file=file)
     written = _written(document)
     form = formed(written, document.text)
-    found = list(islice(check(document, written), MOST_MISTAKES))
-    if isinstance(form, CampaignForm):
-        if any(problem.severity == "error" for problem in found):
-            raise SpecInvalid(found)
-        return _meant(form, document, tuple(found))
-    mistakes = [problem_at(document, m.path, m.message, m.hint, key=m.key) for m in form]
-    wrong = {problem.path for problem in mistakes}
-    raise SpecInvalid([*mistakes, *(p for p in found if p.severity == "error" or p.path not in wrong)])
+    errors, warnings = _sorted_out(check(document, written))
+    if isinstance(form, CampaignForm) and not errors:
+        return _meant(form, document, tuple(warnings))
+    if not isinstance(form, CampaignForm):
+        errors = [*(problem_at(document, m.path, m.message, m.hint, key=m.key) for m in form), *errors]
+    wrong = {error.path for error in errors}
+    raise SpecInvalid([*errors, *(warning for warning in warnings if warning.path not in wrong)])
+
+
+def _sorted_out(problems: Iterable[Problem]) -> tuple[list[Problem], list[Problem]]:
+    """Errors and warnings, the first hundred of each: no number of warnings may hide an error."""
+    errors: list[Problem] = []
+    warnings: list[Problem] = []
+    for problem in problems:
+        chosen = errors if problem.severity == "error" else warnings
+        if len(chosen) < MOST_MISTAKES:
+            chosen.append(problem)
+        if len(errors) == MOST_MISTAKES:
+            break
+    return errors, warnings
 
 
 def _written(document: Document) -> dict[str, Any]:

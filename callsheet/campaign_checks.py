@@ -30,6 +30,7 @@ NO_REFERENCES: dict[str, Any] = {"none": []}
 _NAMED = {"clips": "clip", "references": "reference set", "prompts": "prompt", "variables": "variable"}
 _GLOB = frozenset("*?[")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_SINGLE_BRACES = re.compile(r"(?<!\{)\{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\}")
 _BRACES = re.compile(r"\{\{[^{}]*\}{0,2}")
 
 
@@ -303,10 +304,11 @@ def _variable_problems(sheet: _Sheet) -> Iterator[Problem]:
         yield from _nested_placeholders(sheet, ("variables", name), values)
     if "prompts" in sheet.unknown:
         return
+    single = {name for _, text in sheet.prompts.values() for name in _SINGLE_BRACES.findall(text)}
     for name in sheet.variables:
         if name not in sheet.used:
-            has_single = any(f"{{{name}}}" in text for _, text in sheet.prompts.values())
-            hint = f"Write {{{{ {name} }}}} in a prompt{', with two braces' if has_single else ', or remove it'}."
+            way = "with two braces" if name in single else "or remove it"
+            hint = f"Write {{{{ {name} }}}} in a prompt, {way}."
             message = f"no prompt uses the variable {shown(name)}"
             yield sheet.problem(("variables", name), message, hint, key=True, severity="warning")
 

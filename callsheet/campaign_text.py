@@ -1,7 +1,7 @@
 """The campaign as it is written: its form as pydantic models, the JSON Schema of them, and one sentence for every mistake.
 
-What a campaign *means*, across its keys and for the model it names, is in campaign.py. Texts, amounts and windows are
-checked here, each alone.
+Texts, amounts and windows are checked here, each alone; what must hold across the keys, and for the model that is named,
+is in campaign_checks.py.
 """
 
 import re
@@ -36,7 +36,7 @@ MAX_AMOUNT_LENGTH = 20
 MAX_DECIMALS = 6
 #: Characters of one point in time.
 MAX_TIME_LENGTH = 20
-#: A whole day; no model takes a clip out of a longer source's later part.
+#: A point in time further on than a whole day is a mistyped one.
 MAX_SECONDS = 86_400
 
 #: Mistakes that are told at once; who has more fixes these first.
@@ -316,9 +316,11 @@ _NAME_SCHEMA = {"type": "string", "pattern": r"^[A-Za-z0-9](-?[A-Za-z0-9_.])*-?$
 _VARIABLE_SCHEMA = {"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_-]*$", "maxLength": 64}
 _SLUG_SCHEMA = {"type": "string", "pattern": r"^[a-z0-9][a-z0-9-]{0,63}$"}
 _SOURCE_SCHEMA = {"type": "string", "pattern": r"^(?![A-Za-z][A-Za-z0-9+.-]*://)[\s\S]*\S"}
+_DIGITS = r"[0-9][0-9,_]*(\.[0-9]+)?"
+_UNIT = "([Cc][Rr][Ee][Dd][Ii][Tt][Ss]?|[Uu][Ss][Dd])"
 _AMOUNT_SCHEMA = {
     "type": "string",
-    "pattern": r"^\s*(\$\s*[0-9][0-9,_]*(\.[0-9]+)?|[0-9][0-9,_]*(\.[0-9]+)?\s*([Cc]redits?|usd|USD))\s*$",
+    "pattern": rf"^\s*(\$\s*{_DIGITS}|{_DIGITS}\s*{_UNIT})\s*$",
     "maxLength": MAX_AMOUNT_LENGTH,
 }
 _TRIM_SCHEMA = {"type": "string", "pattern": r"^\s*([0-9][0-9hms.:]*)?\s*\.\.\s*([0-9][0-9hms.:]*)?\s*$"}

@@ -15,10 +15,9 @@ UNITS_PER_CREDIT = 10_000
 #: Credits in one US dollar.
 CREDITS_PER_USD = 68
 
-_AMOUNT = re.compile(
-    r"\s*(?:\$\s*(?P<usd>[0-9][0-9,_]*(?:\.[0-9]+)?)|(?P<number>[0-9][0-9,_]*(?:\.[0-9]+)?)\s*(?P<unit>credits?|usd))\s*",
-    re.I,
-)
+#: Commas only where they group thousands: "$40,00" is forty dollars to one half of the world and 4,000 to nobody.
+_NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?"
+_AMOUNT = re.compile(rf"\s*(?:\$\s*(?P<usd>{_NUMBER})|(?P<number>{_NUMBER})\s*(?P<unit>credits?|usd))\s*", re.I)
 
 
 @total_ordering
@@ -50,7 +49,7 @@ class Credits:
         match = _AMOUNT.fullmatch(text)
         if match is None:
             raise ValueError('an amount is written like "$40.00" or "2720 credits"')
-        digits = (match["usd"] or match["number"]).replace(",", "").replace("_", "")
+        digits = (match["usd"] or match["number"]).replace(",", "")
         if match["usd"] or match["unit"].lower() == "usd":
             return cls.of_usd(digits)
         return cls.of(digits)

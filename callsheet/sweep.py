@@ -13,14 +13,13 @@ from itertools import product
 
 from callsheet import digest
 from callsheet.campaign import Campaign, Prompt, Selector
+from callsheet.campaign_text import PLACEHOLDER
 from callsheet.errors import NothingToShoot
 
 #: Joins the parts of a slug; no name of the campaign may contain it.
 JOINT = "--"
 #: Characters of a variable's value that a slug shows.
 VALUE_LENGTH = 24
-
-_PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\}\}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +118,7 @@ def _grid(campaign: Campaign, clips: Sequence[str]) -> Iterator[_Cell]:
 
 def _fillings(campaign: Campaign, prompt: Prompt) -> list[tuple[tuple[str, str], ...]]:
     """Every way to fill the variables that this prompt uses, in the order it uses them."""
-    names = list(dict.fromkeys(_PLACEHOLDER.findall(prompt.text)))
+    names = prompt.variables
     return [tuple(zip(names, values, strict=True)) for values in product(*(campaign.variables[name] for name in names))]
 
 
@@ -174,7 +173,7 @@ def _variants(campaign: Campaign, cells: Sequence[_Cell]) -> Iterator[Variant]:
 def fill(text: str, variables: Sequence[tuple[str, str]]) -> str:
     """The prompt with every `{{ name }}` replaced; one pass, so a value that looks like a placeholder stays as it is."""
     values = dict(variables)
-    return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
+    return PLACEHOLDER.sub(lambda match: values[match[1]], text)
 
 
 def _slug(campaign: Campaign, cell: _Cell, swept_sound: bool) -> str:

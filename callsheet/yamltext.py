@@ -411,7 +411,7 @@ class _Reader:
                 self._refuse(
                     event, f"<< takes a mapping or a list of mappings, and this is {described(source.value)}", hint
                 )
-            entries = {**entries, **source.entries}
+            entries.update(source.entries)
         return entries
 
 
@@ -474,11 +474,8 @@ def _unclosed(said: str, at: Place, began: Place, lines: tuple[str, ...]) -> tup
     if "flow node" in said and is_end:
         return at, "the file ends inside a list or mapping", "Write the missing ] or }."
     if "flow node" in said:
-        return (
-            at,
-            f"a value is missing in front of {_character(at, lines)}",
-            "Write one, or put a text that begins so in quotes.",
-        )
+        hint = "Write one, or put a text that begins so in quotes."
+        return at, f"a value is missing in front of {_character(at, lines)}", hint
     kind, opening, closing = ("list", "[", "]") if "sequence" in said else ("mapping", "{", "}")
     if at[0] == began[0] and not is_end:
         return at, f"a comma or {closing} is missing in front of this", f"Separate the values of a {kind} by commas."

@@ -107,6 +107,7 @@ async def campaign(
             *(shoot(label, number, at.in_flight) for number, label in enumerate(labels)), return_exceptions=True
         )
         account = await wrap.wrap(outcome.errors(labels, ended))
-        outcome.report(account)
         await acreate_table_artifact(key="outcome", table=outcome.rows(account), description=account.message)
+        outcome.raise_defects(ended)
+        outcome.report(account)
         return Completed(message=account.message) if account.exit_code == 0 else Failed(message=account.message)

@@ -52,7 +52,7 @@ def run(
     else:
         settings.point_prefect_at(prefect_server.ensure(root))
     flow = _load_flow(root)
-    account = asyncio.run(
+    account = _until_stopped(
         _walk(
             lambda: flow(
                 spec=str(spec),
@@ -74,6 +74,16 @@ def run(
         _summary(account, timedelta(seconds=time.monotonic() - began))
     if account.exit_code:
         raise typer.Exit(account.exit_code)
+
+
+def _until_stopped(walk: Coroutine[Any, Any, "Account"]) -> "Account":
+    """Run it; SIGTERM, which Prefect turns into an exception of its own, ends it as Ctrl-C does."""
+    try:
+        return asyncio.run(walk)
+    except BaseException as error:
+        if type(error).__name__ == "TerminationSignal":
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _check_usd(amount: str | None) -> None:

@@ -20,7 +20,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from callsheet import __version__
 from callsheet.sandbox import engine, file_routes, task_routes
-from callsheet.sandbox.billing import START_BALANCE
 from callsheet.sandbox.book import Book
 from callsheet.sandbox.darkroom import Darkroom, Engine
 from callsheet.sandbox.desk import Clock, Desk
@@ -41,8 +40,8 @@ def now() -> datetime:
 
 def make(
     place: Place,
+    book: Book,
     *,
-    granted: int = START_BALANCE,
     clock: Clock = now,
     engine: Engine = engine.render,
     any_host: bool = False,
@@ -50,13 +49,12 @@ def make(
 ) -> ASGIApp:
     """The sandbox as an ASGI application with a lifespan; the doorman is outermost, so that every answer has its id.
 
-    granted: units that the account of a new book starts with. any_host: answer under every Host name, for a server that
+    any_host: answer under every Host name, for a server that
     is meant to be reached from elsewhere. on_crash: called when rendering itself breaks down (the book cannot be written).
     """
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
-        book = Book(place.book, granted=granted)
         darkroom = Darkroom(place=place, book=book, engine=engine, clock=clock)
         darkroom.open()
         work = asyncio.create_task(darkroom.run())
@@ -67,7 +65,6 @@ def make(
         finally:
             work.cancel()
             await asyncio.wait([work])
-            book.close()
 
     inner = Starlette(
         routes=[Route("/health", health), *task_routes.ROUTES, *file_routes.ROUTES],

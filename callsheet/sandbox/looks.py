@@ -379,7 +379,10 @@ LEXICON: tuple[Word, ...] = (
         name="cold", words=r"cold|colder|cool|cooler|chilly", chinese="冷|寒", look=Look(warmth=-0.9, saturation=-0.08)
     ),
     Word(
-        name="bright", words=r"bright|brighter|light|airy", chinese="明亮|亮", look=Look(exposure=0.45, contrast=-0.05)
+        name="bright",
+        words=r"bright|brighter|brightly|airy|sunny",
+        chinese="明亮|亮",
+        look=Look(exposure=0.45, contrast=-0.05),
     ),
     Word(
         name="pink",

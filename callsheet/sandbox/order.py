@@ -31,6 +31,7 @@ def json_object(body: bytes) -> dict[str, Any]:
     """The body as a JSON object. Refusal 400 for anything else, however deep or odd it is."""
     try:
         value = json.loads(body, parse_constant=_refuse_constant)
+        json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is no text, and nothing can store it
     except (ValueError, RecursionError):
         raise Refusal(400, "invalid_request", "The body is not valid JSON.") from None
     if not isinstance(value, dict):
@@ -110,8 +111,6 @@ def _prompt(value: Any, model: Model) -> str:
     if len(value) > model.prompt_max:
         message = f"prompt has {len(value)} characters; at most {model.prompt_max} are taken."
         raise _invalid("prompt", message, max=model.prompt_max)
-    if any(0xD800 <= ord(letter) <= 0xDFFF for letter in value):
-        raise _invalid("prompt", "prompt holds half of a surrogate pair, which is not text.")
     return value
 
 

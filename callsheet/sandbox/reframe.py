@@ -61,7 +61,7 @@ def _interest(frames: Pixels) -> Numbers:
     pictures = frames.astype(np.float64)
     grey = pictures.mean(axis=3)
     odd = np.linalg.norm(pictures - np.median(pictures, axis=(1, 2), keepdims=True), axis=3)
-    total = _scaled(_residual(grey)) + 0.7 * _scaled(odd) + 1.2 * _motion(grey)
+    total = _scaled(_residual(grey) * _textured(grey)) + 0.7 * _scaled(odd) + 1.2 * _motion(grey)
     rows, columns = (np.linspace(-1, 1, size) for size in grey.shape[1:])
     centre = np.exp(-0.5 * (rows[:, None] ** 2 + columns[None, :] ** 2) / 0.9**2)
     interest: Numbers = total * centre
@@ -75,6 +75,13 @@ def _residual(grey: Numbers) -> Numbers:
     smooth = np.mean([np.roll(level, (dy, dx), axis=(1, 2)) for dy in (-1, 0, 1) for dx in (-1, 0, 1)], axis=0)
     back = np.abs(np.fft.ifft2(np.exp(level - smooth + 1j * np.angle(spectrum)))) ** 2
     return _blurred(back)
+
+
+def _textured(grey: Numbers) -> Numbers:
+    """0 where a picture is flat, 1 where it has contrast: on a plain wall the residual is noise."""
+    deviation = np.sqrt(np.maximum(_blurred(grey**2) - _blurred(grey) ** 2, 0))
+    textured: Numbers = np.clip(deviation / 10 - 0.2, 0, 1)
+    return textured
 
 
 def _blurred(maps: Numbers) -> Numbers:

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from callsheet import __version__
 from callsheet.errors import PortTaken
 from callsheet.sandbox import app
 from callsheet.sandbox.billing import START_BALANCE
+from callsheet.sandbox.book import Book
 from callsheet.sandbox.desk import Clock
 from callsheet.sandbox.place import Lock, Place, locked
 
@@ -42,7 +43,8 @@ def serve(
 
     port: 0 for the one this home had last, or any free one. while_used: also end as soon as no process holds users.lock.
     on_ready: called with the URL, once requests are answered and server.json is written.
-    Raises PortTaken, before anything is written, where the port or the home is already being served.
+    Raises PortTaken, before anything is written, where the port or the home is already being served; ProviderError where
+    the home's book is of another version.
     """
     asyncio.run(_serve(home, host, port, while_used, on_ready))
 
@@ -73,17 +75,17 @@ async def serving(
 ) -> AsyncIterator[str]:
     """The sandbox of this home, served by this event loop for the length of the block; the value is its URL.
 
-    granted: units that a new account starts with. clock: what expiry is reckoned by. Raises PortTaken as `serve` does.
+    granted: units that a new account starts with. clock: what expiry is reckoned by. Raises what
+    `serve` does.
     """
     place = Place.under(home)
     async with locked(place.server_lock, limit=HANDOVER) as ours:
         if not ours:
             raise _home_taken(place, home)
-        with _listening(place, host, port) as listener:
+        with _listening(place, host, port) as listener, closing(Book(place.book, granted=granted)) as book:
             url = _url(host, listener.getsockname()[1])
-            application = app.make(
-                place, granted=granted, clock=clock, any_host=not _is_loopback(host), on_crash=on_crash
-            )
+            any_host = not _is_loopback(host)
+            application = app.make(place, book, clock=clock, any_host=any_host, on_crash=on_crash)
             async with _answering(application, listener):
                 _write(place.address, json.dumps({"url": url, "pid": os.getpid(), "version": __version__}))
                 try:
@@ -223,13 +225,13 @@ async def _until_unused(place: Place, stop: asyncio.Event) -> None:
     first_look = loop.time() + FIRST_USE.total_seconds()
     used = False
     while True:
-        await asyncio.sleep(USE_PERIOD.total_seconds())
         if not users.take():
             used = True
         elif used or loop.time() >= first_look:
-            place.address.unlink(missing_ok=True)
-            users.release()
-            stop.set()
-            return
+            break
         else:
             users.release()
+        await asyncio.sleep(USE_PERIOD.total_seconds())
+    place.address.unlink(missing_ok=True)
+    users.release()
+    stop.set()

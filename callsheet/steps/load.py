@@ -9,6 +9,7 @@ from callsheet import campaign as document
 from callsheet import catalogue, sweep
 from callsheet.campaign import Campaign, Clip, ReferenceSet, Trim
 from callsheet.errors import Problem, SpecError, SpecInvalid
+from callsheet.nearest import did_you_mean, listed
 from callsheet.steps import settings
 from callsheet.sweep import Variant
 
@@ -57,6 +58,8 @@ def load(spec: Path) -> Loaded:
         members[clip.name] = tuple(source.name for source in found)
         clips.update({source.name: source for source in found})
     stills = {entry.name: _still_files(campaign, entry, root, problems) for entry in campaign.references}
+    problems.extend(_unknown_clips(campaign, members))
+    problems.extend(_unsupported(campaign))
     if problems:
         raise SpecInvalid([*problems, *campaign.warnings])
     variants = sweep.expand(campaign, members)
@@ -69,6 +72,24 @@ def load(spec: Path) -> Loaded:
         variants=variants,
         warnings=campaign.warnings,
     )
+
+
+def _unknown_clips(campaign: Campaign, members: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    """Selectors that name a clip which no glob made; what a glob stands for is known only here."""
+    known = {*members, *(name for names in members.values() for name in names)}
+    for selector in (*campaign.exclude, *campaign.include):
+        name = selector.match.get("clip")
+        if name is not None and name not in known:
+            near = did_you_mean(str(name), known)
+            hint = f"The clips are {listed(sorted(known))}."
+            yield campaign.problem((*selector.path, "clip"), f"there is no clip `{name}`{near or '.'}", hint=hint)
+
+
+def _unsupported(campaign: Campaign) -> Iterator[Problem]:
+    """What the document can say and this version cannot do: refused, never done otherwise."""
+    if campaign.archive.to.lower().startswith("s3://"):
+        hint = "Write a folder, as archive/, and copy it to S3 afterwards."
+        yield campaign.problem(("archive", "to"), "archives on S3 are not written yet.", hint=hint)
 
 
 def _read(spec: Path) -> bytes:

@@ -55,14 +55,23 @@ def to_walk(plan: Plan) -> list[str]:
 
 
 def errors(labels: Sequence[str], ended: Sequence[BaseException | None]) -> dict[str, str]:
-    """The reason by label. What is not an error of ours is a defect and is raised; so is a cancellation."""
+    """The reason by label. A cancellation is no reason: it ends the run and is raised."""
     found: dict[str, str] = {}
     for label, result in zip(labels, ended, strict=True):
         if isinstance(result, CallsheetError):
             found[label] = redact(" ".join(result.what.split()))
+        elif isinstance(result, Exception):
+            found[label] = redact(f"unexpected {type(result).__name__}: {result}")
         elif isinstance(result, BaseException):
             raise result
     return found
+
+
+def raise_defects(ended: Sequence[BaseException | None]) -> None:
+    """What is not an error of ours is a defect of the program: it is raised once everything else is safe and written."""
+    for result in ended:
+        if isinstance(result, Exception) and not isinstance(result, CallsheetError):
+            raise result
 
 
 def plan_title(plan: Plan) -> str:

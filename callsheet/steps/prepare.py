@@ -24,9 +24,6 @@ from callsheet.steps.survey import hash_of
 from callsheet.sweep import Variant
 from callsheet.tariff import billed_seconds
 
-#: Raised when preparation changes what it makes. Only the cache starts anew then; nothing is bought again for it.
-RECIPE = 1
-
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedFile:
@@ -57,7 +54,7 @@ async def prepared_clip(studio: Studio, variant: Variant) -> PreparedFile:
     surveyed = studio.drawn.survey.clips[variant.clip]
     preparation = studio.drawn.survey.clip_preparation(variant)
     limits = catalogue.model(variant.model).clip
-    name = digest.of_json({"recipe": RECIPE, "source": surveyed.sha256, "preparation": preparation.identity()})
+    name = digest.of_json({"source": surveyed.sha256, "preparation": preparation.identity()})
 
     def moved(fraction: float) -> None:
         studio.tell(variant.label, "prepare", "moved", fraction, variant.clip)
@@ -74,23 +71,21 @@ async def prepared_clip(studio: Studio, variant: Variant) -> PreparedFile:
             seconds=facts.seconds,
         )
 
-    suffix = ".mov" if preparation.decision == "pass" and surveyed.facts.container == "mov" else ".mp4"
-    return await _once(studio, f"clips/{name}{suffix}", make)
+    return await _once(studio, f"clips/{name}{preparation.suffix}", make)
 
 
 async def prepared_still(studio: Studio, variant: Variant, number: int) -> PreparedFile:
     """One prepared reference image of a variant, from the cache or made now."""
     surveyed = studio.drawn.survey.stills[variant.references][number]
     preparation = studio.drawn.survey.still_preparations[surveyed.path]
-    name = digest.of_json({"recipe": RECIPE, "source": surveyed.sha256, "preparation": preparation.identity()})
+    name = digest.of_json({"source": surveyed.sha256, "preparation": preparation.identity()})
 
     async def make(target: Path) -> PreparedFile:
         facts = await asyncio.to_thread(stills.prepare, surveyed.path, preparation, target)
         sha256 = await asyncio.to_thread(hash_of, target)
         return PreparedFile(path=target, sha256=sha256, bytes=facts.bytes, width=facts.width, height=facts.height)
 
-    suffix = f".{surveyed.facts.format}" if preparation.decision == "pass" else ".jpg"
-    return await _once(studio, f"stills/{name}{suffix}", make)
+    return await _once(studio, f"stills/{name}{preparation.suffix}", make)
 
 
 def _refuse_other_price(studio: Studio, label: str, clip: PreparedFile) -> None:

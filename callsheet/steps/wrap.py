@@ -114,7 +114,7 @@ class Account:
         """One line for a state of Prefect: "13 of 15 archived, 2 failed"."""
         tried = [ended for ended in self.ended if ended.outcome != "skipped"]
         counts = {word: len(self.of(outcome)) for outcome, word in _OTHER_OUTCOMES.items()}
-        first = f"{len(self.of('archived'))} of {len(tried)} archived"
+        first = f"{len(self.of('archived'))} of {len(tried)} archived" if tried else "nothing to do"
         return ", ".join([first, *(f"{count} {word}" for word, count in counts.items() if count)])
 
     def as_json(self) -> dict[str, Any]:

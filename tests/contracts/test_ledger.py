@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ def test_the_database_itself_refuses_every_other_transition(
     """Straight on the file, past all Python: a bug or another program cannot move a take where its state does not lead."""
     take = walked_to(ledger, now)
     raw = sqlite3.connect(file)
-    change = f"update takes set state = '{then}', job = 'task-x', archive = 'a', sha256 = 's', request = '{{}}' where id = {take.id}"
+    change = f"update takes set state = '{then}', job = 'task-x', archive = 'a', sha256 = 's', request = '{{}}'"
     if then in TRANSITIONS[now] or then is now:
         raw.execute(change)
     else:
@@ -96,8 +97,8 @@ def test_the_database_itself_refuses_every_other_transition(
         "update takes set idempotency_key = 'other'",
         "delete from journal",
         "update journal set reason = 'other'",
-        "insert into takes (campaign, route, slug, key, number, state, price, idempotency_key, plan, created_at, updated_at, job) "
-        "values ('c', 'r', 's', 'k', 1, 'submitted', 1, 'i', 'p', 't', 't', 'j')",
+        "insert into takes (campaign, route, slug, key, number, state, price, idempotency_key, plan, created_at, "
+        "updated_at, job) values ('c', 'r', 's', 'k', 1, 'submitted', 1, 'i', 'p', 't', 't', 'j')",
     ],
 )
 def test_what_was_agreed_cannot_be_changed_behind_the_ledgers_back(ledger: Ledger, file: Path, change: str) -> None:
@@ -115,8 +116,8 @@ def test_a_second_live_take_of_the_same_content_is_refused_also_by_the_database(
     raw = sqlite3.connect(file)
     with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
         raw.execute(
-            "insert into takes (campaign, route, slug, key, number, state, price, idempotency_key, plan, created_at, updated_at) "
-            f"values ('c', 'sandbox', 's', '{BOOKING.key}', 1, 'reserved', 1, 'i', 'p', 't', 't')"
+            "insert into takes (campaign, route, slug, key, number, state, price, idempotency_key, plan, created_at, "
+            f"updated_at) values ('c', 'sandbox', 's', '{BOOKING.key}', 1, 'reserved', 1, 'i', 'p', 't', 't')"
         )
     raw.close()
 
@@ -146,7 +147,7 @@ def test_the_same_content_on_another_route_is_another_purchase(ledger: Ledger) -
 def test_live_takes_hold_their_price_and_doubt_counts_as_spent(ledger: Ledger, state: State) -> None:
     walked_to(ledger, state)
     assert ledger.money(campaign="hello", route="sandbox").held == BOOKING.price
-    with pytest.raises(BudgetExceeded, match="63.84 held"):
+    with pytest.raises(BudgetExceeded, match=r"63\.84 held"):
         ledger.reserve(replace(BOOKING, key="other", budget=Credits.of(100)))
 
 
@@ -218,7 +219,7 @@ def test_every_transition_is_in_the_journal(ledger: Ledger) -> None:
     take = walked_to(ledger, State.ARCHIVED)
     ways = [(before, after) for _, before, after, _ in ledger.history(take.id)]
     walk = ["", "reserved", "submitting", "submitted", "succeeded", "archived"]
-    assert ways == list(zip(walk, walk[1:], strict=False))
+    assert ways == list(pairwise(walk))
 
 
 def test_a_verb_out_of_order_says_which_state_the_take_is_in(ledger: Ledger) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -282,6 +281,18 @@ def test_of_very_many_problems_the_first_hundred_are_told() -> None:
     assert len(caught.value.problems) == 100
 
 
+def test_no_number_of_warnings_hides_an_error() -> None:
+    text = (
+        SMALL
+        + "sweep: {exclude: [{clip: peach}]}\nvariables:\n"
+        + "".join(f"  v{number}: x\n" for number in range(300))
+    )
+    with pytest.raises(SpecInvalid) as caught:
+        parse(text, file="x.yaml")
+    assert [p.path for p in caught.value.problems if p.severity == "error"] == ["sweep.exclude[0].clip"]
+    assert sum(problem.severity == "warning" for problem in caught.value.problems) == 100
+
+
 def test_a_mistake_in_one_key_does_not_accuse_the_others() -> None:
     text = SMALL.replace("Re-light the scene", "The {{ product }}") + (
         "variabels: {product: the bottle}\naspect_ratois: [9:16, 1:1]\n"
@@ -353,20 +364,52 @@ def test_four_images_are_accepted_and_globs_are_not_counted_yet() -> None:
 
 # --- any text -------------------------------------------------------------------------------------------------------
 
-LEAVES = st.none() | st.booleans() | st.integers(-2, 10**6) | st.floats(allow_nan=False, allow_infinity=False)
-WORDS = st.sampled_from(
-    "beach,dusk,none,16:9,1:1,4:3,$4,2s..3s,{{ x }},{{ x,{clip},s3://a,*.mp4,x,,native,0 6 * * 1,kling-o1-video-edit,"
-    "kling-o1-video-edit-fast,a--b,true,clips,x-y".split(",")
-)
+RIGHT = ["beach", "dusk", "none", "16:9", "1:1", "$4", "2s..3s", "{{ x }}", "{clip}", "*.mp4", "native", "0 6 * * 1"]
+WRONG = ["", "4:3", "{{ x", "{nothing}", "s3://a", "a--b", "true", "clips", "x-y", "..", "/"]
+INNER = [name for form in json_schema()["$defs"].values() for name in form["properties"]]
 KEYS = st.sampled_from(
-    "campaign model budget approve_above clips references prompts variables aspect_ratios keep_original_sound takes sweep "
-    "framing archive rerender schedule exclude include clip source trim text to name cron timezone x beach dusk prompt "
-    "aspect_ratio clipz".split()
+    [*json_schema()["properties"], *INNER, "clip", "prompt", "aspect_ratio", "x", "beach", "dusk", "clipz"]
 )
-VALUES = st.recursive(
-    LEAVES | WORDS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | WORDS, inner, max_size=3),
+LEAVES = st.none() | st.booleans() | st.integers(-2, 10**6) | st.floats(allow_nan=False, allow_infinity=False)
+TEXTS = st.sampled_from([*RIGHT, *WRONG])
+ANYTHING = st.recursive(
+    LEAVES | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | TEXTS, inner, max_size=3),
     max_leaves=8,
+)
+SELECTIONS = st.lists(
+    st.fixed_dictionaries(
+        {"clip": st.sampled_from(["beach", "pier"])},
+        optional={
+            "prompt": st.sampled_from(["dusk", "neon"]),
+            "aspect_ratio": st.sampled_from(["16:9", "1:1"]),
+            "references": st.sampled_from(["none", "brand"]),
+            "keep_original_sound": st.booleans(),
+            "x": st.sampled_from(["wet", "dry"]),
+        },
+    ),
+    max_size=3,
+)
+#: Campaigns that often have nothing wrong with them.
+LIKELY = st.fixed_dictionaries(
+    {
+        "campaign": st.just("summer"),
+        "model": st.sampled_from(sorted(catalogue.models())),
+        "clips": st.sampled_from([{"beach": "a.mp4"}, {"beach": {"source": "*.mp4", "trim": "2s.."}, "pier": "b.mp4"}]),
+        "prompts": st.sampled_from(
+            [{"dusk": "Dusk"}, {"dusk": "Dusk, {{ x }}", "neon": {"text": "{{x}} and {{ x }}"}}]
+        ),
+        "variables": st.sampled_from([{"x": "wet"}, {"x": ["wet", "dry"]}]),
+    },
+    optional={
+        "aspect_ratios": st.sampled_from([["16:9"], ["9:16", "1:1"]]),
+        "references": st.sampled_from([{"none": []}, {"none": [], "brand": ["a.jpg", "b-*.jpg"]}]),
+        "keep_original_sound": st.sampled_from([True, False, [True, False]]),
+        "takes": st.integers(1, 3),
+        "sweep": st.fixed_dictionaries({}, optional={"exclude": SELECTIONS, "include": SELECTIONS}),
+        "framing": st.sampled_from(["native", "crop"]),
+        "x-notes": ANYTHING,
+    },
 )
 
 
@@ -376,14 +419,20 @@ def test_any_text_is_a_campaign_or_a_spec_error(text: str | bytes) -> None:
         parse(text, file="x.yaml")
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.dictionaries(KEYS, VALUES, max_size=6))
-def test_any_document_is_a_campaign_or_is_told_why_not(changes: dict[str, Any]) -> None:
-    text = json.dumps({**yaml.safe_load(SMALL), **changes})
-    told = _told(text)
+@settings(max_examples=200, deadline=None)
+@given(LIKELY, st.dictionaries(KEYS, ANYTHING, max_size=3))
+def test_any_document_is_a_campaign_or_is_told_why_not(document: dict[str, Any], changes: dict[str, Any]) -> None:
+    told = _told(json.dumps({**document, **changes}))
     assert all(problem.message.endswith((".", "?")) and "None" not in problem.message for problem in told)
-    if not any(problem.severity == "error" for problem in told):
+
+
+@settings(max_examples=200, deadline=None)
+@given(LIKELY)
+def test_what_the_loader_accepts_the_sweep_expands_and_the_schema_accepts(document: dict[str, Any]) -> None:
+    text = json.dumps(document)
+    if not any(problem.severity == "error" for problem in _told(text)):
         assert _expands(parse(text, file="x.yaml"))
+        assert is_valid(text)
 
 
 def _told(text: str) -> tuple[Problem, ...]:

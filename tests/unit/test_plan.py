@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,7 @@ def take_of(key: str, state: State, number: int = 7) -> Take:
     )
 
 
-def with_first(state: State, **changes: object) -> Plan:
+def with_first(state: State, **changes: Any) -> Plan:
     key = plan().lines[0].key
     view = replace(NOTHING, takes={key: take_of(key, state)}, **changes)
     return plan(view)

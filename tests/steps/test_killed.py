@@ -1,0 +1,106 @@
+"""Killed between any two commits and run again: everything is accepted once, paid once, and archived."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from callsheet.credits import Credits
+from callsheet.sidecar import Manifest, Sidecar
+
+from .footage import ROOT, make_studio
+from .walk import INSTANTS
+
+VARIANTS = 2
+PRICE = Credits.of("36")
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A studio whose clip is prepared already, copied by every test: what is killed here comes after that."""
+    folder = tmp_path_factory.mktemp("warm") / "studio"
+    make_studio(folder)
+    assert run(folder).returncode == 0
+    shutil.rmtree(folder / "archive")
+    for name in ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"):
+        (folder / ".callsheet" / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / ".callsheet/sandbox")
+    return folder
+
+
+@pytest.fixture
+def studio(warm: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "studio"
+    shutil.copytree(warm, folder, symlinks=True)
+    return folder
+
+
+def run(folder: Path, *instant: str) -> "subprocess.CompletedProcess[str]":
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("EVOLINK_", "CALLSHEET_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "tests.steps.walk", str(folder / "specs/tiny.yaml"), *instant],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def accepted(folder: Path) -> list[tuple[str, int]]:
+    """(Idempotency-Key, units charged or held) of every job in the sandbox's own book."""
+    book = sqlite3.connect(f"file:{folder}/.callsheet/sandbox/book.sqlite?mode=ro", uri=True)
+    rows = book.execute("select idempotency_key, reserved from job").fetchall()
+    book.close()
+    return rows
+
+
+def assert_everything_is_paid_once_and_archived(folder: Path) -> None:
+    jobs = accepted(folder)
+    assert len(jobs) == VARIANTS
+    assert sum(units for _, units in jobs) == (PRICE * VARIANTS).units
+    manifest = Manifest.model_validate_json((folder / "archive/tiny/manifest.json").read_bytes())
+    assert [entry.state for entry in manifest.entries] == ["archived"] * VARIANTS
+    assert Credits.of(manifest.credits) == PRICE * VARIANTS
+    films = sorted((folder / "archive/tiny").glob("*.mp4"))
+    assert len(films) == VARIANTS
+    for film in films:
+        sidecar = Sidecar.model_validate_json(film.with_suffix(".json").read_bytes())
+        assert sidecar.result.sha256 == hashlib.sha256(film.read_bytes()).hexdigest()
+    assert not list((folder / "archive").rglob("*.part*"))
+    ledger = sqlite3.connect(folder / ".callsheet/ledger.sqlite")
+    assert ledger.execute("select count(*) from takes where state = 'archived'").fetchone() == (VARIANTS,)
+    assert ledger.execute("select count(*) from takes where state not in ('archived', 'released')").fetchone() == (0,)
+    ledger.close()
+
+
+@pytest.mark.parametrize("instant", INSTANTS)
+def test_killed_and_run_again_it_pays_once_and_archives_all(studio: Path, instant: str) -> None:
+    first = run(studio, instant)
+    assert first.returncode == -signal.SIGKILL, first.stderr
+    again = run(studio)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert_everything_is_paid_once_and_archived(studio)
+
+
+def test_run_twice_in_peace_the_second_run_does_nothing(studio: Path) -> None:
+    first, second = run(studio), run(studio)
+    assert first.stdout.strip() == f"2 of 2 archived; {PRICE * VARIANTS}"
+    assert second.stdout.strip() == "nothing to do, 2 skipped; 0"
+    assert_everything_is_paid_once_and_archived(studio)
+
+
+def test_no_sidecar_holds_a_link_or_a_key(studio: Path) -> None:
+    run(studio)
+    for document in (studio / "archive").rglob("*.json"):
+        text = document.read_text()
+        assert "://" not in text
+        assert "sk-evo" not in text
+        assert json.loads(text)
