@@ -13,6 +13,7 @@ from prefect import flow, task
 from prefect.artifacts import acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.tasks import exponential_backoff
 
@@ -82,7 +83,13 @@ async def shoot(label: str, number: int, in_flight: asyncio.Semaphore) -> None:
         await deliver(label, take)
 
 
-@flow(name="campaign", flow_run_name="{spec}", validate_parameters=False, persist_result=False)
+def run_name() -> str:
+    """hello, or hello (sandbox): what the list of runs shows."""
+    given = flow_run.parameters
+    return f"{Path(given['spec']).stem}{' (sandbox)' if given.get('sandbox') else ''}"
+
+
+@flow(name="campaign", flow_run_name=run_name, validate_parameters=False, persist_result=False)
 async def campaign(
     spec: str,
     sandbox: bool = False,
@@ -100,14 +107,14 @@ async def campaign(
     ) as at:
         outcome.approve(at, approved=approved, by=approved_by, max_usd=max_usd)
         await acreate_table_artifact(
-            key="plan", table=outcome.plan_rows(at.plan), description=outcome.plan_title(at.plan)
+            outcome.plan_rows(at.plan), f"{at.plan.campaign}-plan", outcome.plan_title(at.plan)
         )
         labels = outcome.to_walk(at.plan)
         ended = await asyncio.gather(
             *(shoot(label, number, at.in_flight) for number, label in enumerate(labels)), return_exceptions=True
         )
         account = await wrap.wrap(outcome.errors(labels, ended))
-        await acreate_table_artifact(key="outcome", table=outcome.rows(account), description=account.message)
+        await acreate_table_artifact(outcome.rows(account), f"{at.plan.campaign}-outcome", account.message)
         outcome.raise_defects(ended)
         outcome.report(account)
         return Completed(message=account.message) if account.exit_code == 0 else Failed(message=account.message)

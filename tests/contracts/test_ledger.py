@@ -77,7 +77,7 @@ def test_the_database_itself_refuses_every_other_transition(
     ledger: Ledger, file: Path, now: State, then: State
 ) -> None:
     """Straight on the file, past all Python: a bug or another program cannot move a take where its state does not lead."""
-    take = walked_to(ledger, now)
+    walked_to(ledger, now)
     raw = sqlite3.connect(file)
     change = f"update takes set state = '{then}', job = 'task-x', archive = 'a', sha256 = 's', request = '{{}}'"
     if then in TRANSITIONS[now] or then is now:

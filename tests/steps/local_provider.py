@@ -1,0 +1,116 @@
+"""A stand-in for the provider on loopback whose submit answers are scripted by prompt, and that keeps its own book.
+
+It speaks the documented routes over real HTTP; a job's result is the very clip that was uploaded. What a prompt's script
+holds is done in turn at each submit of it, and then the job is simply accepted.
+"""
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+#: What a submit can do: an HTTP status to answer with before accepting, or one of these words.
+ACCEPT_THEN_500 = "accept, then 500"
+FAIL_LATER = "accept, then fail the job"
+
+
+@dataclass
+class LocalProvider:
+    """The book: `jobs` by id, `keys` by Idempotency-Key, and every submit request that came in."""
+
+    scripts: dict[str, list[int | str]] = field(default_factory=dict)
+    jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    keys: dict[str, tuple[str, str]] = field(default_factory=dict)
+    submits: list[tuple[str, str]] = field(default_factory=list)
+    uploads: dict[str, bytes] = field(default_factory=dict)
+    truncate: list[int] = field(default_factory=list)
+    url: str = ""
+
+    async def submit(self, request: Request) -> Response:
+        body = await request.body()
+        document = json.loads(body)
+        prompt, key = document["prompt"], request.headers["idempotency-key"]
+        self.submits.append((prompt, key))
+        if key in self.keys:
+            job, first = self.keys[key]
+            if first != body.decode():
+                return _error(409, "idempotency_conflict")
+            return JSONResponse(self._created(job), headers={"Idempotency-Replayed": "true"})
+        script = self.scripts.get(prompt, [])
+        act = script.pop(0) if script else "accept"
+        if isinstance(act, int):
+            return _error(act, "refused")
+        job = f"task-unified-{len(self.jobs):08d}"
+        clip = document["video_urls"][0].rsplit("/", 1)[1]
+        self.jobs[job] = {"clip": clip, "prompt": prompt, "fails": act == FAIL_LATER}
+        self.keys[key] = (job, body.decode())
+        return _error(500, "internal_error") if act == ACCEPT_THEN_500 else JSONResponse(self._created(job))
+
+    async def batch(self, request: Request) -> Response:
+        asked = (await request.json())["task_ids"]
+        return JSONResponse({"data": [self._task(job) for job in asked if job in self.jobs]})
+
+    async def upload(self, request: Request) -> Response:
+        async with request.form() as form:
+            file = form["file"]
+            assert not isinstance(file, str)
+            name = f"{len(self.uploads)}-{file.filename}"
+            self.uploads[name] = await file.read()
+        data = {"file_id": name, "file_url": f"{self.url}/files/{name}", "expires_at": "2099-01-01T00:00:00+00:00"}
+        return JSONResponse({"success": True, "code": 200, "msg": "ok", "data": data})
+
+    async def result(self, request: Request) -> Response:
+        clip = self.uploads[self.jobs[request.path_params["job"]]["clip"]]
+        if self.truncate:
+            clip = clip[: self.truncate.pop()]
+        return Response(clip, media_type="video/mp4")
+
+    def _created(self, job: str) -> dict[str, Any]:
+        usage = {"billing_rule": "per_second", "credits_reserved": 36}
+        return {"id": job, "object": "video.generation.task", "status": "pending", "progress": 0, "usage": usage}
+
+    def _task(self, job: str) -> dict[str, Any]:
+        if self.jobs[job]["fails"]:
+            error = {"code": "content_policy_violation", "message": "Content policy violation."}
+            return {"id": job, "status": "failed", "progress": 0, "error": error}
+        link = f"{self.url}/results/{job}.mp4"
+        return {"id": job, "status": "completed", "progress": 100, "results": [link], "usage": {"credits_used": 36}}
+
+
+def _error(status: int, code: str) -> Response:
+    kind = "service_unavailable_error" if status == 503 else "invalid_request_error"
+    error = {"code": status, "message": "scripted", "type": kind, "machine": code}
+    return JSONResponse({"error": error}, status_code=status)
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[LocalProvider]:
+    """The provider on a free port, in a thread of this process."""
+    provider = LocalProvider()
+    routes = [
+        Route("/v1/videos/generations", provider.submit, methods=["POST"]),
+        Route("/v1/tasks/batch", provider.batch, methods=["POST"]),
+        Route("/api/v1/files/upload/stream", provider.upload, methods=["POST"]),
+        Route("/results/{job}.mp4", provider.result),
+    ]
+    config = uvicorn.Config(Starlette(routes=routes), port=0, log_level="error", lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    provider.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    try:
+        yield provider
+    finally:
+        server.should_exit = True
+        thread.join()
