@@ -4,13 +4,14 @@ With `--json` exactly one document is written to standard output. Colours follow
 """
 
 import json
+import shutil
+import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from callsheet.credits import Credits
@@ -18,7 +19,16 @@ from callsheet.errors import MONEY_WORDS, CallsheetError, Problem, SpecInvalid, 
 from callsheet.plan import Plan, decimal_seconds
 from callsheet.redact import redact
 
+#: Columns where standard output is no terminal: one line a row, for grep and for logs.
+PIPE_WIDTH = 1000
+#: Spaces between the columns of a table.
+GAP = 2
+#: Columns of a problem's line that are shown, and how many of them at least lie in front of its place.
+EXCERPT, LEAD = 160, 100
+
 out = Console(highlight=False, soft_wrap=True)
+if not out.is_terminal:
+    out.width = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns  # COLUMNS, where somebody set it
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 ACTION_STYLE = {"shoot": "green", "attach": "cyan", "skip": "dim", "blocked": "red"}
@@ -38,6 +48,36 @@ def tell(text: str = "", style: str = "") -> None:
 def show(renderable: Any) -> None:
     """A table or another renderable, to standard output."""
     out.print(renderable)
+
+
+def table(names: Sequence[str], rows: Sequence[Sequence[str | Text]], *, right: Sequence[str] = ()) -> None:
+    """Rows under their names, to standard output; `right`: names of columns that are set flush right.
+
+    The last column is free text. Where the terminal is too narrow for it, it stands below its row, so that no name or
+    number is ever broken.
+    """
+    cells = [[Text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    header = [Text(name, style="bold") for name in names]
+    *widths, last = (max(cell.cell_len for cell in column) for column in zip(header, *cells, strict=True))
+    below = sum(widths) + GAP * len(widths) + last > out.width
+    flush = [name in right for name in names]
+    out.print(_line(header[:-1] if below else header, widths, flush))
+    for row in cells:
+        out.print(_line(row[:-1] if below else row, widths, flush))
+        if below and row[-1].plain:
+            indent = " " * (2 * GAP)
+            for part in row[-1].wrap(out, max(out.width - len(indent), 20)):
+                out.print(Text(indent, style="dim") + part)
+
+
+def _line(cells: Sequence[Text], widths: Sequence[int], flush: Sequence[bool]) -> Text:
+    """One row; what is last has no spaces behind it."""
+    line = Text()
+    for cell, width, right in zip(cells, [*widths, 0], flush, strict=False):
+        spaces = " " * max(0, width - cell.cell_len)
+        line.append_text(Text(spaces) + cell if right else cell + Text(spaces)).append(" " * GAP)
+    line.rstrip()
+    return line
 
 
 def document(value: Any) -> None:
@@ -66,6 +106,18 @@ def error(problem: CallsheetError) -> None:
         say(f"    {redact(problem.hint)}")
 
 
+def defect(failure: Exception) -> None:
+    """Something that no one foresaw: what Python says of it, without secrets, and where to look for the money."""
+    say(redact("".join(traceback.format_exception(failure))).rstrip(), style="dim")
+    err.print(
+        Text.assemble(
+            ("unexpected error: ", "bold red"), redact(" ".join(f"{type(failure).__name__}: {failure}".split()))
+        )
+    )
+    say("    This is a defect of Callsheet; please report it with the lines above.")
+    say("    `callsheet status` shows what was submitted; run the campaign again to go on, nothing is paid twice.")
+
+
 def problems(found: Iterable[Problem]) -> None:
     """Each problem as `file:line:column: path: what`, with the line and a caret under the place, and what to do."""
     for problem in found:
@@ -89,24 +141,27 @@ def _excerpt(problem: Problem) -> Sequence[str]:
         line = lines[problem.line - 1]
     except (OSError, IndexError):
         return ()
-    shown = "".join(character if character.isprintable() else "·" for character in line)[:160]
-    number = f"{problem.line:>5} | "
-    return (f"{number}{shown}", f"{' ' * 5} | {' ' * min(problem.column - 1, len(shown))}^")
+    begin = max(0, problem.column - 1 - LEAD) if len(line) > EXCERPT else 0
+    shown = "".join(c if c.isprintable() else "·" for c in line[begin : begin + EXCERPT])
+    return (
+        f"{problem.line:>5} | {shown}",
+        f"{' ' * 5} | {' ' * cell_len(shown[: problem.column - 1 - begin])}^",
+    )
 
 
 def plan(drawn: Plan, *, where: str) -> None:
     """The plan as a table with totals: what each variant costs now and why."""
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    table.add_column("variant", no_wrap=True)
-    table.add_column("action")
-    table.add_column("seconds", justify="right")
-    table.add_column("credits", justify="right")
-    table.add_column("why", overflow="fold")
-    for line in drawn.lines:
-        action = Text(line.action, style=ACTION_STYLE[line.action])
-        credits = str(line.credits) if line.credits else "–"
-        table.add_row(escape(line.variant.label), action, decimal_seconds(line.seconds), credits, escape(line.reason))
-    show(table)
+    rows = [
+        (
+            line.variant.label,
+            Text(line.action, style=ACTION_STYLE[line.action]),
+            decimal_seconds(line.seconds),
+            str(line.credits) if line.credits else "–",
+            line.reason,
+        )
+        for line in drawn.lines
+    ]
+    table(("variant", "action", "seconds", "credits", "why"), rows, right=("seconds", "credits"))
     tell()
     for name, value in plan_facts(drawn, where=where):
         tell(f"{name:<10} {value}")
@@ -119,7 +174,9 @@ def plan_facts(drawn: Plan, *, where: str) -> Sequence[tuple[str, str]]:
     facts.append(("cost", _cost(drawn.credits)))
     budget = drawn.budget
     if budget.limit is not None and budget.left is not None:
-        parts = f"{budget.charged} charged, {budget.held} held, {budget.left} left"
+        short = drawn.credits - budget.left
+        missing = f"; this run needs {short.spoken} more" if short > Credits() else ""
+        parts = f"{budget.charged} charged, {budget.held} held, {budget.left} left{missing}"
         facts.append(("budget", f"{budget.limit.spoken}: {parts}"))
     facts.append(("plan", drawn.digest[:12]))
     return facts

@@ -57,8 +57,14 @@ def main() -> None:
     except CallsheetError as error:
         console.error(error)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        console.say("Interrupted. What was submitted goes on at the provider; run the campaign again to collect it.")
-        sys.exit(INTERRUPTED)
+    except SystemExit as leaving:
+        if leaving.code == INTERRUPTED:  # typer makes this of Ctrl-C
+            console.say(
+                "Interrupted. What was submitted goes on at the provider; run the campaign again to collect it."
+            )
+        raise
     except BrokenPipeError:
+        sys.exit(UNEXPECTED)
+    except Exception as failure:
+        console.defect(failure)
         sys.exit(UNEXPECTED)

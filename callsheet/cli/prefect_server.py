@@ -1,5 +1,6 @@
 """The Prefect server that a run reports to: the one that answers, or one started in the background, said plainly."""
 
+import http.client
 import json
 import subprocess
 import sys
@@ -24,21 +25,22 @@ def ensure(root: Path) -> str:
     Unavailable when PREFECT_API_URL names another machine that does not answer; PortTaken when something that is not
     Prefect has the local port.
     """
+    settings.forbid_telemetry()
     api = settings.prefect_api_url()
     if _is_healthy(api):
         return api
     parts = urlsplit(api)
-    host, port = parts.hostname or "", parts.port or 80
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     if not settings.is_loopback(host):
         raise Unavailable(
-            f"No Prefect server answers at {api}.",
+            f"No Prefect server answers at {parts.scheme}://{parts.netloc.rpartition('@')[2]} (PREFECT_API_URL).",
             hint="Start it, unset PREFECT_API_URL to use one on this machine, or pass --ephemeral for none.",
             retry="never",
         )
     if settings.port_is_taken(host, port):
         raise PortTaken(
             f"Port {port} of this machine is taken by something that is not a Prefect server.",
-            hint=f"Free it, choose another with PREFECT_SERVER_API_PORT={port + 1}, or pass --ephemeral for no server.",
+            hint=f"Free it, choose another with {_other_port(host, port)}, or pass --ephemeral for no server.",
         )
     _start(root, host, port)
     _await(api)
@@ -49,11 +51,18 @@ def ensure(root: Path) -> str:
     return api
 
 
+def _other_port(host: str, port: int) -> str:
+    other = port + 1 if port < 65535 else port - 1
+    if settings.names_prefect_server():
+        return f"PREFECT_API_URL=http://{host}:{other}/api"
+    return f"PREFECT_SERVER_API_PORT={other}"
+
+
 def _is_healthy(api: str) -> bool:
     try:
         with urllib.request.urlopen(f"{api}/health", timeout=3) as answer:  # noqa: S310 an http URL of the user's own
             return bool(json.loads(answer.read(64)) is True)
-    except (urllib.error.URLError, OSError, ValueError):
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError):
         return False
 
 

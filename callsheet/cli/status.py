@@ -5,11 +5,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.text import Text
 
 from callsheet.cli import console, options
 from callsheet.credits import ZERO, Credits
-from callsheet.take import CHARGED, HELD, Take
+from callsheet.take import CHARGED, HELD, State, Take
+
+NAMES = ("take", "variant", "state", "route", "credits", "since (UTC)", "file, reason or job")
+#: What is not settled is yellow.
+STYLE = {State.ARCHIVED: "green", State.FAILED: "red", State.RELEASED: "dim"}
 
 OptionalSpec = Annotated[Path | None, typer.Argument(metavar="[SPEC]", help="Only this campaign.", show_default=False)]
 
@@ -22,24 +26,25 @@ def status(spec: OptionalSpec = None, json: options.Json = False) -> None:
         rows = [_row(take) for take in takes]
         console.document({"takes": rows, "held": str(held), "charged": str(charged)})
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("take", "variant", "state", "route", "credits", "job", "since", "archive or reason"):
-        table.add_column(name, justify="right" if name in ("take", "credits") else "left")
-    for take in takes:
-        since = f"{take.updated_at:%Y-%m-%d %H:%M}"
-        label = f"{take.campaign}/{take.slug}"
-        table.add_row(
-            str(take.id),
-            label,
-            str(take.state),
-            take.route,
-            str(take.price),
-            take.job,
-            since,
-            take.archive or take.reason,
-        )
-    console.show(table)
-    console.tell(f"\n{len(takes)} takes; {held.spoken} held, {charged.spoken} charged")
+    if takes:
+        cells = [_cells(take, named=spec is not None) for take in takes]
+        console.table(NAMES, cells, right=("take", "credits"))
+        console.tell()
+    count = "No takes" if not takes else f"{len(takes)} take{'' if len(takes) == 1 else 's'}"
+    console.tell(f"{count}; {held.spoken} held, {charged.spoken} charged")
+
+
+def _cells(take: Take, *, named: bool) -> tuple[str | Text, ...]:
+    """A row for a person. The last cell is where the take stands: its file, what went wrong, or its job."""
+    return (
+        str(take.id),
+        take.slug if named else f"{take.campaign}/{take.slug}",
+        Text(str(take.state), style=STYLE.get(take.state, "yellow")),
+        take.route,
+        str(take.price),
+        f"{take.updated_at:%Y-%m-%d %H:%M}",
+        take.archive or take.reason or take.job,
+    )
 
 
 def spend(json: options.Json = False) -> None:
@@ -47,26 +52,25 @@ def spend(json: options.Json = False) -> None:
     groups: dict[tuple[str, str], list[Take]] = defaultdict(list)
     for take in _takes(None):
         groups[take.campaign, take.route].append(take)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"campaign": campaign, "route": route, "held": _sum(takes, HELD), "charged": _sum(takes, CHARGED)}
         for (campaign, route), takes in sorted(groups.items())
     ]
     if json:
         console.document({"spend": [{**row, "held": str(row["held"]), "charged": str(row["charged"])} for row in rows]})
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("campaign", "route", "held", "charged"):
-        table.add_column(name)
-    for row in rows:
-        table.add_row(*(value.spoken if isinstance(value, Credits) else str(value) for value in row.values()))
-    console.show(table)
+    cells = [(row["campaign"], row["route"], row["held"].spoken, row["charged"].spoken) for row in rows]
+    if cells:
+        console.table(("campaign", "route", "held", "charged"), cells)
+    else:
+        console.tell("Nothing is held and nothing was charged.")
 
 
 def _takes(spec: Path | None) -> tuple[Take, ...]:
     from callsheet.steps import draw_up, settings
-    from callsheet.steps.load import load
+    from callsheet.steps.load import resolve
 
-    loaded = load(spec) if spec else None
+    loaded = resolve(spec) if spec else None
     found = settings.read(loaded.root if loaded else settings.studio_root(Path.cwd() / "-"))
     ledger = draw_up.open_ledger(found)
     try:

@@ -22,7 +22,6 @@ MAX_FILES = 500
 async def upload_stream(request: Request) -> Response:
     """POST multipart: `file`, and optionally where and under which name to show it."""
     desk = desk_of(request)
-    _check_quota(desk)
     async with uploads.form_of(request, desk.place.files) as form:
         if form.upload is None:
             raise _missing("file")
@@ -34,8 +33,6 @@ async def upload_stream(request: Request) -> Response:
 
 async def upload_base64(request: Request) -> Response:
     """POST JSON `base64_data` (a data URL or bare base64): for pictures; a clip goes by upload/stream."""
-    desk = desk_of(request)
-    _check_quota(desk)
     body = json_object(await uploads.body_of(request, limit=uploads.MAX_BASE64_JSON))
     data = uploads.decoded(_text(body, "base64_data", required=True))
     return await _whole(request, data, body, original="")
@@ -44,7 +41,6 @@ async def upload_base64(request: Request) -> Response:
 async def upload_url(request: Request) -> Response:
     """POST JSON `file_url`: one of the sandbox's own files, copied. It fetches nothing from any network."""
     desk = desk_of(request)
-    _check_quota(desk)
     body = json_object(await uploads.body_of(request, limit=uploads.MAX_JSON))
     source = desk.intake.own_file(_text(body, "file_url", required=True), "file_url")
     data = await asyncio.to_thread(desk.place.stored(source.id).read_bytes)
@@ -136,8 +132,9 @@ async def _whole(request: Request, data: bytes, body: dict[str, Any], *, origina
 
 async def _kept(request: Request, upload: uploads.Upload, *, original: str, name: str, path: str) -> Response:
     """Sync the bytes, then name them and write them into the book without letting anything come between."""
-    await asyncio.to_thread(upload.sync)
     desk = desk_of(request)
+    await asyncio.to_thread(upload.sync)
+    _check_quota(desk)
     now = desk.clock()
     suffix = uploads.SUFFIXES.get(upload.format, upload.format)
     shown = uploads.shown_name(name or original) or f"{upload.id}.{suffix}"

@@ -1,16 +1,20 @@
 """Load, survey, look into the ledger: the plan of a campaign on one route, as it stands now. Nothing is spent or sent."""
 
+import errno
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from callsheet import plan as planning
 from callsheet import sweep
+from callsheet.errors import LedgerError, LedgerUnreachable, StoreUnreachable
 from callsheet.plan import LedgerView, Plan
 from callsheet.steps import settings as environment
-from callsheet.steps.load import Loaded, load
+from callsheet.steps.load import Loaded, resolve
 from callsheet.steps.settings import Settings
 from callsheet.steps.survey import Survey, survey
 from callsheet.sweep import Variant
@@ -18,6 +22,9 @@ from callsheet.take import CHARGED, SENT, State, Take
 
 if TYPE_CHECKING:
     from callsheet.ledger.book import Ledger
+
+#: The ledger's file under the home, where CALLSHEET_LEDGER names no other.
+LEDGER = "ledger.sqlite"
 
 #: Names of routes, as the ledger keeps them. Drafts of the sandbox never count as renders of the provider.
 SANDBOX = "sandbox"
@@ -70,7 +77,7 @@ def draw_up(
 
     only, again: globs of slugs. attach_only: leave out every line that would cost anything new.
     """
-    loaded = load(spec)
+    loaded = resolve(spec)
     settings = environment.read(loaded.root)
     surveyed = survey(loaded, settings.home)
     chosen = sweep.select(loaded.variants, only)
@@ -94,23 +101,54 @@ def draw_up(
 
 
 def ledger_url(settings: Settings) -> str:
-    return settings.ledger or f"sqlite:///{settings.home / 'ledger.sqlite'}"
+    return settings.ledger or f"sqlite:///{settings.home / LEDGER}"
 
 
 def open_ledger(settings: Settings) -> "Ledger":
-    """The ledger, laid out if it is new. LedgerUnreachable where its folder cannot be made."""
-    from callsheet.errors import LedgerUnreachable
+    """The ledger, laid out if it is new. LedgerUnreachable, SchemaOutdated; their `where` says which ledger is meant."""
     from callsheet.ledger.book import Ledger
 
+    make_home(settings)
+    try:
+        return Ledger(ledger_url(settings))
+    except LedgerError as error:
+        error.where = error.where or (str(settings.home / LEDGER) if settings.ledger is None else "CALLSHEET_LEDGER")
+        raise
+
+
+def make_home(settings: Settings) -> None:
+    """Have the folder of ledger, caches and the sandbox's state. LedgerUnreachable where there can be none."""
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
+        if not os.access(settings.home, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
+        why = "a file stands in its place" if isinstance(error, FileExistsError) else error.strerror
         raise LedgerUnreachable(
-            f"CALLSHEET_HOME cannot be made: {error.strerror}.",
+            f"CALLSHEET_HOME cannot be a folder that is written to: {why}.",
             where=str(settings.home),
-            hint="Set it to a folder of yours.",
+            hint="Set CALLSHEET_HOME to a folder of yours, or remove what is there.",
+            retry="never",
         ) from error
-    return Ledger(ledger_url(settings))
+
+
+def make_archive(drawn: Drawn) -> None:
+    """Have the archive's folder, and write there once. StoreUnreachable, before what it could not keep is paid for."""
+    folder = drawn.archive_root
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        why = "a file stands in its place" if isinstance(error, FileExistsError) else error.strerror
+        place = drawn.loaded.campaign.problem(("archive", "to"), "").place
+        raise StoreUnreachable(
+            f"the archive {drawn.loaded.shown(folder)} cannot be written: {why}.",
+            where=place if "archive" in drawn.loaded.campaign.document.value else "",
+            hint="Make room there, or set archive: {to: …} to another folder.",
+            spent="no",
+            retry="never",
+        ) from error
 
 
 def replayable(take: Take, now: datetime) -> bool:
@@ -128,7 +166,7 @@ def _view(
 ) -> LedgerView:
     from callsheet.credits import ZERO
 
-    if settings.ledger is None and not (settings.home / "ledger.sqlite").exists():
+    if settings.ledger is None and not (settings.home / LEDGER).exists():
         return LedgerView(takes={}, earlier={}, held=ZERO, charged=ZERO)
     campaign = loaded.campaign
     keys = {planning.key_of(variant, footage[variant.label], campaign.framing) for variant in variants}

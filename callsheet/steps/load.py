@@ -8,10 +8,11 @@ from pathlib import Path
 from callsheet import campaign as document
 from callsheet import catalogue, sweep
 from callsheet.campaign import Campaign, Clip, ReferenceSet, Trim
-from callsheet.errors import Problem, SpecError, SpecInvalid
+from callsheet.errors import NothingToShoot, Problem, SpecError, SpecInvalid
 from callsheet.nearest import did_you_mean, listed
 from callsheet.steps import settings
 from callsheet.sweep import Variant
+from callsheet.yamltext import MAX_BYTES
 
 #: Names in a glob's folder that are never media.
 _HIDDEN = "."
@@ -30,15 +31,21 @@ class SourceClip:
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """A campaign with its files. Paths are absolute; nothing but their existence has been checked."""
+    """A campaign with its files. Paths are absolute; nothing but their existence has been checked.
+
+    `problems`: files that are not there, and names that mean nothing; empty in what `load` returns.
+    """
 
     spec: Path
     root: Path
     campaign: Campaign
     clips: Mapping[str, SourceClip]
     stills: Mapping[str, tuple[Path, ...]]
+    #: Where in the document each still of a set is declared; many share the place of one glob.
+    still_places: Mapping[tuple[str, Path], tuple[str | int, ...]]
     variants: tuple[Variant, ...]
     warnings: tuple[Problem, ...]
+    problems: tuple[Problem, ...] = ()
 
     def shown(self, path: Path) -> str:
         """A path as a person would write it here."""
@@ -46,9 +53,16 @@ class Loaded:
 
 
 def load(spec: Path) -> Loaded:
-    """Read and resolve a campaign. SpecError (no such file), SpecSyntax, SpecInvalid (every problem), NothingToShoot."""
-    text = _read(spec)
-    campaign = document.parse(text, file=str(spec))
+    """Read and resolve a campaign. SpecError (no such file), SpecSyntax, SpecInvalid (every problem)."""
+    loaded = resolve(spec)
+    if loaded.problems:
+        raise SpecInvalid([*loaded.problems, *loaded.warnings])
+    return loaded
+
+
+def resolve(spec: Path) -> Loaded:
+    """The same, with what is missing in `problems`: whoever looks into the files that are there can tell all at once."""
+    campaign = document.parse(_read(spec), file=str(spec))
     root = settings.studio_root(spec)
     problems: list[Problem] = []
     clips: dict[str, SourceClip] = {}
@@ -56,22 +70,44 @@ def load(spec: Path) -> Loaded:
     for clip in campaign.clips:
         found = list(_clip_files(campaign, clip, root, problems))
         members[clip.name] = tuple(source.name for source in found)
+        problems.extend(_same_names(campaign, clip, found, clips))
         clips.update({source.name: source for source in found})
     stills = {entry.name: _still_files(campaign, entry, root, problems) for entry in campaign.references}
     problems.extend(_unknown_clips(campaign, members))
     problems.extend(_unsupported(campaign))
-    if problems:
-        raise SpecInvalid([*problems, *campaign.warnings])
-    variants = sweep.expand(campaign, members)
     return Loaded(
         spec=spec,
         root=root,
         campaign=campaign,
         clips=clips,
-        stills=stills,
-        variants=variants,
+        stills={name: tuple(places) for name, places in stills.items()},
+        still_places={(name, path): place for name, places in stills.items() for path, place in places.items()},
+        variants=_variants(campaign, members, problems),
         warnings=campaign.warnings,
+        problems=tuple(problems),
     )
+
+
+def _variants(campaign: Campaign, members: Mapping[str, Sequence[str]], problems: list[Problem]) -> tuple[Variant, ...]:
+    """The sweep over the clips that are there. An empty one is a problem of its own only where nothing else explains it."""
+    try:
+        return sweep.expand(campaign, members)
+    except NothingToShoot as error:
+        if not problems:
+            problems.append(campaign.problem(("sweep", "exclude"), error.what, hint=error.hint, key=True))
+        return ()
+
+
+def _same_names(
+    campaign: Campaign, clip: Clip, found: Sequence[SourceClip], others: Mapping[str, SourceClip]
+) -> Iterator[Problem]:
+    """Two files that would be one clip (a_1.mp4 and a-1.mp4, or one name in two folders): neither may vanish in silence."""
+    seen = dict(others)
+    for source in found:
+        other = seen.setdefault(source.name, source)
+        if other is not source:
+            message = f"{other.path.name} and {source.path.name} would both be the clip `{source.name}`."
+            yield campaign.problem(clip.path, message, hint="Rename one of the files, or declare them one by one.")
 
 
 def _unknown_clips(campaign: Campaign, members: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
@@ -94,16 +130,24 @@ def _unsupported(campaign: Campaign) -> Iterator[Problem]:
 
 def _read(spec: Path) -> bytes:
     try:
-        return spec.read_bytes()
+        with spec.open("rb") as file:
+            return file.read(MAX_BYTES + 1)  # more is refused anyway, and a device has no end
     except FileNotFoundError:
-        raise SpecError("There is no such file.", where=str(spec), hint=_other_specs(spec)) from None
+        raise SpecError("There is no such file.", where=str(spec), hint=_other_specs(spec, spec.parent)) from None
+    except IsADirectoryError:
+        what = "This is a folder, and a campaign is one YAML file."
+        raise SpecError(what, where=str(spec), hint=_other_specs(spec, spec)) from None
     except (OSError, ValueError) as error:
-        raise SpecError(f"The file cannot be read: {error}.", where=str(spec)) from error
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise SpecError(
+            f"The file cannot be read: {why}.", where=str(spec), hint="Check its name and its permissions."
+        ) from error
 
 
-def _other_specs(spec: Path) -> str:
-    there = sorted(str(path) for folder in {spec.parent, Path("specs")} for path in folder.glob("*.yaml"))
-    near = get_close_matches(str(spec), there, n=1, cutoff=0.5)
+def _other_specs(spec: Path, folder: Path) -> str:
+    found = {path for place in {folder, Path("specs")} for kind in ("*.yaml", "*.yml") for path in place.glob(kind)}
+    there = sorted(str(path) for path in found if path.name != settings.MARKER)
+    near = get_close_matches(str(spec), there, n=1, cutoff=0.5) if folder != spec else ()
     if near:
         return f"Did you mean {near[0]}?"
     return f"Campaigns here: {', '.join(there[:5])}." if there else "A campaign is a YAML file; see specs/hello.yaml."
@@ -112,7 +156,9 @@ def _other_specs(spec: Path) -> str:
 def _clip_files(campaign: Campaign, clip: Clip, root: Path, problems: list[Problem]) -> Iterator[SourceClip]:
     paths = list(_find(clip.source, root))
     if not paths:
-        problems.append(_missing(campaign, (*clip.path, "source"), clip.source, root))
+        long = (*clip.path, "source")
+        place = clip.path if campaign.document.text(long) is None else long
+        problems.append(_missing(campaign, place, clip.source, root))
         return
     is_glob = len(paths) > 1 or not (root / clip.source).exists()
     for path in paths:
@@ -120,13 +166,17 @@ def _clip_files(campaign: Campaign, clip: Clip, root: Path, problems: list[Probl
         yield SourceClip(name=name, path=path, trim=clip.trim, place=clip.path)
 
 
-def _still_files(campaign: Campaign, entry: ReferenceSet, root: Path, problems: list[Problem]) -> tuple[Path, ...]:
-    found: list[Path] = []
+def _still_files(
+    campaign: Campaign, entry: ReferenceSet, root: Path, problems: list[Problem]
+) -> dict[Path, tuple[str | int, ...]]:
+    """The stills of a set in order, and where each is declared."""
+    found: dict[Path, tuple[str | int, ...]] = {}
     for number, pattern in enumerate(entry.files):
+        place = ("references", entry.name, number)
         paths = list(_find(pattern, root))
         if not paths:
-            problems.append(_missing(campaign, ("references", entry.name, number), pattern, root))
-        found.extend(path for path in paths if path not in found)
+            problems.append(_missing(campaign, place, pattern, root))
+        found.update({path: place for path in paths if path not in found})
     most = catalogue.model(campaign.model).images.count[1]
     if len(found) > most:
         problems.append(
@@ -136,7 +186,7 @@ def _still_files(campaign: Campaign, entry: ReferenceSet, root: Path, problems: 
                 hint=f"Keep {most} of them, or declare two reference sets.",
             )
         )
-    return tuple(found)
+    return found
 
 
 def _find(pattern: str, root: Path) -> Iterator[Path]:

@@ -16,6 +16,9 @@ from callsheet.errors import NoCheckout, SpecError
 EVOLINK = "https://api.evolink.ai"
 EVOLINK_FILES = "https://files-api.evolink.ai"
 
+#: Where Prefect's own server listens unless told otherwise (its documents).
+PREFECT_PORT = 4200
+
 #: What marks the root of a checkout.
 MARKER = "prefect.yaml"
 
@@ -46,7 +49,7 @@ class Settings(BaseSettings):
         parts = urlsplit(url)
         if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
             return url.rstrip("/")
-        raise ValueError("must be an https:// URL (plain http only for this machine)")
+        raise ValueError("must be an https:// URL; plain http is for this machine only, as http://127.0.0.1:4100")
 
     @field_validator("staging")
     @classmethod
@@ -83,8 +86,11 @@ def read(root: Path) -> Settings:
         return Settings(_env_file=root / ".env").under(root)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        name = str(first["loc"][0])
-        raise SettingsWrong(f"{first['msg']}.", where=name, hint="Set it in the environment or in .env.") from None
+        what = first["msg"].removeprefix("Value error, ")
+        where = str(first["loc"][0]) if first["loc"] else ""
+        raise SettingsWrong(
+            f"{what[:1].lower()}{what[1:]}.", where=where, hint="Correct it in the environment or in .env, or unset it."
+        ) from None
 
 
 def is_loopback(host: str) -> bool:
@@ -104,7 +110,7 @@ def find_checkout(*starts: Path) -> Path:
                 return folder
     raise NoCheckout(
         f"No {MARKER} in {starts[-1].absolute()} or above it, so there are no flows to run.",
-        hint="Change into a Callsheet checkout.",
+        hint=f"Change into a Callsheet checkout: the folder with flows/ and {MARKER}.",
     )
 
 
@@ -117,11 +123,44 @@ def studio_root(spec: Path) -> Path:
 
 
 def prefect_api_url() -> str:
-    """Where Prefect's server is: PREFECT_API_URL, else the local port (PREFECT_SERVER_API_PORT, 4200 by default)."""
-    url = os.environ.get("PREFECT_API_URL", "").strip()
-    if url:
-        return url.rstrip("/")
-    return f"http://127.0.0.1:{os.environ.get('PREFECT_SERVER_API_PORT', '4200')}/api"
+    """Where Prefect's server is: PREFECT_API_URL, else the local port (PREFECT_SERVER_API_PORT). SettingsWrong."""
+    url = os.environ.get("PREFECT_API_URL", "").strip().rstrip("/")
+    if not url:
+        return f"http://127.0.0.1:{_prefect_port()}/api"
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and "/api" in parts.path and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsWrong(
+            "this is not the address of a Prefect API.",
+            where="PREFECT_API_URL",
+            hint=f"Write it like http://127.0.0.1:{PREFECT_PORT}/api, or unset it to use a server on this machine.",
+        )
+    return url
+
+
+def names_prefect_server() -> bool:
+    """Does PREFECT_API_URL choose the server, and not PREFECT_SERVER_API_PORT?"""
+    return bool(os.environ.get("PREFECT_API_URL", "").strip())
+
+
+def _prefect_port() -> int:
+    text = os.environ.get("PREFECT_SERVER_API_PORT", "").strip() or str(PREFECT_PORT)
+    if text.isascii() and text.isdecimal() and 0 < int(text[:6]) < 65536:
+        return int(text)
+    raise SettingsWrong(
+        "this is not the number of a port.",
+        where="PREFECT_SERVER_API_PORT",
+        hint=f"Write one from 1 to 65535, or unset it for {PREFECT_PORT}.",
+    )
+
+
+def forbid_telemetry() -> None:
+    """For Prefect in this process and in every server that it starts."""
+    os.environ["DO_NOT_TRACK"] = "1"
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
 
 def point_prefect_at(api: str | None) -> None:
@@ -130,8 +169,7 @@ def point_prefect_at(api: str | None) -> None:
     Its console log is for workers; a person at the terminal has the live view, so only warnings of it are shown there.
     Our own log goes to the server with the runs. Telemetry stays off.
     """
-    os.environ["DO_NOT_TRACK"] = "1"
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    forbid_telemetry()
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "callsheet")
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     if api is None:

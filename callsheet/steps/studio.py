@@ -6,6 +6,7 @@ the current studio.
 
 import asyncio
 import fcntl
+import logging
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -104,6 +105,7 @@ async def opened(
     One run of a campaign and route at a time (RunInProgress): the lock dies with its process, so a killed run leaves none.
     Unauthorized when there is neither a key nor --sandbox.
     """
+    logging.getLogger("callsheet").setLevel(logging.INFO)  # one line a change of a take; Prefect sends it to its server
     first = await asyncio.to_thread(load, spec)
     settings = environment.read(first.root)
     name = drawing.route_name(settings, sandbox=sandbox)

@@ -7,7 +7,7 @@ before anything is encoded.
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -64,9 +64,9 @@ class Survey:
 
 
 def survey(loaded: Loaded, home: Path) -> Survey:
-    """Survey every file that a variant uses. SpecInvalid with a problem for each file that cannot be used."""
+    """Survey every file that a variant uses. SpecInvalid with a problem for each file that is missing or cannot be used."""
     memory = _Memory(home / "cache" / "facts.json")
-    problems: list[Problem] = []
+    problems: list[Problem] = list(loaded.problems)
     used_sets = {variant.references for variant in loaded.variants}
     stills_wanted = {path for name in used_sets for path in loaded.stills[name]}
     with ThreadPoolExecutor(max_workers=4) as pool:
@@ -80,9 +80,9 @@ def survey(loaded: Loaded, home: Path) -> Survey:
         stills = {
             name: tuple(
                 picture
-                for number, path in enumerate(paths)
+                for path in paths
                 if path in still_work
-                and (picture := _settled(still_work[path], loaded, ("references", name, number), path, problems))
+                and (picture := _settled(still_work[path], loaded, loaded.still_places[name, path], path, problems))
             )
             for name, paths in loaded.stills.items()
         }
@@ -124,11 +124,12 @@ def _clip_preparations(
             )
         except Unacceptable as error:
             place = (*source.place, "trim") if source.trim else source.place
-            problems.append(loaded.campaign.problem(place, f"{name}: {error.what}", hint=error.hint))
+            what = f"{loaded.shown(source.path)} {error.what}"
+            problems.append(campaign.problem(place, what, hint=error.hint))
             refused.add(name)
             continue
         if not any(found_name == name for found_name, _ in found):
-            problems.extend(campaign.problem(source.place, note, severity="warning") for note in preparation.notes)
+            problems.extend(_noted(loaded, source.place, source.path, preparation.notes))
         found[name, aspect_ratio] = preparation
     return found
 
@@ -140,14 +141,14 @@ def _still_preparations(
     found: dict[Path, StillPreparation] = {}
     for name, surveyed in stills.items():
         for still in surveyed:
+            place = loaded.still_places[name, still.path]
             try:
-                found[still.path] = limits.still_preparation(still.facts, accepted)
+                preparation = limits.still_preparation(still.facts, accepted)
             except Unacceptable as error:
-                problems.append(
-                    loaded.campaign.problem(
-                        ("references", name), f"{loaded.shown(still.path)}: {error.what}", hint=error.hint
-                    )
-                )
+                problems.append(_unusable(loaded, place, still.path, error))
+                continue
+            found[still.path] = preparation
+            problems.extend(_noted(loaded, place, still.path, preparation.notes))
     return found
 
 
@@ -162,9 +163,19 @@ def _settled(
     try:
         return work.result()
     except Unacceptable as error:
-        problem = loaded.campaign.problem(place, f"{loaded.shown(path)}: {error.what}", hint=error.hint)
-        problems.append(Problem(**{**problem.as_json(), "exit_code": 3}))
+        problems.append(_unusable(loaded, place, path, error))
         return None
+
+
+def _noted(loaded: Loaded, place: tuple[str | int, ...], path: Path, notes: Sequence[str]) -> Iterator[Problem]:
+    """What preparation will do to a file that a person may not expect."""
+    for note in notes:
+        yield loaded.campaign.problem(place, f"{loaded.shown(path)}: {note}", severity="warning")
+
+
+def _unusable(loaded: Loaded, place: tuple[str | int, ...], path: Path, error: Unacceptable) -> Problem:
+    """A file to blame: no other line of the campaign would help. `what` of an Unacceptable begins with its verb."""
+    return loaded.campaign.problem(place, f"{loaded.shown(path)} {error.what}", hint=error.hint, exit_code=3)
 
 
 def _window(source: SourceClip, facts: ClipFacts) -> tuple[str, str] | None:

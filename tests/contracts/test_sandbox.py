@@ -691,6 +691,14 @@ async def test_files_are_listed_counted_and_deleted(sandbox: Sandbox) -> None:
     assert {path.name for path in Place.under(sandbox.home).files.iterdir()} == set(ids[1:])
 
 
+async def test_a_used_up_file_quota_refuses_the_next_upload(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("callsheet.sandbox.file_routes.MAX_FILES", 1)
+    await sandbox.upload(picture())
+    refused = await sandbox.http.post("/api/v1/files/upload/stream", files={"file": ("b.png", picture())})
+    assert (refused.status_code, refused.json()["success"]) == (403, False)
+    assert len(list(Place.under(sandbox.home).files.iterdir())) == 1
+
+
 async def test_uploads_expire_after_three_days(tmp_path: Path, encode: Encode) -> None:
     clock = Clock()
     async with serving(home=tmp_path, clock=clock) as url, client_of(url) as http:

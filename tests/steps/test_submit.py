@@ -175,9 +175,7 @@ async def test_a_truncated_result_is_fetched_again_and_the_damaged_one_is_nowher
     assert len(provider.jobs) == 2
 
 
-async def test_a_provider_that_is_gone_costs_nothing_and_says_so(
-    spec: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_provider_that_is_gone_costs_nothing_and_says_so(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVOLINK_BASE_URL", "http://127.0.0.1:9")
     account, ended = await run(spec)
     assert all(isinstance(error, Unavailable) for error in ended.values())

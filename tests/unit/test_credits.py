@@ -25,7 +25,8 @@ def test_an_amount_is_read_as_a_person_writes_it(text: str, credits: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["40", "", "$", "-$4", "4 euros", "$4 credits", "1e3 credits", "$40,00", "$4,0000", "$0.00001", "NaN credits"]
+    "text",
+    ["40", "", "$", "-$4", "4 euros", "$4 credits", "1e3 credits", "$40,00", "$4,0000", "$0.00001", "NaN credits"],
 )
 def test_an_amount_without_its_unit_or_finer_than_a_unit_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"written like|finer than"):
