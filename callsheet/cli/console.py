@@ -5,6 +5,7 @@ With `--json` exactly one document is written to standard output. Colours follow
 
 import json
 import shutil
+import sys
 import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -45,9 +46,15 @@ def tell(text: str = "", style: str = "") -> None:
     out.print(Text(text, style=style))
 
 
-def show(renderable: Any) -> None:
-    """A table or another renderable, to standard output."""
-    out.print(renderable)
+def can_ask() -> bool:
+    """Is there a person at the other end of standard input?"""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def ask(question: str) -> bool:
+    """A person's answer, on standard error so that standard output stays a result. Anything but a yes is a no."""
+    err.print(Text(f"{question} [y/N] ", style="bold"), end="")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def table(names: Sequence[str], rows: Sequence[Sequence[str | Text]], *, right: Sequence[str] = ()) -> None:

@@ -14,8 +14,8 @@ from callsheet.cli import console, options
 from callsheet.cli.plan import where
 from callsheet.credits import Credits
 from callsheet.errors import CallsheetError, NotApproved, SpecError
-from callsheet.steps import settings
-from callsheet.steps.draw_up import Drawn, draw_up
+from callsheet.steps import draw_up, settings
+from callsheet.steps.draw_up import Drawn
 
 if TYPE_CHECKING:
     from callsheet.steps.wrap import Account
@@ -43,10 +43,12 @@ def run(
 
     began = time.monotonic()
     root = settings.find_checkout(Path.cwd(), spec.absolute().parent)
-    _check_usd(max_usd)
-    drawn = draw_up(spec, sandbox=sandbox, only=only or (), again=again or (), attach_only=attach_only)
+    ceiling = _ceiling(max_usd)
+    drawn = draw_up.draw_up(spec, sandbox=sandbox, only=only or (), again=again or (), attach_only=attach_only)
     studio.require_key(drawn.settings, sandbox=sandbox)
-    approved_by = _approve(drawn, yes=yes, max_usd=max_usd, json=json)
+    approved_by = _approve(drawn, yes=yes, ceiling=ceiling)
+    draw_up.make_archive(drawn)
+    draw_up.open_ledger(drawn.settings).close()
     if ephemeral:
         settings.point_prefect_at(None)
     else:
@@ -86,19 +88,22 @@ def _until_stopped(walk: Coroutine[Any, Any, "Account"]) -> "Account":
         raise
 
 
-def _check_usd(amount: str | None) -> None:
+def _ceiling(amount: str | None) -> Credits | None:
     if amount is None:
-        return
+        return None
     try:
-        Credits.of_usd(amount)
+        ceiling = Credits.of_usd(amount)
     except (ValueError, ArithmeticError):
+        ceiling = None
+    if ceiling is None or ceiling < Credits():
         raise SpecError(
             f"{amount!r} is not an amount of dollars.", where="--max-usd", hint="Write it like --max-usd 25.00"
-        ) from None
+        )
+    return ceiling
 
 
-def _approve(drawn: Drawn, *, yes: bool, max_usd: str | None, json: bool) -> str:
-    """Show the plan and get a person's word where one is needed. BudgetError; nothing has started by then."""
+def _approve(drawn: Drawn, *, yes: bool, ceiling: Credits | None) -> str:
+    """Show the plan and get a person's word for what it costs. BudgetError; nothing has started by then."""
     from callsheet import plan as planning
 
     console.problems(drawn.survey.warnings)
@@ -106,27 +111,25 @@ def _approve(drawn: Drawn, *, yes: bool, max_usd: str | None, json: bool) -> str
         console.say(f"{name:<10} {value}")
     for line in drawn.plan.of("blocked"):
         console.say(f"  blocked  {line.variant.label}: {line.reason}", style="red")
-    ceiling = None if max_usd is None else Credits.of_usd(max_usd)
-    limit = drawn.loaded.campaign.approve_above
-    place = drawn.budget_place
-    confirmed = yes
-    if not yes and drawn.plan.credits and not json:
-        planning.approve(drawn.plan, by="terminal", confirmed=True, ceiling=ceiling, place=place)
-        confirmed = _ask(drawn)
-    planning.approve(drawn.plan, by="terminal", confirmed=confirmed, approve_above=limit, ceiling=ceiling, place=place)
+    planning.approve(drawn.plan, by="terminal", confirmed=True, ceiling=ceiling, place=drawn.budget_place)
+    if drawn.plan.credits and not yes:
+        _ask(drawn)
     return "--yes" if yes else "terminal"
 
 
-def _ask(drawn: Drawn) -> bool:
-    free = drawn.plan.route == "sandbox"
-    question = "Render these drafts?" if free else f"Spend {drawn.plan.credits.spoken}?"
-    try:
-        agreed = typer.confirm(question, err=True)
-    except typer.Abort:
-        agreed = False
-    if not agreed:
-        raise NotApproved("The plan was not approved.", hint="Pass --yes to approve it without being asked.")
-    return True
+def _ask(drawn: Drawn) -> None:
+    """Return if a person at the terminal says yes. NotApproved, also where there is no terminal to ask at."""
+    plan, limit = drawn.plan, drawn.loaded.campaign.approve_above
+    above = f", above approve_above ({limit.spoken})" if limit is not None and plan.credits > limit else ""
+    cost = f"this run costs {plan.credits.spoken}{above}"
+    if not console.can_ask():
+        raise NotApproved(
+            f"{cost}, and there is no terminal to ask for approval at.",
+            hint=f"Look at `callsheet plan {drawn.loaded.spec}`, then pass --yes to approve it without being asked.",
+        )
+    free = plan.route == "sandbox"
+    if not console.ask("Render these drafts?" if free else f"Spend {plan.credits.spoken}{above}?"):
+        raise NotApproved(f"{cost}, and it was not approved.", hint="Pass --yes to approve it without being asked.")
 
 
 def _load_flow(root: Path) -> Callable[..., Coroutine[Any, Any, Any]]:

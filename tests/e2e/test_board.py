@@ -446,6 +446,7 @@ def test_hostile_names_are_shown_as_text_and_nothing_of_them_runs(page: Page, fi
         page.ask(f"document.querySelector('#v{number} .frame').click()")
         assert page.ask("document.querySelector('#compare-prompt').textContent") == HOSTILE[number - 1]
         page.press("Escape")
+        page.wait_until("!document.querySelector('#compare').open")  # the browser closes it in its own time
     page.click(".axis:nth-child(2) .chip:nth-of-type(8)")
     assert shown(page) == ["v8"]
     assert page.ask("window.hit") is None
