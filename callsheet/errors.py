@@ -23,7 +23,10 @@ MONEY_WORDS: dict[Spent, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One mistake in a campaign, at its place. Lines and columns count from 1; path is dotted, as `clips.beach.trim`."""
+    """One mistake in a campaign, at its place. Lines and columns count from 1; path is dotted, as `clips.beach.trim`.
+
+    Line 0 means no place in a file: there is no such file, or a variable of the environment is wrong.
+    """
 
     file: str
     line: int
@@ -37,7 +40,7 @@ class Problem:
 
     @property
     def place(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
     def __str__(self) -> str:
         subject = f"{self.path}: " if self.path else ""
@@ -47,8 +50,8 @@ class Problem:
     def as_json(self) -> dict[str, Any]:
         return {
             "file": self.file,
-            "line": self.line,
-            "column": self.column,
+            "line": max(self.line, 1),
+            "column": max(self.column, 1),
             "path": self.path,
             "message": self.message,
             "hint": self.hint,

@@ -17,33 +17,38 @@ def check(
     found: list[Problem] = []
     code = 0
     for spec in specs:
-        problems, wrong = _problems(spec)
+        problems, wrong = _problems(spec, aloud=not json)
         found += problems
         code = code or wrong
     if json:
         console.document({"ok": code == 0, "problems": [problem.as_json() for problem in found]})
-    elif code or found:
-        console.problems(found)
+    elif code:
         errors = sum(problem.severity == "error" for problem in found)
-        console.say(
-            f"{errors} problem{'' if errors == 1 else 's'}. Nothing was spent." if code else "Nothing was spent."
-        )
+        console.say(f"{errors} problem{'' if errors == 1 else 's'}. Nothing was spent.")
     if code:
         raise typer.Exit(code)
 
 
-def _problems(spec: Path) -> tuple[list[Problem], int]:
+def _problems(spec: Path, *, aloud: bool) -> tuple[list[Problem], int]:
+    """What is wrong with one campaign, said at once where it is to be said, and the exit code for it."""
     from callsheet.steps import settings
-    from callsheet.steps.load import load
+    from callsheet.steps.load import resolve
     from callsheet.steps.survey import survey
 
     try:
-        loaded = load(spec)
+        loaded = resolve(spec)
         surveyed = survey(loaded, settings.read(loaded.root).home)
     except (SpecInvalid, SpecSyntax) as error:
+        if aloud:
+            console.problems(error.problems)
         return list(error.problems), error.exit_code
-    except SpecError as error:
-        where = error.where or str(spec)
-        return [Problem(file=where, line=1, column=1, path="", message=error.what, hint=error.hint)], error.exit_code
-    console.say(f"{spec}: {len(loaded.variants)} variants, no problem that stops it.")
+    except SpecError as error:  # no place in a file: there is no file, or the environment is wrong
+        problem = Problem(file=error.where or str(spec), line=0, column=0, path="", message=error.what, hint=error.hint)
+        if aloud:
+            console.problems([problem])
+        return [problem], error.exit_code
+    if aloud:
+        console.problems(surveyed.warnings)
+        count = len(loaded.variants)
+        console.say(f"{spec}: {count} variant{'' if count == 1 else 's'}, no problem that stops it.")
     return list(surveyed.warnings), 0

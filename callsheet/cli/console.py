@@ -145,8 +145,10 @@ def _excerpt(problem: Problem) -> Sequence[str]:
     """The line of the file and a caret; nothing where the file is gone or the line is not in it."""
     try:
         lines = Path(problem.file).read_text("utf-8", errors="replace").splitlines()
-        line = lines[problem.line - 1]
+        line = lines[problem.line - 1] if problem.line else ""
     except (OSError, IndexError):
+        return ()
+    if not line:
         return ()
     begin = max(0, problem.column - 1 - LEAD) if len(line) > EXCERPT else 0
     shown = "".join(c if c.isprintable() else "·" for c in line[begin : begin + EXCERPT])

@@ -6,6 +6,7 @@ import typer
 
 from callsheet.cli import console, options, run
 from callsheet.cli.plan import has_key
+from callsheet.errors import LedgerError
 from callsheet.take import State
 
 
@@ -24,8 +25,9 @@ def reconcile(
 ) -> None:
     """Finish every live take of a campaign; nothing new is bought. A take in doubt can be settled by hand."""
     from callsheet.steps import draw_up, settings
+    from callsheet.steps.load import resolve
 
-    found = settings.read(settings.studio_root(spec))
+    found = settings.read(resolve(spec).root)
     ledger = draw_up.open_ledger(found)
     try:
         if accepted:
@@ -33,6 +35,8 @@ def reconcile(
         if not_accepted is not None:
             ledger.released(not_accepted, reason="a person says that it was not accepted")
         doubtful = [take for take in ledger.takes() if take.state is State.IN_DOUBT]
+    except KeyError as error:
+        raise LedgerError(f"there is no take {error}.", hint="`callsheet status` lists them.") from None
     finally:
         ledger.close()
     for take in doubtful:
@@ -40,4 +44,6 @@ def reconcile(
         console.say(f"    It is at the provider as job JOB:  callsheet reconcile {spec} --accepted {take.id} JOB")
         console.say(f"    The provider never had it:         callsheet reconcile {spec} --not-accepted {take.id}")
     on_sandbox = sandbox or not has_key(spec)
+    if on_sandbox and not sandbox:
+        console.say("No EVOLINK_API_KEY is set, so only takes of the sandbox are finished.")
     run.run(spec, sandbox=on_sandbox, yes=True, attach_only=True, ephemeral=ephemeral, json=json)

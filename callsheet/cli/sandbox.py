@@ -14,12 +14,13 @@ def sandbox(
 ) -> None:
     """Serve the provider's API on this machine: free, offline, and drafts instead of the real thing."""
     from callsheet.sandbox import server
-    from callsheet.steps import settings
+    from callsheet.steps import draw_up, settings
 
-    home = settings.read(settings.studio_root(Path.cwd() / "-")).home
+    found = settings.read(settings.studio_root(Path.cwd() / "-"))
+    draw_up.make_home(found)
 
     def ready(url: str) -> None:
         console.tell(f"Callsheet sandbox on {url}")
         console.say(f"Point a client at it with EVOLINK_BASE_URL={url} and any EVOLINK_API_KEY. Ctrl-C stops it.")
 
-    server.serve(home=home, port=port, while_used=while_used, on_ready=ready)
+    server.serve(home=found.home, port=port, while_used=while_used, on_ready=ready)

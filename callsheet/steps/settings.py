@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from callsheet.errors import NoCheckout, SpecError
@@ -63,21 +63,18 @@ class Settings(BaseSettings):
     def _not_blank(cls, key: SecretStr | None) -> SecretStr | None:
         return key if key is not None and key.get_secret_value().strip() else None
 
-    @model_validator(mode="after")
-    def _one_machine(self) -> Self:
-        """A provider on this machine serves its files itself, unless told otherwise."""
-        if self.is_local and self.files == EVOLINK_FILES:
-            return self.model_copy(update={"files": self.api})
-        return self
-
     @property
     def is_local(self) -> bool:
         """Do the base URLs point at this machine?"""
         return is_loopback(urlsplit(self.api).hostname or "")
 
     def under(self, root: Path) -> Self:
-        """The same settings with `home` made absolute, relative to the checkout."""
-        return self.model_copy(update={"home": (root / self.home).absolute()})
+        """The same settings with `home` made absolute, relative to the checkout.
+
+        A provider on this machine serves its files itself, unless told otherwise.
+        """
+        files = self.api if self.is_local and self.files == EVOLINK_FILES else self.files
+        return self.model_copy(update={"home": (root / self.home).absolute(), "files": files})
 
 
 def read(root: Path) -> Settings:
