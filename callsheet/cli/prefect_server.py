@@ -40,7 +40,7 @@ def ensure(root: Path) -> str:
     if settings.port_is_taken(host, port):
         raise PortTaken(
             f"Port {port} of this machine is taken by something that is not a Prefect server.",
-            hint=f"Free it, choose another with {_other_port(host, port)}, or pass --ephemeral for no server.",
+            hint=f"Free it, choose {_other_port(port)}, or pass --ephemeral for no server.",
         )
     _start(root, host, port)
     _await(api)
@@ -51,11 +51,11 @@ def ensure(root: Path) -> str:
     return api
 
 
-def _other_port(host: str, port: int) -> str:
+def _other_port(port: int) -> str:
     other = port + 1 if port < 65535 else port - 1
     if settings.names_prefect_server():
-        return f"PREFECT_API_URL=http://{host}:{other}/api"
-    return f"PREFECT_SERVER_API_PORT={other}"
+        return f"another port, as {other}, in PREFECT_API_URL"
+    return f"another with PREFECT_SERVER_API_PORT={other}"
 
 
 def _is_healthy(api: str) -> bool:

@@ -44,6 +44,8 @@ def run(
     began = time.monotonic()
     root = settings.find_checkout(Path.cwd(), spec.absolute().parent)
     ceiling = _ceiling(max_usd)
+    if not ephemeral:
+        settings.prefect_api_url()  # a wrong address is told before anything else
     drawn = draw_up.draw_up(spec, sandbox=sandbox, only=only or (), again=again or (), attach_only=attach_only)
     studio.require_key(drawn.settings, sandbox=sandbox)
     approved_by = _approve(drawn, yes=yes, ceiling=ceiling)

@@ -143,7 +143,7 @@ def make_archive(drawn: Drawn) -> None:
         why = "a file stands in its place" if isinstance(error, FileExistsError) else error.strerror
         place = drawn.loaded.campaign.problem(("archive", "to"), "").place
         raise StoreUnreachable(
-            f"the archive {drawn.loaded.shown(folder)} cannot be written: {why}.",
+            f"the archive folder {drawn.loaded.shown(folder)} cannot be written: {why}.",
             where=place if "archive" in drawn.loaded.campaign.document.value else "",
             hint="Make room there, or set archive: {to: …} to another folder.",
             spent="no",

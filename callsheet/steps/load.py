@@ -17,6 +17,8 @@ from callsheet.yamltext import MAX_BYTES
 #: Names in a glob's folder that are never media.
 _HIDDEN = "."
 _WILD = frozenset("*?[")
+#: Bytes by which a video or a picture given as campaign is told from text.
+_HEAD = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +96,8 @@ def _variants(campaign: Campaign, members: Mapping[str, Sequence[str]], problems
         return sweep.expand(campaign, members)
     except NothingToShoot as error:
         if not problems:
-            problems.append(campaign.problem(("sweep", "exclude"), error.what, hint=error.hint, key=True))
+            what = "this leaves no variant of the sweep."
+            problems.append(campaign.problem(("sweep", "exclude"), what, hint=error.hint, key=True))
         return ()
 
 
@@ -131,7 +134,7 @@ def _unsupported(campaign: Campaign) -> Iterator[Problem]:
 def _read(spec: Path) -> bytes:
     try:
         with spec.open("rb") as file:
-            return file.read(MAX_BYTES + 1)  # more is refused anyway, and a device has no end
+            text = file.read(MAX_BYTES + 1)  # more is refused anyway, and a device has no end
     except FileNotFoundError:
         raise SpecError("There is no such file.", where=str(spec), hint=_other_specs(spec, spec.parent)) from None
     except IsADirectoryError:
@@ -142,6 +145,10 @@ def _read(spec: Path) -> bytes:
         raise SpecError(
             f"The file cannot be read: {why}.", where=str(spec), hint="Check its name and its permissions."
         ) from error
+    if b"\0" in text[:_HEAD]:
+        what = "This is not a text file, and a campaign is YAML in UTF-8."
+        raise SpecError(what, where=str(spec), hint=_other_specs(spec, spec.parent))
+    return text
 
 
 def _other_specs(spec: Path, folder: Path) -> str:

@@ -51,6 +51,13 @@ class Settings(BaseSettings):
             return url.rstrip("/")
         raise ValueError("must be an https:// URL; plain http is for this machine only, as http://127.0.0.1:4100")
 
+    @field_validator("ledger")
+    @classmethod
+    def _known_ledger(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith("sqlite:///"):
+            raise ValueError("must be sqlite:/// and the path of a file; no other database is supported")
+        return url
+
     @field_validator("staging")
     @classmethod
     def _known_staging(cls, staging: str) -> str:
@@ -133,7 +140,7 @@ def prefect_api_url() -> str:
         raise SettingsWrong(
             "this is not the address of a Prefect API.",
             where="PREFECT_API_URL",
-            hint=f"Write it like http://127.0.0.1:{PREFECT_PORT}/api, or unset it to use a server on this machine.",
+            hint="It is http://HOST:PORT with /api behind it. Unset it to use a server on this machine.",
         )
     return url
 
