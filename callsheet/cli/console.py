@@ -19,6 +19,7 @@ from callsheet.credits import Credits
 from callsheet.errors import MONEY_WORDS, CallsheetError, Problem, SpecInvalid, SpecSyntax
 from callsheet.plan import Plan, decimal_seconds
 from callsheet.redact import redact
+from callsheet.yamltext import MAX_BYTES
 
 #: Columns where standard output is no terminal: one line a row, for grep and for logs.
 PIPE_WIDTH = 1000
@@ -143,12 +144,13 @@ def problems(found: Iterable[Problem]) -> None:
 
 def _excerpt(problem: Problem) -> Sequence[str]:
     """The line of the file and a caret; nothing where the file is gone or the line is not in it."""
-    try:
-        lines = Path(problem.file).read_text("utf-8", errors="replace").splitlines()
-        line = lines[problem.line - 1] if problem.line else ""
-    except (OSError, IndexError):
+    if not problem.line:
         return ()
-    if not line:
+    try:
+        with Path(problem.file).open("rb") as file:
+            text = file.read(MAX_BYTES).decode("utf-8", errors="replace")
+        line = text.splitlines()[problem.line - 1]
+    except (OSError, IndexError):
         return ()
     begin = max(0, problem.column - 1 - LEAD) if len(line) > EXCERPT else 0
     shown = "".join(c if c.isprintable() else "·" for c in line[begin : begin + EXCERPT])
