@@ -1,27 +1,33 @@
 """The campaign document: what a person wrote, as values; or every problem with it, each at its line and column.
 
-Text in, values out: no file is read here. Globs stay as they are written, and whether files exist is for a later step.
+Text in, values out: no file is read here but through the `Sources` that the caller gives. Globs stay as they are written,
+and whether media exist is for a later step.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from posixpath import dirname, join, normpath
 from typing import Any, Literal
 
-from callsheet import catalogue, yamltext
-from callsheet.campaign_checks import DEFAULT_ASPECT_RATIO, NATIVE, check, is_glob, problem_at
+from callsheet import catalogue, digest, yamltext
+from callsheet.campaign_checks import check
+from callsheet.campaign_sheet import DEFAULT_ASPECT_RATIO, NATIVE, is_glob, is_remote, problem_at, values_of
 from callsheet.campaign_text import (
     MOST_MISTAKES,
     PLACEHOLDER,
     CampaignForm,
     ClipForm,
+    OverridesForm,
+    Picked,
     PromptForm,
     Trim,
     formed,
     json_schema,
     parse_trim,
 )
+from callsheet.catalogue import OptionValue
 from callsheet.credits import Credits
-from callsheet.errors import Problem, Severity, SpecInvalid
+from callsheet.errors import Problem, Severity, SpecError, SpecInvalid
 from callsheet.yamltext import Document, Path
 
 __all__ = [
@@ -29,26 +35,62 @@ __all__ = [
     "Archive",
     "Campaign",
     "Clip",
+    "Overrides",
     "Prompt",
     "ReferenceSet",
     "Schedule",
     "Selector",
+    "Sources",
     "Trim",
     "is_glob",
+    "is_remote",
     "json_schema",
     "parse",
     "parse_trim",
 ]
 
+#: Files that one campaign may extend, one through the other.
+MOST_EXTENDED = 10
+
+Framing = Literal["native", "crop", "pad"]
+
+
+def _no_file(path: str) -> bytes:
+    raise SpecError(f"there is no file {path}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """How the texts are read that a campaign names. Both take a path and raise SpecError, whose `what` and `hint` say why.
+
+    document: a campaign file to extend; the path begins where the campaign's own name does. prompt: a text file.
+    """
+
+    document: Callable[[str], bytes] = _no_file
+    prompt: Callable[[str], bytes] = _no_file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overrides:
+    """What a clip or a prompt says for its own variants; None (no option) where the campaign's word counts."""
+
+    models: tuple[str, ...] | None = None
+    options: dict[str, tuple[OptionValue, ...]] = field(default_factory=dict)
+    aspect_ratios: tuple[str, ...] | None = None
+    keep_original_sound: tuple[bool, ...] | None = None
+    takes: int | None = None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Clip:
-    """A source clip; `source` is a path or a glob, as it is written."""
+    """A source clip; `source` is a path, a glob or a URL, as it is written. framing: None for the campaign's."""
 
     name: str
     source: str
     trim: Trim | None
     path: Path
+    framing: Framing | None = None
+    own: Overrides = Overrides()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +109,7 @@ class Prompt:
     name: str
     text: str
     path: Path
+    own: Overrides = Overrides()
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -76,9 +119,9 @@ class Prompt:
 
 @dataclass(frozen=True, kw_only=True)
 class Selector:
-    """Values of axes that a cell of the sweep must have, or that an added cell has."""
+    """Values of axes, any of which a cell of the sweep must have, or each of which an added cell has."""
 
-    match: dict[str, str | bool]
+    match: dict[str, tuple[Picked, ...]]
     path: Path
 
 
@@ -100,10 +143,14 @@ class Schedule:
 
 @dataclass(frozen=True, kw_only=True)
 class Campaign:
-    """A campaign that can run, as far as its own text says. `warnings` is what it may not have meant."""
+    """A campaign that can run, as far as its own text says. `warnings` is what it may not have meant.
+
+    clips: none for models that take none; then every variant has one empty clip name. extends: the files it builds on.
+    """
 
     name: str
-    model: str
+    models: tuple[str, ...]
+    options: dict[str, tuple[OptionValue, ...]]
     budget: Credits | None
     approve_above: Credits | None
     clips: tuple[Clip, ...]
@@ -115,10 +162,11 @@ class Campaign:
     takes: int
     exclude: tuple[Selector, ...]
     include: tuple[Selector, ...]
-    framing: Literal["native", "crop", "pad"]
+    framing: Framing
     archive: Archive
     schedule: Schedule | None
     rerender: Literal["changed", "every-run"]
+    extends: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()
     document: Document = field(repr=False, compare=False)
 
@@ -135,22 +183,94 @@ class Campaign:
         """A problem at the place of `path`, for whoever finds one later. exit_code: 3 when a media file is to blame."""
         return problem_at(self.document, path, message, hint, key=key, severity=severity, exit_code=exit_code)
 
+    @property
+    def all_models(self) -> tuple[catalogue.Model, ...]:
+        """Every model that some variant may be made by."""
+        own = (name for part in self.own for name in part.models or ())
+        return tuple(catalogue.model(name) for name in dict.fromkeys((*self.models, *own)))
 
-def parse(text: bytes | str, *, file: str) -> Campaign:
-    """The campaign in `text`; `file` is only named in messages.
+    @property
+    def own(self) -> tuple[Overrides, ...]:
+        """What clips and prompts say for themselves."""
+        return (*(clip.own for clip in self.clips), *(prompt.own for prompt in self.prompts))
+
+
+def parse(text: bytes | str, *, file: str, sources: Sources | None = None) -> Campaign:
+    """The campaign in `text`; `file` is its name in messages, and where paths of `extends` begin.
 
     SpecSyntax when it is not YAML; SpecInvalid, with every problem, when it is not a campaign that can run.
     """
-    document = yamltext.read(text, file=file)
+    sources = sources or Sources()
+    document, extended = _extended(yamltext.read(text, file=file), sources, (file,))
     written = _written(document)
+    texts, unread = _prompt_files(document, written, sources)
     form = formed(written, document.text)
-    errors, warnings = _sorted_out(check(document, written))
+    errors, warnings = _sorted_out(check(document, written, texts))
+    errors = [*unread, *errors]
     if isinstance(form, CampaignForm) and not errors:
-        return _meant(form, document, tuple(warnings))
+        return _meant(form, document, texts, extended, tuple(warnings))
     if not isinstance(form, CampaignForm):
         errors = [*(problem_at(document, m.path, m.message, m.hint, key=m.key) for m in form), *errors]
     wrong = {error.path for error in errors}
     raise SpecInvalid([*errors, *(warning for warning in warnings if warning.path not in wrong)])
+
+
+def _extended(document: Document, sources: Sources, chain: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
+    """The document over those it extends, and the names of these. SpecInvalid where one cannot be read, or leads back."""
+    value = document.value.get("extends") if isinstance(document.value, dict) else None
+    paths = value if isinstance(value, list) else [value]
+    found: list[str] = []
+    below: Document | None = None
+    for index, path in enumerate(paths):
+        if not isinstance(path, str) or not path.strip():
+            continue  # a mistake of form, told there
+        place = ("extends", index) if isinstance(value, list) else ("extends",)
+        name = normpath(join(dirname(document.file), path))
+        if name in chain or len(chain) > MOST_EXTENDED:
+            leads = "leads back to this file" if name in chain else f"is more than {MOST_EXTENDED} files away"
+            raise SpecInvalid([problem_at(document, place, f"{path} {leads}", "Take it out of extends.")])
+        try:
+            read = yamltext.read(sources.document(name), file=name)
+        except SpecError as error:
+            if getattr(error, "problems", None):
+                raise
+            raise SpecInvalid([problem_at(document, place, error.what, error.hint)]) from error
+        if not isinstance(read.value, dict):
+            holds = yamltext.described(read.value)
+            raise SpecInvalid([problem_at(read, (), f"what is extended is a mapping of keys, and this is {holds}")])
+        base, further = _extended(read, sources, (*chain, name))
+        found += [name, *further]
+        below = base if below is None else below.over(base)  # the first that says something counts
+    return (document if below is None else document.over(below)), tuple(dict.fromkeys(found))
+
+
+def _prompt_files(
+    document: Document, written: dict[str, Any], sources: Sources
+) -> tuple[dict[str, str], list[Problem]]:
+    """The texts of prompts that stand in files, by prompt, and a problem for each that cannot be read."""
+    texts: dict[str, str] = {}
+    problems: list[Problem] = []
+    section = written.get("prompts")
+    for name, form in section.items() if isinstance(section, dict) else ():
+        path = form.get("file") if isinstance(form, dict) and "text" not in form else None
+        if not isinstance(path, str) or not path.strip() or is_remote(path):
+            continue  # a mistake of form, told there
+        place = ("prompts", name, "file")
+        try:
+            texts[name] = sources.prompt(path).decode("utf-8").removeprefix("\ufeff")
+        except SpecError as error:
+            problems.append(problem_at(document, place, error.what, error.hint))
+        except UnicodeDecodeError:
+            problems.append(problem_at(document, place, f"{path} is not UTF-8 text", "Save it again as UTF-8."))
+        else:
+            problems += _empty_prompt(document, place, path, texts[name])
+    return texts, problems
+
+
+def _empty_prompt(document: Document, place: Path, path: str, text: str) -> list[Problem]:
+    if text.strip():
+        return []
+    return [problem_at(document, place, f"{path} is empty", "Write what the model is to do with the clip.")]
 
 
 def _sorted_out(problems: Iterable[Problem]) -> tuple[list[Problem], list[Problem]]:
@@ -179,23 +299,31 @@ def _written(document: Document) -> dict[str, Any]:
 # --- values ---------------------------------------------------------------------------------------------------------
 
 
-def _meant(form: CampaignForm, document: Document, warnings: tuple[Problem, ...]) -> Campaign:
+def _meant(
+    form: CampaignForm,
+    document: Document,
+    texts: dict[str, str],
+    extended: tuple[str, ...],
+    warnings: tuple[Problem, ...],
+) -> Campaign:
     schedule = form.schedule
-    sound = form.keep_original_sound
-    return Campaign(
+    models = _several(form.model)
+    campaign = Campaign(
         name=form.campaign,
-        model=form.model,
+        models=models,
+        options=_options(form.options),
         budget=form.budget,
         approve_above=form.approve_above,
         clips=tuple(_clip(name, clip) for name, clip in form.clips.items()),
         references=tuple(
-            ReferenceSet(name=name, files=tuple(files), path=("references", name))
+            ReferenceSet(name=name, files=_several(files), path=("references", name))
             for name, files in form.references.items()
         ),
-        prompts=tuple(_prompt(name, prompt) for name, prompt in form.prompts.items()),
+        prompts=tuple(_prompt(name, prompt, texts) for name, prompt in form.prompts.items())
+        or (Prompt(name="", text="", path=("prompts",)),),
         variables={n: tuple(v) if isinstance(v, list) else (v,) for n, v in form.variables.items()},
-        aspect_ratios=tuple(form.aspect_ratios) or _default_ratios(catalogue.model(form.model)),
-        keep_original_sound=tuple(sound) if isinstance(sound, list) else (sound,),
+        aspect_ratios=tuple(form.aspect_ratios) or _default_ratios(models),
+        keep_original_sound=_sounds(form.keep_original_sound),
         takes=form.takes,
         exclude=_selectors("exclude", form.sweep.exclude),
         include=_selectors("include", form.sweep.include),
@@ -203,25 +331,95 @@ def _meant(form: CampaignForm, document: Document, warnings: tuple[Problem, ...]
         archive=Archive(to=form.archive.to, name=form.archive.name),
         schedule=Schedule(cron=schedule.cron, timezone=schedule.timezone) if schedule.cron else None,
         rerender=form.rerender,
+        extends=extended,
         warnings=warnings,
         document=document,
+    )
+    if "name" in form.archive.model_fields_set:
+        return campaign
+    return replace(campaign, archive=replace(campaign.archive, name=_default_name(campaign)))
+
+
+def _several(value: "str | list[str]") -> tuple[str, ...]:
+    return tuple(value) if isinstance(value, list) else (value,)
+
+
+def _sounds(value: "bool | list[bool]") -> tuple[bool, ...]:
+    return tuple(value) if isinstance(value, list) else (value,)
+
+
+def _options(options: dict[str, Any]) -> dict[str, tuple[OptionValue, ...]]:
+    return {name: tuple(_frozen(value) for value in values_of(name, written)) for name, written in options.items()}
+
+
+def _frozen(value: Any) -> OptionValue:
+    """A value of an option as something that never changes: of a list or a mapping its canonical JSON."""
+    return digest.canonical(value) if isinstance(value, list | dict) else value
+
+
+def _own(form: OverridesForm) -> Overrides:
+    return Overrides(
+        models=_several(form.model) if form.own("model") else None,
+        options=_options(form.options),
+        aspect_ratios=tuple(form.aspect_ratios) if form.own("aspect_ratios") else None,
+        keep_original_sound=_sounds(form.keep_original_sound) if form.own("keep_original_sound") else None,
+        takes=form.takes if form.own("takes") else None,
     )
 
 
 def _clip(name: str, clip: str | ClipForm) -> Clip:
-    long = clip if isinstance(clip, ClipForm) else ClipForm(source=clip)
-    return Clip(name=name, source=long.source, trim=long.trim, path=("clips", name))
+    path = ("clips", name)
+    if isinstance(clip, str):
+        return Clip(name=name, source=clip, trim=None, path=path)
+    framing = clip.framing if clip.own("framing") else None
+    return Clip(name=name, source=clip.source, trim=clip.trim, path=path, framing=framing, own=_own(clip))
 
 
-def _prompt(name: str, prompt: str | PromptForm) -> Prompt:
+def _prompt(name: str, prompt: str | PromptForm, texts: dict[str, str]) -> Prompt:
     """Spaces and line ends around a prompt say nothing to the model; a | or |- in the YAML must not buy it again."""
-    text = prompt.text if isinstance(prompt, PromptForm) else prompt
-    return Prompt(name=name, text=text.strip(), path=("prompts", name))
+    path = ("prompts", name)
+    if isinstance(prompt, str):
+        return Prompt(name=name, text=prompt.strip(), path=path)
+    return Prompt(name=name, text=(prompt.text or texts[name]).strip(), path=path, own=_own(prompt))
 
 
-def _selectors(kind: str, selections: Sequence[dict[str, str | bool]]) -> tuple[Selector, ...]:
-    return tuple(Selector(match=match, path=("sweep", kind, i)) for i, match in enumerate(selections))
+def _selectors(kind: str, selections: Sequence[dict[str, Any]]) -> tuple[Selector, ...]:
+    return tuple(
+        Selector(
+            match={axis: tuple(value) if isinstance(value, list) else (value,) for axis, value in match.items()},
+            path=("sweep", kind, index),
+        )
+        for index, match in enumerate(selections)
+    )
 
 
-def _default_ratios(model: catalogue.Model) -> tuple[str, ...]:
-    return (DEFAULT_ASPECT_RATIO,) if model.aspect_ratios else (NATIVE,)
+def _default_ratios(models: Sequence[str]) -> tuple[str, ...]:
+    has_ratio = any(catalogue.model(name).aspect_ratios for name in models)
+    return (DEFAULT_ASPECT_RATIO,) if has_ratio else (NATIVE,)
+
+
+def _default_name(campaign: Campaign) -> str:
+    """The template that tells every variant of this campaign from the others: the parts of a slug."""
+    parts = ["{clip}"] if campaign.clips else []
+    parts += ["{references}"] if any(model.images for model in campaign.all_models) else []
+    parts += ["{prompt}"] if campaign.prompts[0].name else []
+    parts += ["{aspect_ratio}"]
+    sounds = {sound for own in campaign.own for sound in own.keep_original_sound or ()} | set(
+        campaign.keep_original_sound
+    )
+    parts += ["{sound}"] if len(sounds) > 1 else []
+    parts += ["{model}"] if len(campaign.all_models) > 1 else []
+    parts += [f"{{{name}}}" for name in swept_options(campaign)]
+    return "{campaign}/" + "--".join([*parts, "t{take}"])
+
+
+def swept_options(campaign: Campaign) -> tuple[str, ...]:
+    """The options with more than one value somewhere in the campaign, an absent one counted as a value of its own."""
+    own = [part.options for part in campaign.own]
+    names = dict.fromkeys(name for options in (campaign.options, *own) for name in options)
+    said = {name: [options[name] for options in (campaign.options, *own) if name in options] for name in names}
+    return tuple(
+        name
+        for name, values in said.items()
+        if len({value for several in values for value in several}) > 1 or name not in campaign.options
+    )

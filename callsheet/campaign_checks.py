@@ -1,75 +1,43 @@
-"""What must hold across the keys of a campaign and for the model it names: every check yields the problems it finds.
+"""What must hold across the keys of a campaign: every check yields the problems it finds.
 
 The checks read what was written, not the finished models, so that a mistake in one key does not hide those in the others.
-Of a key that is itself wrong in form they take what is usable, and say nothing about the rest.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator
-from functools import cached_property
-from itertools import chain
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from math import prod
 from typing import Any
 
-from callsheet import catalogue, naming
-from callsheet.campaign_text import AXES, MAX_TAKES, MOST_MISTAKES, PLACEHOLDER, CampaignForm, read_amount
-from callsheet.errors import Problem, Severity
-from callsheet.nearest import did_you_mean, listed, nearest
-from callsheet.yamltext import Document, Path, dotted, shown
+from callsheet import naming
+from callsheet.campaign_models import (
+    input_problems,
+    model_problems,
+    option_problems,
+    ratio_problems,
+    sound_problems,
+    strange_ratio,
+)
+from callsheet.campaign_sheet import BRACES, NAMED, Sheet, is_glob, texts_of
+from callsheet.campaign_text import AXES, OVERRIDES, PLACEHOLDER, read_amount
+from callsheet.errors import Problem
+from callsheet.nearest import did_you_mean, listed
+from callsheet.yamltext import Document, Path, shown
 
-#: The aspect ratio of a campaign that names none; the first one of the provider's product page.
-DEFAULT_ASPECT_RATIO = "16:9"
-#: Stands for the aspect ratio of a model that takes none: the result keeps the shape of the clip.
-NATIVE = "native"
-#: Variants of one sweep. Prefect was measured with 10,000 task runs at once, and no further (FINDINGS, Prefect).
-MOST_VARIANTS = 10_000
-#: The set of reference images of a campaign that names none.
-NO_REFERENCES: dict[str, Any] = {"none": []}
+#: Variants of one sweep. A plan of so many was measured to stay under 400 MB (bench/).
+MOST_VARIANTS = 100_000
 
-#: The sections whose keys are names, and what one of those is called.
-_NAMED = {"clips": "clip", "references": "reference set", "prompts": "prompt", "variables": "variable"}
-_GLOB = frozenset("*?[")
-_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _SINGLE_BRACES = re.compile(r"(?<!\{)\{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\}")
-_BRACES = re.compile(r"\{\{[^{}]*\}{0,2}")
 
 
-def problem_at(
-    document: Document,
-    path: Path,
-    message: str,
-    hint: str = "",
-    *,
-    key: bool = False,
-    severity: Severity = "error",
-    exit_code: int = 2,
-    place: tuple[int, int] | None = None,
-) -> Problem:
-    """A problem at the place of `path`, or at `place` where that is more exact."""
-    line, column = place or document.place(path, key=key)
-    return Problem(
-        file=document.file,
-        line=line,
-        column=column,
-        path=dotted(path),
-        message=message if message.endswith((".", "?")) else f"{message}.",
-        hint=hint,
-        severity=severity,
-        exit_code=exit_code,
-    )
-
-
-def is_glob(source: str) -> bool:
-    """Does this path stand for files that are looked up later?"""
-    return not _GLOB.isdisjoint(source)
-
-
-def check(document: Document, written: dict[str, Any]) -> Iterator[Problem]:
-    """Every problem and warning of what was written, by kind."""
-    sheet = _Sheet(document, written)
+def check(document: Document, written: dict[str, Any], texts: Mapping[str, str]) -> Iterator[Problem]:
+    """Every problem and warning of what was written, by kind. texts: of the prompts that stand in files."""
+    sheet = Sheet(document, written, texts)
     for found in (
-        _model_problems,
-        _ratio_problems,
+        model_problems,
+        input_problems,
+        ratio_problems,
+        sound_problems,
+        option_problems,
         _repeated_values,
         _name_problems,
         _prompt_problems,
@@ -83,153 +51,13 @@ def check(document: Document, written: dict[str, Any]) -> Iterator[Problem]:
         yield from found(sheet)
 
 
-class _Sheet:
-    """What was written, as far as it is usable."""
-
-    def __init__(self, document: Document, written: dict[str, Any]) -> None:
-        self.document = document
-        self.written = written
-
-    def problem(self, path: Path, message: str, hint: str = "", **facts: Any) -> Problem:
-        return problem_at(self.document, path, message, hint, **facts)
-
-    def section(self, key: str) -> dict[str, Any]:
-        value = self.written.get(key)
-        return value if isinstance(value, dict) else {}
-
-    @cached_property
-    def unknown(self) -> frozenset[str]:
-        """Keys that are there under a misspelt name, or in a wrong form: nothing can be said about what they declare."""
-        known = tuple(CampaignForm.model_fields)
-        strange = [key for key in self.written if key not in known][:MOST_MISTAKES]
-        misspelt = {nearest(key, known) for key in strange} - self.written.keys()
-        unusable = {key for key in _NAMED if key in self.written and not isinstance(self.written[key], dict)}
-        return frozenset(unusable | {key for key in misspelt if key})
-
-    @cached_property
-    def model(self) -> catalogue.Model | None:
-        name = self.written.get("model")
-        return catalogue.models().get(name) if isinstance(name, str) else None
-
-    @cached_property
-    def prompts(self) -> dict[str, tuple[Path, str]]:
-        """The text of each prompt, and the path of the text."""
-        found: dict[str, tuple[Path, str]] = {}
-        for name, form in self.section("prompts").items():
-            is_long = isinstance(form, dict)
-            text = form.get("text") if is_long else form
-            if isinstance(text, str):
-                found[name] = (("prompts", name, "text") if is_long else ("prompts", name)), text
-        return found
-
-    @cached_property
-    def variables(self) -> dict[str, list[str]]:
-        """The values of each variable; none where they are wrong in form."""
-        return {name: _texts(value) for name, value in self.section("variables").items()}
-
-    @cached_property
-    def ratios(self) -> list[str]:
-        written = _texts(self.written.get("aspect_ratios"))
-        default = NATIVE if self.model and not self.model.aspect_ratios else DEFAULT_ASPECT_RATIO
-        return written if "aspect_ratios" in self.written else [default]
-
-    @cached_property
-    def sounds(self) -> list[bool]:
-        written = self.written.get("keep_original_sound", True)
-        return [value for value in (written if isinstance(written, list) else [written]) if isinstance(value, bool)]
-
-    @property
-    def takes(self) -> int:
-        written = self.written.get("takes", 1)
-        return written if isinstance(written, int) and 0 < written <= MAX_TAKES else 1
-
-    @cached_property
-    def globs(self) -> list[str]:
-        """The clips that stand for one clip a file."""
-        sources = {name: form.get("source") if isinstance(form, dict) else form for name, form in self.clips.items()}
-        return [name for name, source in sources.items() if isinstance(source, str) and is_glob(source)]
-
-    @property
-    def clips(self) -> dict[str, Any]:
-        return self.section("clips")
-
-    @property
-    def references(self) -> dict[str, Any]:
-        return self.section("references") if "references" in self.written else NO_REFERENCES
-
-    @cached_property
-    def uses(self) -> dict[str, tuple[str, ...]]:
-        """The declared variables that each prompt uses."""
-        return {
-            prompt: tuple(name for name in dict.fromkeys(PLACEHOLDER.findall(text)) if name in self.variables)
-            for prompt, (_, text) in self.prompts.items()
-        }
-
-    @cached_property
-    def used(self) -> frozenset[str]:
-        """Every name that stands in {{ }} somewhere, well written or not, and what a misspelt one is meant to be."""
-        texts = chain((text for _, text in self.prompts.values()), *self.variables.values())
-        braces = (braces for text in texts for braces in _BRACES.findall(text))
-        words = {word for text in braces for word in _WORD.findall(text)}
-        strange = [word for word in words if word not in self.variables][:MOST_MISTAKES]
-        return frozenset(words | {close for word in strange if (close := nearest(word, self.variables))})
-
-    def selections(self, kind: str) -> Iterator[tuple[Path, dict[str, Any]]]:
-        """The entries of sweep.exclude or sweep.include that are mappings."""
-        entries = self.section("sweep").get(kind)
-        for index, entry in enumerate(entries if isinstance(entries, list) else []):
-            if isinstance(entry, dict):
-                yield ("sweep", kind, index), entry
-
-
-def _texts(value: object) -> list[str]:
-    return [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
-
-
-# --- model and aspect ratios ----------------------------------------------------------------------------------------
-
-
-def _model_problems(sheet: _Sheet) -> Iterator[Problem]:
-    name = sheet.written.get("model")
-    models = list(catalogue.models())
-    if isinstance(name, str) and sheet.model is None:
-        message = f"there is no model {shown(name)}{did_you_mean(name, models)}"
-        yield sheet.problem(("model",), message, f"The models are {listed(models)}.")
-
-
-def _ratio_problems(sheet: _Sheet) -> Iterator[Problem]:
-    if sheet.model is None:
-        return
-    if sheet.model.aspect_ratios:
-        for path, ratio in _written_ratios(sheet):
-            yield from _strange_ratio(sheet, sheet.model, path, ratio)
-    elif "aspect_ratios" in sheet.written:
-        message = f"{sheet.model.name} takes no aspect ratio: its result keeps the shape of the clip"
-        yield sheet.problem(("aspect_ratios",), message, "Remove aspect_ratios, or choose another model.", key=True)
-    elif sheet.written.get("framing") in ("crop", "pad"):
-        message = f"{sheet.written['framing']} needs an aspect ratio, and {sheet.model.name} takes none"
-        yield sheet.problem(("framing",), message, "Remove framing, or choose another model.")
-
-
-def _written_ratios(sheet: _Sheet) -> Iterator[tuple[Path, str]]:
-    written = sheet.written.get("aspect_ratios")
-    for index, ratio in enumerate(written if isinstance(written, list) else []):
-        if isinstance(ratio, str):
-            yield ("aspect_ratios", index), ratio
-
-
-def _strange_ratio(sheet: _Sheet, model: catalogue.Model, path: Path, ratio: str) -> Iterator[Problem]:
-    if ratio in model.aspect_ratios:
-        return
-    meant = re.sub(r"\s*[x×/_-]\s*", ":", ratio.strip().lower())  # 16x9, as the file names have it
-    close = f"; did you mean `{meant}`?" if meant in model.aspect_ratios else ""
-    takes = listed(model.aspect_ratios, last="or")
-    yield sheet.problem(path, f"{shown(ratio)} is not an aspect ratio of {model.name}; it takes {takes}{close}")
-
-
-def _repeated_values(sheet: _Sheet) -> Iterator[Problem]:
+def _repeated_values(sheet: Sheet) -> Iterator[Problem]:
     """A value that stands in its list twice would make every variant with it twice."""
-    lists: dict[Path, Any] = {(key,): sheet.written.get(key) for key in ("aspect_ratios", "keep_original_sound")}
+    lists: dict[Path, Any] = {
+        (*scope.path, key): scope.written.get(key)
+        for scope in sheet.scopes
+        for key in ("model", "aspect_ratios", "keep_original_sound")
+    }
     lists |= {("variables", name): values for name, values in sheet.section("variables").items()}
     for path, values in lists.items():
         seen: set[str | bool] = set()
@@ -244,20 +72,24 @@ def _repeated_values(sheet: _Sheet) -> Iterator[Problem]:
 # --- names, prompts, variables, references --------------------------------------------------------------------------
 
 
-def _name_problems(sheet: _Sheet) -> Iterator[Problem]:
-    for section, title in _NAMED.items():
+def _name_problems(sheet: Sheet) -> Iterator[Problem]:
+    for section, title in NAMED.items():
         first: dict[str, str] = {}
         for name in sheet.section(section):
             other = first.setdefault(name.lower(), name)
             if other != name and section != "variables":
-                line, _ = sheet.document.place((section, other), key=True)
+                line = sheet.document.spot((section, other), key=True).line
                 message = (
                     f"there is a {title} {shown(other)} in line {line} already, and case does not tell files apart"
                 )
                 yield sheet.problem((section, name), message, "Rename one of the two.", key=True)
 
 
-def _prompt_problems(sheet: _Sheet) -> Iterator[Problem]:
+def _prompt_problems(sheet: Sheet) -> Iterator[Problem]:
+    for name, form in sheet.section("prompts").items():
+        if isinstance(form, dict) and ("text" in form) == ("file" in form):
+            message = "a prompt has a text or a file, not both" if "text" in form else "the key `text` is missing"
+            yield sheet.problem(("prompts", name), message, "Write text: …, or file: and the path of one.", key=True)
     for path, text in sheet.prompts.values():
         is_filled = True
         for problem in _placeholder_problems(sheet, path, text):
@@ -267,21 +99,20 @@ def _prompt_problems(sheet: _Sheet) -> Iterator[Problem]:
             yield from _length_problems(sheet, path, text)
 
 
-def _placeholder_problems(sheet: _Sheet, path: Path, text: str) -> Iterator[Problem]:
-    for braces in dict.fromkeys(_BRACES.findall(text)):
+def _placeholder_problems(sheet: Sheet, path: Path, text: str) -> Iterator[Problem]:
+    for braces in dict.fromkeys(BRACES.findall(text)):
         match = PLACEHOLDER.fullmatch(braces)
         if match is None:
             message = f"{shown(braces)} is no variable: one name, and nothing else, stands between {{{{ and }}}}"
-            place = sheet.document.place_within(path, braces)
-            yield sheet.problem(path, message, "Declare it under variables: with all its values.", place=place)
+            yield sheet.problem(path, message, "Declare it under variables: with all its values.", within=braces)
         elif match[1] not in sheet.variables and "variables" not in sheet.unknown:
             close = did_you_mean(match[1], sheet.variables)
             hint = "" if close else f"Add it: variables: {{{match[1]}: …}}."
-            place = sheet.document.place_within(path, braces)
-            yield sheet.problem(path, f"the variable {shown(match[1])} is not declared{close}", hint, place=place)
+            message = f"the variable {shown(match[1])} is not declared{close}"
+            yield sheet.problem(path, message, hint, within=braces)
 
 
-def _length_problems(sheet: _Sheet, path: Path, text: str) -> Iterator[Problem]:
+def _length_problems(sheet: Sheet, path: Path, text: str) -> Iterator[Problem]:
     if not text.strip():
         return  # a mistake of form, told there
     uses = PLACEHOLDER.findall(text)
@@ -289,9 +120,10 @@ def _length_problems(sheet: _Sheet, path: Path, text: str) -> Iterator[Problem]:
         return  # its values are wrong in form
     fixed = len(PLACEHOLDER.sub("", text.strip()))
     longest = fixed + sum(max(len(value) for value in sheet.variables[name]) for name in uses)
-    if sheet.model and longest > sheet.model.prompt_max:
+    strictest = min(sheet.all_models, key=lambda model: model.prompt_max, default=None)
+    if strictest and longest > strictest.prompt_max:
         filled = " with its variables filled in" if uses else ""
-        most = f"{sheet.model.name} takes at most {sheet.model.prompt_max:,}"
+        most = f"{strictest.name} takes at most {strictest.prompt_max:,}"
         yield sheet.problem(path, f"the prompt has {longest:,} characters{filled}, and {most}", "Shorten it.")
     is_blank = not PLACEHOLDER.sub("", text).strip()
     if is_blank and all(any(not value.strip() for value in sheet.variables[name]) for name in uses):
@@ -299,7 +131,7 @@ def _length_problems(sheet: _Sheet, path: Path, text: str) -> Iterator[Problem]:
         yield sheet.problem(path, message, "Write some text around the variable, or remove its empty value.")
 
 
-def _variable_problems(sheet: _Sheet) -> Iterator[Problem]:
+def _variable_problems(sheet: Sheet) -> Iterator[Problem]:
     for name, values in sheet.section("variables").items():
         yield from _nested_placeholders(sheet, ("variables", name), values)
     if "prompts" in sheet.unknown:
@@ -313,23 +145,21 @@ def _variable_problems(sheet: _Sheet) -> Iterator[Problem]:
             yield sheet.problem(("variables", name), message, hint, key=True, severity="warning")
 
 
-def _nested_placeholders(sheet: _Sheet, path: Path, values: Any) -> Iterator[Problem]:
+def _nested_placeholders(sheet: Sheet, path: Path, values: Any) -> Iterator[Problem]:
     """Prompts are filled in once, so this would be sent, and paid for, with its braces."""
     many = isinstance(values, list)
     for index, value in enumerate(values if many else [values]):
         if isinstance(value, str) and "{{" in value:
             here = (*path, index) if many else path
-            place = sheet.document.place_within(here, "{{")
-            yield sheet.problem(here, "a variable cannot stand in the value of another", "Write it out.", place=place)
+            message = "a variable cannot stand in the value of another"
+            yield sheet.problem(here, message, "Write it out.", within="{{")
 
 
-def _reference_problems(sheet: _Sheet) -> Iterator[Problem]:
+def _reference_problems(sheet: Sheet) -> Iterator[Problem]:
     for name, files in sheet.section("references").items():
-        paths = _texts(files) if isinstance(files, list) else []
+        paths = texts_of(files)
         certain = [path for path in paths if not is_glob(path)]
-        if sheet.model and len(certain) > (most := sheet.model.images.count[1]):
-            message = f"{len(certain)} images, and {sheet.model.name} takes at most {most}"
-            yield sheet.problem(("references", name), message, f"Remove {len(certain) - most}, or declare another set.")
+        yield from image_count_problems(sheet, name, len(certain), is_final=len(certain) == len(paths))
         seen: set[str] = set()
         for index, path in enumerate(paths):
             if path in seen:
@@ -338,45 +168,86 @@ def _reference_problems(sheet: _Sheet) -> Iterator[Problem]:
             seen.add(path)
 
 
+def image_count_problems(sheet: Sheet, name: str, count: int, *, is_final: bool) -> Iterator[Problem]:
+    """At most one problem: a set of so many images is too large for a model, or too small for one that needs them."""
+    for model in sheet.all_models:
+        if model.images is None:
+            continue
+        low, high = model.images.count
+        if count > high:
+            message = f"{counted(count)}, and {model.name} takes at most {high}"
+            hint = f"Remove {count - high}, or declare another set."
+        elif is_final and model.images.required and count < low:
+            message, hint = f"{counted(count)}, and {model.name} needs {low}", "Add one, or remove the set."
+        else:
+            continue
+        yield sheet.problem(("references", name), message, hint)
+        return
+
+
+def counted(images: int) -> str:
+    return f"{images} image{'' if images == 1 else 's'}"
+
+
 # --- exclude and include --------------------------------------------------------------------------------------------
 
 
-def _selector_problems(sheet: _Sheet) -> Iterator[Problem]:
+def _selector_problems(sheet: Sheet) -> Iterator[Problem]:
     for kind in ("exclude", "include"):
         for path, match in sheet.selections(kind):
-            wrong = [found for axis, value in match.items() for found in _value_problems(sheet, path, axis, value)]
+            wrong = [found for axis, value in match.items() for found in _axis_problems(sheet, path, axis, value)]
             yield from wrong
-            if wrong or not match or not all(isinstance(value, str | bool) for value in match.values()):
+            if wrong or not match or any(value is None or isinstance(value, dict) for value in match.values()):
                 continue
             yield from _idle_variables(sheet, path, match)
             if kind == "include":
                 yield from _gaps(sheet, path, match)
 
 
-def _value_problems(sheet: _Sheet, path: Path, axis: str, value: object) -> Iterator[Problem]:
-    """At most one problem: the axis is unknown, or has no such value."""
+def _axis_problems(sheet: Sheet, path: Path, axis: str, value: object) -> Iterator[Problem]:
+    """The axis is unknown, or has no such value; of a list, each value is looked at."""
     here = (*path, axis)
-    if axis not in AXES and axis not in sheet.variables:
+    if axis not in AXES and axis not in sheet.variables and axis not in sheet.options:
         if "variables" not in sheet.unknown:
-            axes = [*AXES, *sheet.variables]
+            axes = [*AXES, *sheet.variables, *sheet.options]
             message = f"{shown(axis)} is no axis of the sweep{did_you_mean(axis, axes)}"
             yield sheet.problem(here, message, f"There are {listed(axes)}.", key=True)
-        return
-    if not isinstance(value, str | bool):
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _value_problems(sheet, (*here, index), axis, item)
+    else:
+        yield from _value_problems(sheet, here, axis, value)
+
+
+def _value_problems(sheet: Sheet, here: Path, axis: str, value: object) -> Iterator[Problem]:
+    """At most one problem."""
+    if not isinstance(value, str | bool | int):
         return  # a mistake of form, told there
+    if axis in sheet.options:
+        known = [str(option) for option in sheet.options[axis]]
+        if value not in sheet.options[axis]:
+            message = f"the option `{axis}` has no value {shown(str(value))}{did_you_mean(str(value), known)}"
+            yield sheet.problem(here, message, _choice(known))
+        return
     wants_bool = axis == "keep_original_sound"
-    if isinstance(value, bool) != wants_bool:
+    if isinstance(value, bool) != wants_bool or not isinstance(value, bool | str):
         expected = "true or false" if wants_bool else "text"
         hint = "" if wants_bool else "Put it in quotes, if it is a name."
-        found = str(value).lower() if isinstance(value, bool) else "text"
+        found = str(value).lower() if isinstance(value, bool) else "text" if isinstance(value, str) else str(value)
         yield sheet.problem(here, f"expected {expected}, found {found}", hint)
     elif isinstance(value, str):
         yield from _unknown_value(sheet, here, axis, value)
 
 
-def _unknown_value(sheet: _Sheet, here: Path, axis: str, value: str) -> Iterator[Problem]:
+def _unknown_value(sheet: Sheet, here: Path, axis: str, value: str) -> Iterator[Problem]:
     if axis == "aspect_ratio":
         yield from _strange_selection(sheet, here, value)
+        return
+    if axis == "model":
+        names = [model.name for model in sheet.all_models]
+        if names and value not in names:
+            message = f"{shown(value)} is not among the models of the campaign{did_you_mean(value, names)}"
+            yield sheet.problem(here, message, _choice(names))
         return
     sections = {"clip": "clips", "references": "references", "prompt": "prompts"}
     section = sections.get(axis, "variables")
@@ -396,44 +267,48 @@ def _choice(known: list[str]) -> str:
     return f"There is only `{known[0]}`." if len(known) == 1 else f"There are {listed(known)}."
 
 
-def _strange_selection(sheet: _Sheet, here: Path, value: str) -> Iterator[Problem]:
-    """An include may name any ratio that the model knows; an exclude that names an absent one would do nothing."""
-    model = sheet.model
-    if model is None:
+def _strange_selection(sheet: Sheet, here: Path, value: str) -> Iterator[Problem]:
+    """An include may name any ratio that a model knows; an exclude that names an absent one would do nothing."""
+    models = sheet.all_models
+    if not models:
         return
-    if not model.aspect_ratios:
-        yield sheet.problem(
-            here, f"{model.name} takes no aspect ratio: its result keeps the shape of the clip", key=True
-        )
-    elif value not in model.aspect_ratios:
-        yield from _strange_ratio(sheet, model, here, value)
-    elif here[1] == "exclude" and "aspect_ratios" not in sheet.unknown and value not in sheet.ratios:
+    if not any(model.aspect_ratios for model in models) and value not in sheet.all_ratios:
+        names = listed([model.name for model in models], most=6)
+        verb = "takes" if len(models) == 1 else "take"
+        yield sheet.problem(here, f"{names} {verb} no aspect ratio: its result keeps the shape of the clip", key=True)
+    elif strange := list(strange_ratio(sheet, models, here, value)):
+        yield from strange
+    elif here[1] == "exclude" and "aspect_ratios" not in sheet.unknown and value not in sheet.all_ratios:
         message = f"{value} is not among the aspect ratios of the campaign, so this excludes nothing"
-        yield sheet.problem(here, message, _choice(sheet.ratios))
+        yield sheet.problem(here, message, _choice(sheet.all_ratios))
 
 
-def _idle_variables(sheet: _Sheet, path: Path, match: dict[str, Any]) -> Iterator[Problem]:
-    """A variable that the chosen prompt does not use selects no variant at all."""
-    prompt = match.get("prompt")
-    uses = sheet.used if prompt is None else sheet.uses.get(prompt)
+def _idle_variables(sheet: Sheet, path: Path, match: dict[str, Any]) -> Iterator[Problem]:
+    """A variable that the chosen prompts do not use selects no variant at all."""
+    chosen = [name for name in texts_of(match.get("prompt")) if name in sheet.uses]
+    uses = {name for prompt in chosen for name in sheet.uses[prompt]} if chosen else sheet.used
     for axis in match:
-        if axis in sheet.variables and uses is not None and axis not in uses and sheet.prompts:
-            who = "no prompt uses" if prompt is None else f"the prompt {shown(prompt)} does not use"
+        if axis in sheet.variables and axis not in uses and sheet.prompts:
+            one = f"the prompt {shown(chosen[0])} does not use" if len(chosen) == 1 else "these prompts do not use"
+            who = one if chosen else "no prompt uses"
             message = f"{who} the variable `{axis}`, so this selects nothing"
             yield sheet.problem((*path, axis), message, "Remove it.", key=True)
 
 
-def _gaps(sheet: _Sheet, path: Path, match: dict[str, Any]) -> Iterator[Problem]:
-    """An include is one cell: an axis with several values cannot be left out."""
+def _gaps(sheet: Sheet, path: Path, match: dict[str, Any]) -> Iterator[Problem]:
+    """An include says all of a cell: an axis with several values cannot be left out."""
     counts: dict[str, int] = {
         "clip": len(sheet.clips),
         "references": len(sheet.references),
         "prompt": len(sheet.section("prompts")),
+        "model": len(sheet.all_models),
         "aspect_ratio": len(sheet.ratios),
         "keep_original_sound": len(sheet.sounds),
     }
-    only = next(iter(sheet.prompts), "") if counts["prompt"] == 1 else ""
-    counts |= {name: len(sheet.variables[name]) for name in sheet.uses.get(match.get("prompt", only), ())}
+    prompts = texts_of(match.get("prompt")) or (list(sheet.prompts) if counts["prompt"] == 1 else [])
+    used = [name for prompt in prompts for name in sheet.uses.get(prompt, ())]
+    counts |= {name: len(sheet.variables[name]) for name in used}
+    counts |= {name: len(values) for name, values in sheet.options.items()}
     missing = [axis for axis, count in counts.items() if count > 1 and axis not in match]
     if missing:
         needed = listed([f"`{axis}`" for axis in missing])
@@ -446,7 +321,7 @@ def _gaps(sheet: _Sheet, path: Path, match: dict[str, Any]) -> Iterator[Problem]
 # --- names of deliverables, size, money -----------------------------------------------------------------------------
 
 
-def _template_fields(sheet: _Sheet) -> list[str]:
+def _template_fields(sheet: Sheet) -> list[str]:
     """The fields of archive.name, in order; none where it is wrong in form."""
     template = sheet.section("archive").get("name")
     if not isinstance(template, str):
@@ -457,15 +332,14 @@ def _template_fields(sheet: _Sheet) -> list[str]:
         return []
 
 
-def _archive_problems(sheet: _Sheet) -> Iterator[Problem]:
+def _archive_problems(sheet: Sheet) -> Iterator[Problem]:
     path = ("archive", "name")
     fields = _template_fields(sheet)
-    known = [*sorted(naming.FIELDS), *sheet.variables]
+    known = [*sorted(naming.FIELDS), *sheet.variables, *sheet.options]
     for name in fields:
         if name not in known and "variables" not in sheet.unknown:
-            place = sheet.document.place_within(path, f"{{{name}}}")
             message = f"{{{name[:60]}}} is no field of a name{did_you_mean(name, known)}"
-            yield sheet.problem(path, message, f"There are {listed(known, most=20)}.", place=place)
+            yield sheet.problem(path, message, f"There are {listed(known, most=20)}.", within=f"{{{name}}}")
     if fields and sheet.section("archive")["name"].lower().endswith((".mp4", ".mov")):
         message = "the name ends in an extension, and .mp4 is added to it"
         yield sheet.problem(path, message, "Remove the extension.", severity="warning")
@@ -473,15 +347,17 @@ def _archive_problems(sheet: _Sheet) -> Iterator[Problem]:
         yield from _colliding_names(sheet, fields)
 
 
-def _colliding_names(sheet: _Sheet, fields: Iterable[str]) -> Iterator[Problem]:
+def _colliding_names(sheet: Sheet, fields: Iterable[str]) -> Iterator[Problem]:
     """Deliverables of one name become revisions of it (`--r2`): nothing is lost, but nobody can tell them apart."""
     counts = {
         "clip": 2 if sheet.globs else len(sheet.clips),
+        "model": len(sheet.all_models),
         "references": len(sheet.references),
         "prompt": len(sheet.prompts),
-        "aspect_ratio": len(sheet.ratios),
+        "aspect_ratio": len(sheet.all_ratios),
         "sound": len(sheet.sounds),
         "take": sheet.takes,
+        **{name: len(values) for name, values in sheet.options.items()},
     }
     missing = [f"{{{field}}}" for field, count in counts.items() if count > 1 and field not in fields]
     if missing:
@@ -491,10 +367,14 @@ def _colliding_names(sheet: _Sheet, fields: Iterable[str]) -> Iterator[Problem]:
         yield sheet.problem(("archive", "name"), message, f"Add {listed(missing)} to it.", severity="warning")
 
 
-def _size_problems(sheet: _Sheet) -> Iterator[Problem]:
-    """Each file of a glob counts as well, but that is known later."""
+def _size_problems(sheet: Sheet) -> Iterator[Problem]:
+    """Each file of a glob counts as well, and what clips and prompts say for themselves: that is counted later."""
+    if any(set(OVERRIDES) & scope.written.keys() for scope in sheet.scopes[1:]):
+        return
     fillings = [prod(len(sheet.variables[name]) or 1 for name in names) for names in sheet.uses.values()]
-    axes = {"clips": len(sheet.clips), "reference sets": len(sheet.references), "prompts": sum(fillings)}
+    axes = {"clips": len(sheet.clips) or 1, "reference sets": len(sheet.references), "prompts": sum(fillings) or 1}
+    axes |= {"models": len(sheet.models) or 1}
+    axes |= {f"values of {name}": len(values) for name, values in sheet.options.items()}
     axes |= {"aspect ratios": len(sheet.ratios), "sounds": len(sheet.sounds), "takes": sheet.takes}
     variants = prod(axes.values())
     if variants > MOST_VARIANTS:
@@ -503,7 +383,7 @@ def _size_problems(sheet: _Sheet) -> Iterator[Problem]:
         yield sheet.problem((), message, "Split it into several campaigns.")
 
 
-def _money_problems(sheet: _Sheet) -> Iterator[Problem]:
+def _money_problems(sheet: Sheet) -> Iterator[Problem]:
     budget, approve = read_amount(sheet.written.get("budget")), read_amount(sheet.written.get("approve_above"))
     if budget is not None and approve is not None and approve > budget:
         message = "this is more than the budget, so nobody is ever asked"

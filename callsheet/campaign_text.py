@@ -41,6 +41,8 @@ MAX_SECONDS = 86_400
 
 #: Mistakes that are told at once; who has more fixes these first.
 MOST_MISTAKES = 100
+#: Paths in one reference set. No model takes more than a handful of images.
+MOST_PATHS = 100
 
 AMOUNT_HINT = 'Write it like "$40.00" or "2720 credits".'
 TRIM_HINT = "Write start..end with units, as 2s..9.5s, ..5s, 1m2s.. or 00:02..00:09.5."
@@ -49,7 +51,12 @@ TRIM_HINT = "Write start..end with units, as 2s..9.5s, ..5s, 1m2s.. or 00:02..00
 PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\}\}")
 
 #: Names of the sweep's own axes; a variable cannot be called like one of them.
-AXES = ("clip", "references", "prompt", "aspect_ratio", "keep_original_sound")
+AXES = ("clip", "references", "prompt", "model", "aspect_ratio", "keep_original_sound")
+#: What one clip or prompt can say for itself instead of what the campaign says.
+OVERRIDES = ("model", "options", "aspect_ratios", "keep_original_sound", "takes")
+
+#: One value of an axis in exclude and include, or several of which any is meant.
+Picked = str | bool | int
 
 
 def mistake(message: str, hint: str = "") -> PydanticCustomError:
@@ -150,7 +157,7 @@ def _variable(text: str) -> str:
     if not _VARIABLE.fullmatch(text):
         hint = "Use letters, digits, _ and -, at most 64, and begin with a letter."
         raise mistake(f"{shown(text)} cannot be the name of a variable", hint)
-    if text in (*AXES, "take", "sound", "model", "campaign"):
+    if text in (*AXES, "take", "sound", "campaign"):
         raise mistake(f"a variable cannot be called `{text}`, because the sweep itself has a `{text}`", "Rename it.")
     return text
 
@@ -193,10 +200,24 @@ def _source(folder: str) -> Callable[[str], str]:
         if not text.strip():
             raise mistake("the path is empty", f"Write the path of a file, as {folder}/….")
         if url := _URL.match(text):
-            raise mistake(f"{url['scheme'].lower()}:// sources are not read yet", f"Copy the file into {folder}.")
+            _remote(text, url["scheme"].lower(), text[url.end() :], folder)
         return text
 
     return check
+
+
+def _remote(text: str, scheme: str, rest: str, folder: str) -> None:
+    """A source that is fetched: s3://bucket/key or https://host/path."""
+    if scheme not in ("s3", "https"):
+        hint = f"Write s3://bucket/key or https://host/path, or copy the file into {folder}."
+        raise mistake(f"{scheme}:// sources are not read", hint)
+    host, slash, path = rest.partition("/")
+    if not host or not slash or not path.strip("/"):
+        form = "s3://bucket/key" if scheme == "s3" else "https://host/path"
+        raise mistake(f"{shown(text)} names no file", f"Write {form}.")
+    if scheme == "https" and ("@" in host or "?" in path):
+        what = "a password" if "@" in host else "a query (signed links have one)"
+        raise mistake(f"a source with {what} would be written into every sidecar", "Use a plain address.")
 
 
 def _prompt(text: str) -> str:
@@ -205,17 +226,65 @@ def _prompt(text: str) -> str:
     return text
 
 
-def _selection(values: dict[str, str | bool]) -> dict[str, str | bool]:
+def _paths(values: list[str]) -> list[str]:
+    if len(values) > MOST_PATHS:
+        raise mistake(f"{len(values):,} paths in one set, and {MOST_PATHS} is the most that is read", "Use a glob.")
+    return values
+
+
+def _option(value: object) -> object:
+    """Only what no option of any model can be; whether the model knows it is checked with the model."""
+    if value is None or not _is_exact(value):
+        found = "a fraction" if value is not None else described(value)
+        raise mistake(f"expected a value of this option, found {found}", "`callsheet models` lists them.")
+    if isinstance(value, list) and not value:
+        raise mistake("the list is empty, and then there is nothing to shoot", "Write at least one value.")
+    return value
+
+
+def _prompt_file(text: str) -> str:
+    if not text.strip():
+        raise mistake("the path is empty", "Write the path of a text file, as specs/prompts/dusk.txt.")
+    if _URL.match(text):
+        raise mistake("a prompt is read from a file of this machine only", "Copy it here, or write it as text.")
+    return text
+
+
+def _extended(value: object) -> list[str]:
+    """The files that are extended, the nearest first."""
+    paths = [path for path in (value if isinstance(value, list) else [value]) if isinstance(path, str) and path.strip()]
+    if not paths or (isinstance(value, list) and len(paths) < len(value)):
+        raise mistake(f"expected the path of a campaign file, found {described(value)}", "Write extends: base.yaml.")
+    return paths
+
+
+def _is_exact(value: object) -> bool:
+    """Without fractions and empty values, at any depth: no option takes one."""
+    if isinstance(value, list):
+        return all(map(_is_exact, value))
+    if isinstance(value, dict):
+        return all(map(_is_exact, value.values()))
+    return isinstance(value, str | int)
+
+
+def _selection(values: dict[str, Any]) -> dict[str, Any]:
     if not values:
         raise mistake("this names no axis", "Write for example {clip: pier, aspect_ratio: 9:16}.")
     return values
 
 
-def _picked(value: object) -> str | bool:
-    if isinstance(value, str | bool):
+def _picked(value: object) -> "Picked | list[Picked]":
+    if isinstance(value, list):
+        if not value:
+            raise mistake("the list is empty, so this selects nothing", "Write one value of the axis, or several.")
+        return [_one_picked(item) for item in value]
+    return _one_picked(value)
+
+
+def _one_picked(value: object) -> Picked:
+    if isinstance(value, str | bool | int):
         return value
-    hint = "Write one entry for each value." if isinstance(value, list) else "Put it in quotes, if it is text."
-    raise mistake(f"expected one value of the axis, found {described(value)}", hint)
+    raise mistake(f"expected one value of the axis, found {described(value)}", "Put it in quotes, if it is text.")
 
 
 def _destination(text: str) -> str:
@@ -315,7 +384,11 @@ def _not_empty(what: str) -> Callable[[Any], Any]:
 _NAME_SCHEMA = {"type": "string", "pattern": r"^[A-Za-z0-9](-?[A-Za-z0-9_.])*-?$", "maxLength": 64}
 _VARIABLE_SCHEMA = {"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_-]*$", "maxLength": 64}
 _SLUG_SCHEMA = {"type": "string", "pattern": r"^[a-z0-9][a-z0-9-]{0,63}$"}
-_SOURCE_SCHEMA = {"type": "string", "pattern": r"^(?![A-Za-z][A-Za-z0-9+.-]*://)[\s\S]*\S"}
+_SOURCE_SCHEMA = {
+    "type": "string",
+    "pattern": r"^(?![A-Za-z][A-Za-z0-9+.-]*://)[\s\S]*\S|^[Ss]3://[^/]+/+[^/]"
+    r"|^[Hh][Tt][Tt][Pp][Ss]://[^/@]+/+[^/?][^?]*$",
+}
 _DIGITS = r"[0-9][0-9,_]*(\.[0-9]+)?"
 _UNIT = "([Cc][Rr][Ee][Dd][Ii][Tt][Ss]?|[Uu][Ss][Dd])"
 _AMOUNT_SCHEMA = {
@@ -324,6 +397,12 @@ _AMOUNT_SCHEMA = {
     "maxLength": MAX_AMOUNT_LENGTH,
 }
 _TRIM_SCHEMA = {"type": "string", "pattern": r"^\s*([0-9][0-9hms.:]*)?\s*\.\.\s*([0-9][0-9hms.:]*)?\s*$"}
+_EXTENDS_SCHEMA = {
+    "oneOf": [
+        {"type": "string", "pattern": r"\S"},
+        {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": r"\S"}},
+    ]
+}
 _CRON_SCHEMA = {"type": "string", "pattern": r"^\s*\S+(\s+\S+){4}\s*$"}
 
 Name = Annotated[str, AfterValidator(_name), WithJsonSchema(_NAME_SCHEMA)]
@@ -355,41 +434,85 @@ class _Form(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
 
 
-class ClipForm(_Form):
+Ratios = Annotated[list[str], _SOME, _DISTINCT]
+Sounds = Annotated[
+    Annotated[bool, _SHORT] | Annotated[list[bool], _SOME, _DISTINCT, _LIST], Discriminator(_short_or_list)
+]
+Models = Annotated[
+    Annotated[str, _SHORT] | Annotated[list[str], _SOME, _DISTINCT, _LIST], Discriminator(_short_or_list)
+]
+OptionValues = dict[str, Annotated[Any, PlainValidator(_option)]]
+Framing = Literal["native", "crop", "pad"]
+
+
+class OverridesForm(_Form):
+    """What a clip or a prompt says for its own variants, instead of what the campaign says."""
+
+    model: Models = Field(default="", description="The model, or several, for these variants only.")
+    options: OptionValues = Field(default_factory=dict, description="Options of the model for these variants.")
+    aspect_ratios: Ratios = Field(default_factory=list, description="Shapes of the result for these variants.")
+    keep_original_sound: Sounds = Field(default=True, description="Sound of the clip for these variants.")
+    takes: int = Field(default=1, ge=1, le=MAX_TAKES, description="Samples of each of these variants.")
+
+    def own(self, key: str) -> bool:
+        """Does it say this itself?"""
+        return key in self.model_fields_set
+
+
+class ClipForm(OverridesForm):
     """A source clip and the part of it that is used."""
 
-    source: ClipSource = Field(description="Path of the file. A glob declares one clip a file.")
+    source: ClipSource = Field(
+        description="Path of the file, s3://bucket/key or https://host/path. A glob declares one clip a file."
+    )
     trim: Window = Field(
         default=None,
         description="The window that is used, from..to, with units.",
         examples=["2s..9.5s", "..5s", "00:02..00:09.5"],
     )
+    framing: Framing = Field(default="native", description="Who makes the aspect ratio of this clip.")
+
+
+def _picked_schema(*kinds: str) -> dict[str, Any]:
+    """The value of one axis in exclude and include: one, or a list of which any is meant."""
+    one = {"type": kinds[0] if len(kinds) == 1 else list(kinds)}
+    return {"anyOf": [one, {"type": "array", "minItems": 1, "items": one}]}
 
 
 Selection = Annotated[
-    dict[str, Annotated[str | bool, PlainValidator(_picked)]],
+    dict[str, Annotated[Any, PlainValidator(_picked)]],
     AfterValidator(_selection),
     WithJsonSchema(
         {
             "type": "object",
             "minProperties": 1,
             "properties": {
-                "clip": {"type": "string", "description": "Name of a clip."},
-                "references": {"type": "string", "description": "Name of a set of reference images."},
-                "prompt": {"type": "string", "description": "Name of a prompt."},
-                "aspect_ratio": {"type": "string", "description": "An aspect ratio, as 9:16."},
-                "keep_original_sound": {"type": "boolean", "description": "With the sound of the clip, or without."},
+                "clip": {**_picked_schema("string"), "description": "Name of a clip, or of a glob's clips together."},
+                "references": {**_picked_schema("string"), "description": "Name of a set of reference images."},
+                "prompt": {**_picked_schema("string"), "description": "Name of a prompt."},
+                "model": {**_picked_schema("string"), "description": "Name of a model."},
+                "aspect_ratio": {**_picked_schema("string"), "description": "An aspect ratio, as 9:16."},
+                "keep_original_sound": {
+                    **_picked_schema("boolean"),
+                    "description": "With the sound of the clip, or without.",
+                },
             },
-            "additionalProperties": {"type": "string", "description": "A value of the variable of this name."},
+            "additionalProperties": {
+                **_picked_schema("string", "boolean", "integer"),
+                "description": "A value of the variable or of the option of this name.",
+            },
         }
     ),
 ]
 
 
-class PromptForm(_Form):
-    """A prompt in its long form."""
+class PromptForm(OverridesForm):
+    """A prompt in its long form: its text, or the file that it is in."""
 
-    text: PromptText = Field(description="What the model is asked to do; {{ name }} stands for a variable.")
+    text: PromptText = Field(default="", description="What the model is asked to do; {{ name }} stands for a variable.")
+    file: Annotated[str, AfterValidator(_prompt_file)] = Field(
+        default="", description="Path of a text file with the prompt.", examples=["specs/prompts/dusk.txt"]
+    )
 
 
 class SweepForm(_Form):
@@ -436,7 +559,20 @@ class CampaignForm(_Form):
     campaign: Annotated[str, AfterValidator(_slug), WithJsonSchema(_SLUG_SCHEMA)] = Field(
         description="Name of the campaign: small letters, digits and hyphens.", examples=["summer-launch"]
     )
-    model: str = Field(description="The model that edits the clips; callsheet models lists them.")
+    extends: Annotated[list[str], PlainValidator(_extended), WithJsonSchema(_EXTENDS_SCHEMA)] = Field(
+        default_factory=list,
+        description="Campaign files whose keys count where this one does not say otherwise; paths begin at this file.",
+        examples=["base.yaml"],
+    )
+    model: Models = Field(
+        description="The model that makes the videos, or a list to compare several; callsheet models lists them.",
+        examples=["kling-o1-video-edit"],
+    )
+    options: OptionValues = Field(
+        default_factory=dict,
+        description="Further settings of the model. A list is one more axis, for the models that know the option.",
+        examples=[{"duration": 5, "quality": ["720p", "1080p"]}],
+    )
     budget: Amount = Field(
         default=None,
         description="Hard ceiling of the whole campaign, in dollars or credits.",
@@ -452,13 +588,24 @@ class CampaignForm(_Form):
         ],
         AfterValidator(_not_empty("clips")),
     ] = Field(
-        description="Source clips by name: a path, or a mapping of source and trim.",
+        default_factory=dict,
+        description="Source clips by name: a path, or a mapping of source, trim and more. For models that take clips.",
         examples=[{"beach": "media/clips/beach.mp4"}],
         json_schema_extra={"minProperties": 1},
     )
-    references: Annotated[dict[Name, list[StillSource]], AfterValidator(_not_empty("references"))] = Field(
+    references: Annotated[
+        dict[
+            Name,
+            Annotated[
+                Annotated[StillSource, _SHORT] | Annotated[list[StillSource], AfterValidator(_paths), _LIST],
+                Discriminator(_short_or_list),
+            ],
+        ],
+        AfterValidator(_not_empty("references")),
+    ] = Field(
         default={"none": []},
-        description="Sets of reference images by name: a list of paths or globs; an empty list is an edit without images.",
+        description="Sets of reference images by name: a path, a glob, or a list of them; an empty list is an edit "
+        "without images. For image-to-video: the first frame, and the last.",
         examples=[{"none": [], "brand-a": ["media/references/brand-a/*.jpg"]}],
         json_schema_extra={"minProperties": 1},
     )
@@ -471,7 +618,8 @@ class CampaignForm(_Form):
         ],
         AfterValidator(_not_empty("prompts")),
     ] = Field(
-        description="Prompts by name. {{ name }} in a prompt stands for a variable.",
+        default_factory=dict,
+        description="Prompts by name: a text, or a mapping of text or file and more. {{ name }} stands for a variable.",
         examples=[{"dusk": "Re-light the scene at dusk."}],
         json_schema_extra={"minProperties": 1},
     )
@@ -485,15 +633,15 @@ class CampaignForm(_Form):
         description="What {{ name }} stands for. A list is one more axis for the prompts that use it.",
         examples=[{"product": "the bottle", "weather": ["wet", "snowy"]}],
     )
-    aspect_ratios: Annotated[list[str], _SOME, _DISTINCT] = Field(
+    aspect_ratios: Ratios = Field(
         default_factory=list, description="Shapes of the result. Absent: 16:9.", examples=[["16:9", "9:16"]]
     )
-    keep_original_sound: Annotated[
-        Annotated[bool, _SHORT] | Annotated[list[bool], _SOME, _DISTINCT, _LIST], Discriminator(_short_or_list)
-    ] = Field(default=True, description="Keep the sound of the clip; a list of both sweeps it.")
+    keep_original_sound: Sounds = Field(
+        default=True, description="Keep the sound of the clip; a list of both sweeps it."
+    )
     takes: int = Field(default=1, ge=1, le=MAX_TAKES, description="Samples of every variant; each one is paid for.")
     sweep: SweepForm = Field(default_factory=SweepForm, description="Combinations to leave out or to add.")
-    framing: Literal["native", "crop", "pad"] = Field(
+    framing: Framing = Field(
         default="native",
         description="Who makes the aspect ratio: the model (native), or our preparation, which crops or pads the clip.",
     )
@@ -513,7 +661,9 @@ class CampaignForm(_Form):
 #: How a key is written, for hints. The rest of the keys have a hint in their own validator.
 _EXAMPLES = {
     "campaign": "campaign: summer-launch",
+    "extends": "extends: base.yaml",
     "model": "model: kling-o1-video-edit",
+    "options": "options: {duration: 5, quality: [720p, 1080p]}",
     "clips": "clips: {beach: media/clips/beach.mp4}",
     "references": "references: {none: [], brand-a: [media/references/brand-a/*.jpg]}",
     "prompts": "prompts: {dusk: Re-light the scene at dusk.}",
@@ -567,6 +717,8 @@ def known_keys(path: Path) -> tuple[str, ...]:
         "schedule": ScheduleForm,
     }
     form = forms.get(path[0], CampaignForm) if path else CampaignForm
+    if issubclass(form, OverridesForm):  # its own keys first
+        return tuple(sorted(form.model_fields, key=lambda key: key in OVERRIDES))
     return tuple(form.model_fields)
 
 
@@ -588,7 +740,7 @@ def _told(detail: ErrorDetails, written: Any, text_of: Callable[[Path], str | No
         return _no_choice(path, detail)
     if kind in ("greater_than_equal", "less_than_equal"):
         message = f"{detail['input']} is not from 1 to {MAX_TAKES}"
-        return Mistake(path=path, message=message, hint=_example(path))
+        return Mistake(path=path, message=message, hint=example(path))
     return _mistyped(path, detail, text_of)
 
 
@@ -607,7 +759,7 @@ def _path(loc: Iterable[Any], written: Any) -> Path:
 
 def _missing(path: Path) -> Mistake:
     *parent, key = path
-    return Mistake(path=tuple(parent), message=f"the key `{key}` is missing", hint=_example(path), key=True)
+    return Mistake(path=tuple(parent), message=f"the key `{key}` is missing", hint=example(path), key=True)
 
 
 def _unknown(path: Path) -> Mistake:
@@ -615,6 +767,11 @@ def _unknown(path: Path) -> Mistake:
     known = known_keys(tuple(parent))
     close = did_you_mean(str(key), known)
     hint = "" if close else f"The keys here are {listed(known, most=20)}."
+    if str(key) in catalogue.options() and "options" in known:
+        close, hint = (
+            "",
+            f"That is an option of {listed(catalogue.options()[str(key)], most=3)}: write options: {{{key}: …}}.",
+        )
     return Mistake(path=path, message=f"unknown key {shown(str(key))}{close}", hint=hint, key=True)
 
 
@@ -624,7 +781,7 @@ def _no_choice(path: Path, detail: ErrorDetails) -> Mistake:
         message = f"expected {listed(choices, last='or')}, found {described(found)}"
     else:
         message = f"{shown(found)} is not {listed(choices, last='or')}{did_you_mean(found, choices)}"
-    return Mistake(path=path, message=message, hint=_example(path))
+    return Mistake(path=path, message=message, hint=example(path))
 
 
 _CHOICES = {"framing": ("native", "crop", "pad"), "rerender": ("changed", "every-run")}
@@ -632,6 +789,8 @@ _CHOICES = {"framing": ("native", "crop", "pad"), "rerender": ("changed", "every
 
 def _mistyped(path: Path, detail: ErrorDetails, text_of: Callable[[Path], str | None]) -> Mistake:
     expected, found = _EXPECTED.get(detail["type"], "something else"), detail["input"]
+    if path[0] == "references" and len(path) == 2:
+        expected = "a path or a list of paths"
     spelled = text_of(path)
     said = described(found)
     if isinstance(found, bool | int | float) and spelled:
@@ -648,12 +807,16 @@ def _way_out(path: Path, expected: str, found: object, spelled: str | None) -> s
         return f'Put it in quotes: "{spelled}".'
     if expected == "a mapping" and isinstance(found, str) and re.match(r"[\w.-]+:\S", found):
         return "Write a space behind the colon."
-    return _example(path)
+    return example(path)
 
 
-def _example(path: Path) -> str:
-    example = _EXAMPLES.get(str(path[0])) if path else None
-    return f"Write it like `{example}`." if example else ""
+def example(path: Path) -> str:
+    """How the key at `path` is written, for hints; of what a clip or a prompt says for itself, that very key."""
+    if not path:
+        return ""
+    key = path[2] if len(path) > 2 and path[0] in ("clips", "prompts") and path[2] in _EXAMPLES else path[0]
+    written = _EXAMPLES.get(str(key))
+    return f"Write it like `{written}`." if written else ""
 
 
 def _without_echoes(mistakes: list[Mistake]) -> Iterator[Mistake]:
@@ -674,17 +837,74 @@ def _without_echoes(mistakes: list[Mistake]) -> Iterator[Mistake]:
 def json_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of a campaign, for completion and checks while typing. It accepts what `parse` accepts."""
     schema: dict[str, Any] = _tidied(CampaignForm.model_json_schema())
-    properties = schema["properties"]
-    models = catalogue.models()
-    properties["model"]["enum"] = list(models)
-    ratios = dict.fromkeys(ratio for model in models.values() for ratio in model.aspect_ratios)
-    properties["aspect_ratios"]["items"]["enum"] = list(ratios)
+    definitions = schema["$defs"]
+    for form in (schema, definitions["ClipForm"], definitions["PromptForm"]):
+        _with_catalogue(form["properties"])
+    definitions["PromptForm"]["oneOf"] = [{"required": ["text"]}, {"required": ["file"]}]
+    required = [key for key in schema.pop("required") if key != "model"]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Callsheet campaign",
         **schema,
+        "required": required,
+        "anyOf": [{"required": ["extends"]}, {"required": ["model"], "allOf": list(_needed())}],
         "patternProperties": {"^x-": {"description": "Ignored: a place for anchors."}},
     }
+
+
+def _with_catalogue(properties: dict[str, Any]) -> None:
+    """Put in what the catalogue knows: names of models, their aspect ratios, their options."""
+    models = catalogue.video_models()
+    for form in properties["model"]["oneOf"]:
+        form.get("items", form)["enum"] = list(models)
+    ratios = dict.fromkeys(ratio for model in models.values() for ratio in model.aspect_ratios)
+    properties["aspect_ratios"]["items"]["enum"] = list(ratios)
+    rows: dict[str, list[catalogue.Option]] = {}
+    for model in models.values():
+        for name, option in model.options.items():
+            rows.setdefault(name, []).append(option)
+    properties["options"]["properties"] = {name: _option_schema(same) for name, same in rows.items()}
+    properties["options"]["additionalProperties"] = False
+
+
+def _option_schema(rows: Sequence[catalogue.Option]) -> dict[str, Any]:
+    """One value of the option as any model takes it, or a list of values, which sweeps it."""
+    values: list[dict[str, Any]] = []
+    for row in rows:
+        if (value := _value_schema(row)) not in values:
+            values.append(value)
+    one = values[0] if len(values) == 1 else {"anyOf": values}
+    models = listed(catalogue.options()[rows[0].name], most=20)
+    described_as = {"description": f"{rows[0].description} Known to {models}."}
+    if rows[0].kind == "list":
+        return {**one, **described_as}
+    return {"anyOf": [one, {"type": "array", "minItems": 1, "uniqueItems": True, "items": one}], **described_as}
+
+
+def _value_schema(row: catalogue.Option) -> dict[str, Any]:
+    if row.choices:
+        return {"enum": list(row.choices)}
+    if row.range:
+        return {"type": "integer", "minimum": row.range[0], "maximum": row.range[1]}
+    types = {"switch": "boolean", "text": "string", "list": "array", "mapping": "object"}
+    schema: dict[str, Any] = {"type": types[row.kind]}
+    if row.kind == "text":
+        schema |= {"pattern": r"\S", "maxLength": row.max_length}
+    if row.kind == "list":
+        schema |= {"minItems": 1, "maxItems": row.max_items, "items": {"type": "object"}}
+    return schema
+
+
+def _needed() -> Iterator[dict[str, Any]]:
+    """Which keys a model makes necessary; of several models, the first says it."""
+    models = catalogue.video_models().values()
+    for key, names in (
+        ("clips", [model.name for model in models if model.clip and model.clip.required]),
+        ("references", [model.name for model in models if model.images and model.images.required]),
+        ("prompts", [model.name for model in models if model.prompt_required]),
+    ):
+        named = {"anyOf": [{"enum": names}, {"type": "array", "prefixItems": [{"enum": names}]}]}
+        yield {"if": {"properties": {"model": named}}, "then": {"required": [key]}}
 
 
 def _tidied(schema: Any) -> Any:

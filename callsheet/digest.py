@@ -29,9 +29,13 @@ def of_chunks(chunks: Iterable[bytes]) -> str:
 
 def of_json(value: Canonical) -> str:
     """The digest of canonical JSON. TypeError on a float or anything JSON has no word for."""
+    return of_bytes(canonical(value).encode())
+
+
+def canonical(value: Canonical) -> str:
+    """The one spelling of a value as JSON. TypeError as for `of_json`."""
     _refuse_floats(value)
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return of_bytes(text.encode())
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def short(digest: str) -> str:

@@ -37,6 +37,9 @@ class Problem:
     severity: Severity = "error"
     #: 2 when the campaign is wrong, 3 when a media file is (DESIGN, exit codes).
     exit_code: int = 2
+    #: Just behind the stretch that is meant; 0 where only its beginning is known.
+    end_line: int = 0
+    end_column: int = 0
 
     @property
     def place(self) -> str:
@@ -48,10 +51,13 @@ class Problem:
         return f"{self.place}: {subject}{self.message}{hint}"
 
     def as_json(self) -> dict[str, Any]:
+        line, column = max(self.line, 1), max(self.column, 1)
         return {
             "file": self.file,
-            "line": max(self.line, 1),
-            "column": max(self.column, 1),
+            "line": line,
+            "column": column,
+            "end_line": self.end_line or line,
+            "end_column": self.end_column or column + 1,
             "path": self.path,
             "message": self.message,
             "hint": self.hint,

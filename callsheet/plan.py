@@ -21,9 +21,10 @@ Action = Literal["shoot", "attach", "skip", "blocked"]
 
 @dataclass(frozen=True, kw_only=True)
 class Footage:
-    """What a variant's media are, by content. Seconds are the exact container length of the prepared clip."""
+    """What a variant's media are, by content. Seconds are the exact container length of the prepared clip, or what the
+    model's `duration` asks for."""
 
-    clip: str  # SHA-256 of the source
+    clip: str  # SHA-256 of the source; "" where there is none
     window: tuple[str, str] | None  # start and end in exact seconds; None for the whole clip
     seconds: Fraction
     references: tuple[str, ...]  # SHA-256 of each source, in order
@@ -133,7 +134,7 @@ class Approval:
     by: str
 
 
-def key_of(variant: Variant, footage: Footage, framing: str) -> str:
+def key_of(variant: Variant, footage: Footage) -> str:
     """VariantKey: the digest of everything that is paid for, by content. Names, paths and order of keys do not count.
 
     It holds the source's bytes and the window of it, not the prepared bytes: another version of the encoder must not buy
@@ -143,16 +144,22 @@ def key_of(variant: Variant, footage: Footage, framing: str) -> str:
         {
             "clip": footage.clip,
             "window": footage.window,
-            "framing": framing if framing == "native" else [framing, variant.aspect_ratio],
+            "framing": variant.framing if variant.framing == "native" else [variant.framing, variant.aspect_ratio],
             "references": footage.references,
             "prompt": variant.text,
             "aspect_ratio": variant.aspect_ratio,
             "keep_original_sound": variant.keep_original_sound,
             "model": variant.model,
-            "options": {},
+            "options": _options(variant),
             "take": variant.take,
         }
     )
+
+
+def _options(variant: Variant) -> dict[str, str | int | bool]:
+    """What was asked for beyond the model's defaults: to write out a default buys nothing again."""
+    defaults = catalogue.model(variant.model).defaults
+    return {name: value for name, value in variant.options if defaults.get(name) != value}
 
 
 def draw_up(
@@ -161,14 +168,13 @@ def draw_up(
     route: str,
     variants: Sequence[Variant],
     footage: Mapping[str, Footage],
-    framing: str,
     rerender: str,
     budget: Credits | None,
     view: LedgerView,
     again: Collection[str] = (),
 ) -> Plan:
     """The plan of these variants. `footage` by variant label; `again`: labels to render although they are archived."""
-    keys = {variant.label: key_of(variant, footage[variant.label], framing) for variant in variants}
+    keys = {variant.label: key_of(variant, footage[variant.label]) for variant in variants}
     lines: list[Line] = []
     claimed: dict[str, str] = {}
     for variant in variants:
@@ -189,7 +195,7 @@ def draw_up(
 
 def _line(variant: Variant, key: str, footage: Footage, view: LedgerView, rerender: str, again: bool) -> Line:
     take = view.takes.get(key)
-    price = price_of(catalogue.model(variant.model), footage.seconds)
+    price = price_of(catalogue.model(variant.model), footage.seconds, variant.options)
     action, reason = _decide(variant, take, view, rerender, again)
     return Line(
         variant=variant,

@@ -53,10 +53,11 @@ class AxisValues(_Document):
     references: str
     prompt: str
     aspect_ratio: str
-    keep_original_sound: bool
+    keep_original_sound: bool | None = Field(description="Null for a model that has no say in it.")
     model: str
     take: int
     variables: dict[str, str] = {}
+    options: dict[str, str | int | bool] = Field(default={}, description="Of the model, as sent; lists as JSON.")
 
 
 class JobRecord(_Document):
@@ -99,7 +100,7 @@ class Sidecar(_Document):
     plan: str = Field(description="Digest of the plan that was approved.")
     axes: AxisValues
     prompt: str = Field(description="The prompt as sent.")
-    clip: ClipRecord
+    clip: ClipRecord | None = Field(description="Null for a model that takes no clip.")
     references: list[StillRecord]
     job: JobRecord
     money: MoneyRecord

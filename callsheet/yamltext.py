@@ -7,7 +7,7 @@ of a YAML bomb comes too late. Events come from libyaml where PyYAML was built w
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import yaml
@@ -51,81 +51,118 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class _Source:
+    """A file as it was read: its name in messages, and its lines."""
+
+    file: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Node:
     """A value and where it stands. Lines and columns count from 0 here; `end` is just behind the value."""
 
     value: Any
+    source: _Source
     start: Place
     end: Place
     text: str | None = None  # a scalar as it is spelled, without quotes
     items: "tuple[_Node, ...]" = ()
     entries: "_Entries" = field(default_factory=dict)
 
-    def child(self, step: str | int) -> "tuple[Place, _Node] | None":
-        """The place of the key and the value under it; an item of a list is its own key."""
+    def child(self, step: str | int) -> "tuple[_Node, _Node] | None":
+        """The key and the value under it; an item of a list is its own key."""
         if isinstance(step, str):
             return self.entries.get(step)
         if 0 <= step < len(self.items):
-            return self.items[step].start, self.items[step]
+            return self.items[step], self.items[step]
         return None
 
 
-#: Of each key: its place and its value.
-_Entries = dict[str, tuple[Place, _Node]]
+#: Of each key: the key itself and its value.
+_Entries = dict[str, tuple[_Node, _Node]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spot:
+    """A stretch of a file. Lines and columns count from 1, in characters; the end is just behind the last one."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """What a YAML file says (`value`, plain Python) and where it says it. Lines and columns count from 1."""
+    """What YAML says (`value`, plain Python) and where it says it: in `file`, or in one that it extends."""
 
     file: str
     value: Any
     _root: _Node = field(repr=False, compare=False)
-    _lines: tuple[str, ...] = field(repr=False, compare=False)
 
-    def place(self, path: Path, *, key: bool = False) -> Place:
-        """Line and column of the value at `path`, or of its key; of the nearest parent, where there is no such path.
+    def spot(self, path: Path, *, key: bool = False, within: str = "") -> Spot:
+        """Where the value at `path` stands, or its key; the nearest parent, where there is no such path.
 
-        An aliased value has the place where it is written, not where it is used. A value left empty has that of its key.
+        within: the first such part of the text, where it can be told. An aliased value has the place where it is written,
+        not where it is used. A value left empty has that of its key.
         """
-        node, key_at = self._root, self._root.start
+        node = owner = self._root
         for step in path:
             found = node.child(step)
             if found is None:
                 break
-            key_at, node = found
+            owner, node = found
         is_empty = node.text == "" and node.start == node.end
-        line, column = key_at if key or is_empty else node.start
-        return line + 1, column + 1
+        at = owner if key or is_empty else node
+        part = _find(node, within) if within else None
+        start, end = part or (at.start, at.end)
+        return Spot(
+            file=at.source.file, line=start[0] + 1, column=start[1] + 1, end_line=end[0] + 1, end_column=end[1] + 1
+        )
 
-    def place_within(self, path: Path, part: str) -> Place:
-        """Line and column of the first `part` inside the text at `path`; of the text, where that cannot be told."""
-        node = self._node(path)
-        found = self._find(node, part) if node else None
-        return found or self.place(path)
+    def place(self, path: Path, *, key: bool = False) -> Place:
+        """Line and column of `spot`."""
+        spot = self.spot(path, key=key)
+        return spot.line, spot.column
 
     def text(self, path: Path) -> str | None:
         """A scalar as it is spelled, without quotes: "40.10" where the value is the number 40.1. None for anything else."""
-        node = self._node(path)
-        return node.text if node else None
-
-    def _node(self, path: Path) -> _Node | None:
         node = self._root
         for step in path:
             found = node.child(step)
             if found is None:
                 return None
             _, node = found
-        return node
+        return node.text
 
-    def _find(self, node: _Node, part: str) -> Place | None:
-        (first, begin), (last, end) = node.start, node.end
-        for number in range(first, min(last + 1, len(self._lines))):
-            line = self._lines[number][: end if number == last else None]
-            at = line.find(part, begin if number == first else 0)
-            if at >= 0:
-                return number + 1, at + 1
-        return None
+    def over(self, base: "Document") -> "Document":
+        """This document with what it does not say taken from `base`. Mappings are merged key by key, at every depth;
+        anything else is replaced whole."""
+        root = _merged(base._root, self._root)
+        return Document(file=self.file, value=root.value, _root=root)
+
+
+def _merged(below: _Node, above: _Node) -> _Node:
+    if not isinstance(below.value, dict) or not isinstance(above.value, dict):
+        return above
+    entries: _Entries = dict(below.entries)
+    for name, (key, node) in above.entries.items():
+        entries[name] = (key, _merged(entries[name][1], node)) if name in entries else (key, node)
+    values = {name: node.value for name, (_, node) in entries.items()}
+    return replace(above, value=values, entries=entries)
+
+
+def _find(node: _Node, part: str) -> tuple[Place, Place] | None:
+    (first, begin), (last, end) = node.start, node.end
+    lines = node.source.lines
+    for number in range(first, min(last + 1, len(lines))):
+        line = lines[number][: end if number == last else None]
+        at = line.find(part, begin if number == first else 0)
+        if at >= 0:
+            return (number, at), (number, at + len(part))
+    return None
 
 
 def read(text: bytes | str, *, file: str) -> Document:
@@ -133,11 +170,11 @@ def read(text: bytes | str, *, file: str) -> Document:
     source = _decoded(text, file)
     lines = tuple(_LINE_END.split(source))
     try:
-        root = _Reader(file, lines, yaml.parse(source, Loader=_LOADER)).document()
+        root = _Reader(_Source(file=file, lines=lines), yaml.parse(source, Loader=_LOADER)).document()
     except yaml.MarkedYAMLError as error:
         place, message, hint = _explained(error, lines)
         _refuse(file, place, message, hint)
-    return Document(file=file, value=root.value, _root=root, _lines=lines)
+    return Document(file=file, value=root.value, _root=root)
 
 
 def dotted(path: Path) -> str:
@@ -227,9 +264,8 @@ class _Anchored:
 class _Reader:
     """Builds nodes from the parser's events, and counts while it does."""
 
-    def __init__(self, file: str, lines: tuple[str, ...], events: Iterator[Any]) -> None:
-        self._file = file
-        self._lines = lines
+    def __init__(self, source: _Source, events: Iterator[Any]) -> None:
+        self._source = source
         self._events = events
         self._nodes = 0
         self._characters = 0
@@ -238,7 +274,7 @@ class _Reader:
     def document(self) -> _Node:
         next(self._events)  # the stream begins
         if isinstance(next(self._events), yaml.StreamEndEvent):
-            return _Node(value=None, start=(0, 0), end=(0, 0), text="")
+            return _Node(value=None, source=self._source, start=(0, 0), end=(0, 0), text="")
         root = self._node(next(self._events), 0)
         next(self._events)  # the document ends
         more = next(self._events)
@@ -248,7 +284,7 @@ class _Reader:
         return root
 
     def _refuse(self, event: Any, message: str, hint: str) -> NoReturn:
-        _refuse(self._file, _at(event.start_mark), message, hint)
+        _refuse(self._source.file, _at(event.start_mark), message, hint)
 
     def _node(self, event: Any, depth: int) -> _Node:
         if isinstance(event, yaml.AliasEvent):
@@ -321,7 +357,13 @@ class _Reader:
                 "Remove its escape sequence.",
             )
         value = self._resolved(event)
-        return _Node(value=value, start=_at(event.start_mark), end=_at(event.end_mark), text=event.value)
+        return _Node(
+            value=value,
+            source=self._source,
+            start=_at(event.start_mark),
+            end=_at(event.end_mark),
+            text=event.value,
+        )
 
     def _resolved(self, event: Any) -> str | int | float | bool | None:
         is_plain = event.implicit[0]
@@ -347,7 +389,13 @@ class _Reader:
         while not isinstance(item := next(self._events), yaml.SequenceEndEvent):
             items.append(self._node(item, depth + 1))
         values = [item.value for item in items]
-        return _Node(value=values, start=_at(event.start_mark), end=_at(item.end_mark), items=tuple(items))
+        return _Node(
+            value=values,
+            source=self._source,
+            start=_at(event.start_mark),
+            end=_at(item.end_mark),
+            items=tuple(items),
+        )
 
     def _mapping(self, event: Any, depth: int) -> _Node:
         own: _Entries = {}
@@ -360,17 +408,24 @@ class _Reader:
                 merged_at = _at(key.start_mark)
                 merged = self._merged(depth)
                 continue
-            name = self._key(key, depth)
-            self._refuse_second(key, own[name][0] if name in own else None)
-            own[name] = _at(key.start_mark), self._node(next(self._events), depth + 1)
+            node = self._key(key, depth)
+            name: str = node.value
+            self._refuse_second(key, own[name][0].start if name in own else None)
+            own[name] = node, self._node(next(self._events), depth + 1)
         entries = {**merged, **own}
         values = {name: node.value for name, (_, node) in entries.items()}
-        return _Node(value=values, start=_at(event.start_mark), end=_at(key.end_mark), entries=entries)
+        return _Node(
+            value=values,
+            source=self._source,
+            start=_at(event.start_mark),
+            end=_at(key.end_mark),
+            entries=entries,
+        )
 
     def _refuse_braces(self, event: Any, key: Any) -> None:
         """`{{ product }} at dusk` without quotes: what every template language teaches people to write."""
         line, column = _at(event.start_mark)
-        if isinstance(key, yaml.MappingStartEvent) and self._lines[line].startswith("{{", column):
+        if isinstance(key, yaml.MappingStartEvent) and self._source.lines[line].startswith("{{", column):
             hint = 'Put the whole text in quotes: "{{ product }} at dusk".'
             self._refuse(event, "a text that begins with {{ needs quotes: without them, YAML reads a mapping", hint)
 
@@ -387,11 +442,11 @@ class _Reader:
             "Remove one of the two, or rename it.",
         )
 
-    def _key(self, event: Any, depth: int) -> str:
-        """The text of a key. YAML allows any value as a key; a campaign has text only."""
+    def _key(self, event: Any, depth: int) -> _Node:
+        """A key, whose value is its text. YAML allows any value as a key; a campaign has text only."""
         node = self._node(event, depth + 1)
         if isinstance(node.value, str):
-            return node.value
+            return node
         if not node.text:
             hint = "Write a word in front of the colon."
             self._refuse(event, f"a key is text, and this one is {described(node.value)}", hint)

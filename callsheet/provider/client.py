@@ -8,9 +8,9 @@ import json
 import logging
 import re
 import ssl
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,7 @@ import httpx
 from pydantic import SecretStr
 
 from callsheet import __version__, catalogue
+from callsheet.catalogue import Options
 from callsheet.credits import Credits
 from callsheet.errors import ProviderError, ProviderSays, ResultDamaged, SubmissionInDoubt, Unavailable
 from callsheet.provider import addresses, refusals, results, wire
@@ -38,6 +39,7 @@ __all__ = [
     "JobRequest",
     "JobStatus",
     "Provider",
+    "Replay",
     "Route",
     "Staged",
 ]
@@ -150,49 +152,91 @@ class JobRequest:
     """One edit to pay for. The names of the fields on the wire come from the model's row in the catalogue.
 
     URLs are signed: they show in no repr. `aspect_ratio` and `keep_original_sound` are sent where they are not None;
-    an aspect ratio is not sent to a model that has no such field.
+    an aspect ratio is not sent to a model that has no such field. options: by name; a list or a mapping as JSON.
     """
 
     model: str
     prompt: str
-    video_urls: tuple[SecretStr, ...]
+    video_urls: tuple[SecretStr, ...] = ()
     images: tuple[SecretStr, ...] = ()
     aspect_ratio: str | None = None
     keep_original_sound: bool | None = None
+    options: Options = ()
 
     def body(self) -> dict[str, Any]:
-        """What is sent. KeyError for a model that the catalogue does not have; ValueError without a clip."""
+        """What is sent. KeyError for a model that the catalogue does not have; ValueError for inputs it does not take."""
         row = catalogue.model(self.model)
-        clips = [url.get_secret_value() for url in self.video_urls]
-        if not clips or (row.clip.shape == "single" and len(clips) > 1):
-            raise ValueError(f"{self.model} takes one clip, not {len(clips)}")
-        fields: dict[str, Any] = {"model": self.model, "prompt": self.prompt}
-        fields[row.clip.field] = clips if row.clip.shape == "list" else clips[0]
-        if self.images:  # an empty array breaks the provider's schema (minItems 1)
-            fields[row.images.field] = [url.get_secret_value() for url in self.images]
+        fields: dict[str, Any] = {"model": self.model}
+        if self.prompt or row.prompt_required:
+            fields["prompt"] = self.prompt
+        fields |= self._clip(row)
+        fields |= self._images(row)
         if self.aspect_ratio is not None and row.aspect_ratios:
             fields["aspect_ratio"] = self.aspect_ratio
-        if self.keep_original_sound is not None:
-            fields[row.sound_field] = self.keep_original_sound
+        if self.keep_original_sound is not None and row.sound_field:
+            _put(fields, row.sound_field, self.keep_original_sound)
+        for name, value in self.options:
+            option = row.options[name]
+            sent = json.loads(str(value)) if option.kind in ("list", "mapping") else value
+            _put(fields, option.field, sent)
         return fields
 
-    @classmethod
-    def of_body(cls, body: Mapping[str, Any]) -> Self:
-        """The request of which this is the body: a replay has to carry the very same one. KeyError where it is not one."""
-        row = catalogue.model(body["model"])
-        clips = body[row.clip.field] if row.clip.shape == "list" else [body[row.clip.field]]
-        return cls(
-            model=row.name,
-            prompt=body["prompt"],
-            video_urls=tuple(SecretStr(url) for url in clips),
-            images=tuple(SecretStr(url) for url in body.get(row.images.field, ())),
-            aspect_ratio=body.get("aspect_ratio"),
-            keep_original_sound=body.get(row.sound_field),
-        )
+    def _clip(self, row: catalogue.Model) -> dict[str, Any]:
+        clips = [url.get_secret_value() for url in self.video_urls]
+        if row.clip is None or (not clips and not row.clip.required):
+            if clips:
+                raise ValueError(f"{self.model} takes no clip")
+            return {}
+        if len(clips) != 1:
+            raise ValueError(f"{self.model} takes one clip, not {len(clips)}")
+        return {row.clip.field: clips if row.clip.shape == "list" else clips[0]}
+
+    def _images(self, row: catalogue.Model) -> dict[str, Any]:
+        images = [url.get_secret_value() for url in self.images]
+        if not images:  # an empty array breaks the provider's schema (minItems 1)
+            return {}
+        if row.images is None:
+            raise ValueError(f"{self.model} takes no images")
+        if len(images) > row.images.count[1]:
+            raise ValueError(f"{self.model} takes {row.images.count[1]} images, not {len(images)}")
+        if row.images.shape == "single":
+            return dict(zip(row.images.fields, images, strict=False))
+        return {row.images.fields[0]: images}
 
     @property
     def secrets(self) -> tuple[str, ...]:
         return tuple(url.get_secret_value() for url in (*self.video_urls, *self.images))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay:
+    """A request whose fate is unknown, sent again: a replay has to carry the very same body, signed URLs included."""
+
+    sent: Mapping[str, Any] = field(repr=False)
+
+    def body(self) -> dict[str, Any]:
+        return dict(self.sent)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return tuple(_urls(self.sent))
+
+
+def _urls(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from [value] if "://" in value else []
+    elif isinstance(value, Mapping):
+        yield from (url for item in value.values() for url in _urls(item))
+    elif isinstance(value, list):
+        yield from (url for item in value for url in _urls(item))
+
+
+def _put(fields: dict[str, Any], path: str, value: Any) -> None:
+    """Set a field that may lie inside another one: "model_params.keep_sound"."""
+    *outer, name = path.split(".")
+    for part in outer:
+        fields = fields.setdefault(part, {})
+    fields[name] = value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,7 +324,7 @@ class Provider:
 
     # --- the paid request ---------------------------------------------------------------------------------------------
 
-    async def submit(self, request: JobRequest, *, idempotency_key: str) -> Accepted:
+    async def submit(self, request: JobRequest | Replay, *, idempotency_key: str) -> Accepted:
         """Send one job: exactly one POST, at most 30 s, never repeated here. Commit SUBMITTING before calling this.
 
         idempotency_key: 16 to 96 of A-Z a-z 0-9 . _ - (ValueError otherwise, before anything is sent); a replay needs

@@ -21,7 +21,8 @@ START_BALANCE = 100_000 * UNITS
 def billed_seconds(seconds: Fraction, rule: PriceRule) -> Fraction:
     """The length that is paid for: up to the next hundredth, at least the floor, at most the cap."""
     hundredths = Fraction(ceil(seconds * 100), 100)
-    return min(max(hundredths, rule.floor_seconds), rule.cap_seconds)
+    billed = max(hundredths, rule.floor_seconds)
+    return billed if rule.cap_seconds is None else min(billed, rule.cap_seconds)
 
 
 def units_for(seconds: Fraction, rule: PriceRule) -> int:

@@ -13,12 +13,12 @@ from datetime import datetime
 from fractions import Fraction
 from urllib.parse import urlsplit
 
-from callsheet.catalogue import ClipLimits, ImageLimits, Model
+from callsheet.catalogue import ClipLimits, ImageLimits
 from callsheet.errors import MediaError
 from callsheet.limits import ClipFacts, StillFacts
 from callsheet.media import probe
 from callsheet.sandbox.book import Book, StoredFile
-from callsheet.sandbox.order import Order
+from callsheet.sandbox.order import Edit, Order
 from callsheet.sandbox.place import Place
 from callsheet.sandbox.refusal import Refusal
 
@@ -55,7 +55,7 @@ class Intake:
         """Find and measure what the order points at. Refusal 400 names the field, and the numbers that do not fit."""
         model = order.model
         clip = self.own_file(order.clip_url, model.clip.field)
-        images = tuple(self.own_file(url, model.images.field) for url in order.image_urls)
+        images = tuple(self.own_file(url, model.image_field) for url in order.image_urls)
         facts = await self._clip_facts(clip, model)
         check_clip(facts, model)
         for number, image in enumerate(images, start=1):
@@ -72,7 +72,7 @@ class Intake:
             raise _unreachable(param, "has expired or was deleted")
         return file
 
-    async def _clip_facts(self, clip: StoredFile, model: Model) -> ClipFacts:
+    async def _clip_facts(self, clip: StoredFile, model: Edit) -> ClipFacts:
         if clip.id not in self._clips:
             try:
                 self._clips[clip.id] = await asyncio.to_thread(probe.clip, self.place.stored(clip.id))
@@ -81,13 +81,13 @@ class Intake:
                 raise Refusal(400, "video_probe_failed", message, param=model.clip.field) from error
         return self._clips[clip.id]
 
-    async def _still_facts(self, image: StoredFile, model: Model) -> StillFacts:
+    async def _still_facts(self, image: StoredFile, model: Edit) -> StillFacts:
         if image.id not in self._stills:
             try:
                 self._stills[image.id] = await asyncio.to_thread(probe.still, self.place.stored(image.id))
             except MediaError as error:
                 message = f"An image cannot be read: it {error.what}"
-                raise Refusal(400, "invalid_media_url", message, param=model.images.field) from error
+                raise Refusal(400, "invalid_media_url", message, param=model.image_field) from error
         return self._stills[image.id]
 
 
@@ -112,7 +112,7 @@ def _unreachable(param: str, why: str) -> Refusal:
     )
 
 
-def check_clip(facts: ClipFacts, model: Model) -> None:
+def check_clip(facts: ClipFacts, model: Edit) -> None:
     """Refusal 400 where the clip is outside the model's limits."""
     limits = model.clip
     _check_container(facts, limits)
@@ -127,7 +127,7 @@ def _check_container(facts: ClipFacts, limits: ClipLimits) -> None:
         _refuse(limits.field, f"The video has {facts.bytes} bytes; at most {limits.max_bytes} are taken.")
 
 
-def _check_length(seconds: Fraction, model: Model) -> None:
+def _check_length(seconds: Fraction, model: Edit) -> None:
     shortest, longest = model.clip.seconds
     if not shortest <= seconds <= longest + LENGTH_TOLERANCE:
         message = f"The video is {float(seconds):.3f} s long; {model.name} takes {shortest} to {longest} s."
@@ -149,17 +149,17 @@ def _check_picture(facts: ClipFacts, limits: ClipLimits) -> None:
 def check_image(facts: StillFacts, limits: ImageLimits, number: int) -> None:
     """Refusal 400 where the reference image (counted from 1) is outside the model's limits."""
     if facts.format not in limits.formats:
-        _refuse(limits.field, f"Image {number} is {facts.format}; {', '.join(limits.formats)} are taken.")
+        _refuse(limits.fields[0], f"Image {number} is {facts.format}; {', '.join(limits.formats)} are taken.")
     if facts.bytes > limits.max_bytes:
-        _refuse(limits.field, f"Image {number} has {facts.bytes} bytes; at most {limits.max_bytes} are taken.")
+        _refuse(limits.fields[0], f"Image {number} has {facts.bytes} bytes; at most {limits.max_bytes} are taken.")
     if min(facts.width, facts.height) < limits.min_side:
         size = f"{facts.width}x{facts.height}"
-        _refuse(limits.field, f"Image {number} is {size} px; both sides must be at least {limits.min_side} px.")
+        _refuse(limits.fields[0], f"Image {number} is {size} px; both sides must be at least {limits.min_side} px.")
     narrowest, widest = limits.ratio
     if not narrowest <= Fraction(facts.width, facts.height) <= widest:
         size = f"{facts.width}x{facts.height}"
         bounds = f"{float(narrowest):g} to {float(widest):g}"
-        _refuse(limits.field, f"Image {number} is {size} px; width over height must be {bounds}.")
+        _refuse(limits.fields[0], f"Image {number} is {size} px; width over height must be {bounds}.")
 
 
 def _refuse(param: str, message: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from callsheet.catalogue import Model, models
+from callsheet.catalogue import ClipLimits, ImageLimits, Model, models
 from callsheet.sandbox.refusal import Refusal
 
 #: The vendor's own clients send keys of this form (16 to 96 characters).
@@ -15,11 +15,32 @@ IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9._-]{16,96}")
 MAX_URL = 2048
 
 
+#: The models whose results the engine can draft.
+DRAFTED = ("kling-o1-video-edit", "kling-o1-video-edit-fast")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """A model that is drafted here: its row, and its inputs, which it has."""
+
+    row: Model
+    clip: ClipLimits
+    images: ImageLimits
+
+    @property
+    def name(self) -> str:
+        return self.row.name
+
+    @property
+    def image_field(self) -> str:
+        return self.images.fields[0]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Order:
     """What a valid submission asks for; its inputs are not yet fetched."""
 
-    model: Model
+    model: Edit
     prompt: str
     clip_url: str
     image_urls: tuple[str, ...]
@@ -71,24 +92,31 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _model(name: Any) -> Model:
+def edits() -> dict[str, Edit]:
+    """The models that are drafted here, by name."""
+    rows = [models()[name] for name in DRAFTED]
+    return {row.name: Edit(row=row, clip=row.clip, images=row.images) for row in rows if row.clip and row.images}
+
+
+def _model(name: Any) -> Edit:
     if not isinstance(name, str) or not name:
         raise _invalid("model", "model is required.")
-    if name not in models():
+    known = edits()
+    if name not in known:
         raise Refusal(
             404,
             "model_not_found",
             f"Model {name[:80]!r} does not exist.",
             param="model",
-            hint=f"Models here: {', '.join(models())}.",
+            hint=f"Models here: {', '.join(known)}.",
         )
-    return models()[name]
+    return known[name]
 
 
-def _refuse_unknown(body: Mapping[str, Any], model: Model) -> None:
+def _refuse_unknown(body: Mapping[str, Any], model: Edit) -> None:
     """The live gateway's schema lets unknown fields pass; here a field that would change nothing is an error."""
-    known = {"model", "prompt", model.clip.field, model.images.field, model.sound_field, "callback_url"}
-    if model.aspect_ratios:
+    known = {"model", "prompt", model.clip.field, model.image_field, model.row.sound_field, "callback_url"}
+    if model.row.aspect_ratios:
         known.add("aspect_ratio")
     for name in body:
         if name not in known:
@@ -105,16 +133,16 @@ def _refuse_callback(body: Mapping[str, Any]) -> None:
         )
 
 
-def _prompt(value: Any, model: Model) -> str:
+def _prompt(value: Any, model: Edit) -> str:
     if not isinstance(value, str) or not value.strip():
         raise _invalid("prompt", "prompt is required and must be text.", hint="provide a valid prompt")
-    if len(value) > model.prompt_max:
-        message = f"prompt has {len(value)} characters; at most {model.prompt_max} are taken."
-        raise _invalid("prompt", message, max=model.prompt_max)
+    if len(value) > model.row.prompt_max:
+        message = f"prompt has {len(value)} characters; at most {model.row.prompt_max} are taken."
+        raise _invalid("prompt", message, max=model.row.prompt_max)
     return value
 
 
-def _clip_url(body: Mapping[str, Any], model: Model) -> str:
+def _clip_url(body: Mapping[str, Any], model: Edit) -> str:
     field = model.clip.field
     value = body.get(field)
     urls = value if model.clip.shape == "list" else [value]
@@ -123,8 +151,8 @@ def _clip_url(body: Mapping[str, Any], model: Model) -> str:
     return _url(field, urls[0])
 
 
-def _image_urls(body: Mapping[str, Any], model: Model) -> tuple[str, ...]:
-    field = model.images.field
+def _image_urls(body: Mapping[str, Any], model: Edit) -> tuple[str, ...]:
+    field = model.image_field
     if body.get(field) is None:
         return ()
     urls = body[field]
@@ -141,18 +169,18 @@ def _url(field: str, value: Any) -> str:
     return value
 
 
-def _aspect_ratio(value: Any, model: Model) -> str | None:
+def _aspect_ratio(value: Any, model: Edit) -> str | None:
     if value is None:
         return None
-    if value not in model.aspect_ratios:
-        allowed = ", ".join(model.aspect_ratios)
+    if value not in model.row.aspect_ratios:
+        allowed = ", ".join(model.row.aspect_ratios)
         message = f"aspect_ratio must be one of {allowed}."
-        raise _invalid("aspect_ratio", message, allowed_values=list(model.aspect_ratios))
+        raise _invalid("aspect_ratio", message, allowed_values=list(model.row.aspect_ratios))
     return str(value)
 
 
-def _sound(body: Mapping[str, Any], model: Model) -> bool:
-    value = body.get(model.sound_field, True)
+def _sound(body: Mapping[str, Any], model: Edit) -> bool:
+    value = body.get(model.row.sound_field, True)
     if not isinstance(value, bool):
-        raise _invalid(model.sound_field, f"{model.sound_field} must be true or false.")
+        raise _invalid(model.row.sound_field, f"{model.row.sound_field} must be true or false.")
     return value

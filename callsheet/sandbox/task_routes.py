@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from callsheet.catalogue import models
 from callsheet.sandbox import order, task, uploads
 from callsheet.sandbox.billing import credits_of, units_for
 from callsheet.sandbox.book import BalanceTooSmall, Job, KeyUsed, NewJob, State
@@ -64,7 +63,7 @@ async def _priced(desk: Desk, body: dict[str, Any], key: str | None, digest: str
         aspect_ratio=wanted.aspect_ratio,
         keep_sound=wanted.keep_sound,
         seconds=inputs.facts.seconds,
-        reserved=units_for(inputs.facts.seconds, wanted.model.price),
+        reserved=units_for(inputs.facts.seconds, wanted.model.row.price),
         inputs=inputs.ids,
     )
 
@@ -143,7 +142,7 @@ async def show_credits(request: Request) -> Response:
 
 
 async def list_models(_request: Request) -> Response:
-    return JSONResponse({"object": "list", "data": [{"id": name, "object": "model"} for name in models()]})
+    return JSONResponse({"object": "list", "data": [{"id": name, "object": "model"} for name in order.edits()]})
 
 
 async def result(request: Request) -> Response:

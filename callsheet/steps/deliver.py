@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import SecretStr, ValidationError
 
 import callsheet
-from callsheet import naming
+from callsheet import catalogue, naming
 from callsheet.errors import JobFailed, MediaError, ResultDamaged, ResultExpired, Unavailable, WouldOverwrite
 from callsheet.limits import ClipFacts
 from callsheet.media import command, probe
@@ -130,17 +130,22 @@ async def _archive(studio: Studio, line: Line, take: Take, result: Result) -> Ta
     )
 
 
+#: How the sound is called in names: kept, left out, or none of the model's business.
+SOUND_WORDS: dict[bool | None, str] = {True: "sound", False: "mute", None: "as-made"}
+
+
 def _names(studio: Studio, line: Line) -> Iterator[str]:
     variant = line.variant
     fields: dict[str, str | int] = {
-        **dict.fromkeys(studio.drawn.loaded.campaign.variables, "none"),
+        **dict.fromkeys((*studio.drawn.loaded.campaign.variables, *catalogue.options()), "none"),
         **dict(variant.variables),
+        **{name: str(value) for name, value in variant.options},
         "campaign": variant.campaign,
         "clip": variant.clip,
         "references": variant.references,
         "prompt": variant.prompt_slug,
         "aspect_ratio": variant.aspect_ratio,
-        "sound": "sound" if variant.keep_original_sound else "mute",
+        "sound": SOUND_WORDS[variant.keep_original_sound],
         "model": variant.model,
         "take": variant.take,
     }
@@ -212,11 +217,14 @@ def axes_of(line: Line) -> AxisValues:
         model=variant.model,
         take=variant.take,
         variables=dict(variant.variables),
+        options=dict(variant.options),
     )
 
 
-async def _clip_record(studio: Studio, line: Line) -> ClipRecord:
+async def _clip_record(studio: Studio, line: Line) -> ClipRecord | None:
     variant, survey = line.variant, studio.drawn.survey
+    if not variant.clip:
+        return None
     surveyed, preparation = survey.clips[variant.clip], survey.clip_preparation(variant)
     prepared = await prepare.prepared_clip(studio, variant)
     trim = studio.drawn.loaded.clips[variant.clip].trim
@@ -237,7 +245,7 @@ async def _clip_record(studio: Studio, line: Line) -> ClipRecord:
 async def _still_records(studio: Studio, line: Line) -> list[StillRecord]:
     records = []
     for number, surveyed in enumerate(studio.drawn.survey.stills[line.variant.references]):
-        preparation = studio.drawn.survey.still_preparations[surveyed.path]
+        preparation = studio.drawn.survey.still_preparation(line.variant, surveyed.path)
         prepared = await prepare.prepared_still(studio, line.variant, number)
         records.append(
             StillRecord(

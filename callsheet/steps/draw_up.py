@@ -89,7 +89,6 @@ def draw_up(
         route=route,
         variants=chosen,
         footage=footage,
-        framing=campaign.framing,
         rerender=campaign.rerender,
         budget=campaign.budget,
         view=_view(settings, loaded, route, chosen, footage),
@@ -169,7 +168,7 @@ def _view(
     if settings.ledger is None and not (settings.home / LEDGER).exists():
         return LedgerView(takes={}, earlier={}, held=ZERO, charged=ZERO)
     campaign = loaded.campaign
-    keys = {planning.key_of(variant, footage[variant.label], campaign.framing) for variant in variants}
+    keys = {planning.key_of(variant, footage[variant.label]) for variant in variants}
     ledger = open_ledger(settings)
     try:
         takes = ledger.newest(sorted(keys), route=route)

@@ -6,8 +6,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from callsheet import campaign as document
-from callsheet import catalogue, sweep
-from callsheet.campaign import Campaign, Clip, ReferenceSet, Trim
+from callsheet import sweep
+from callsheet.campaign import Campaign, Clip, ReferenceSet, Sources, Trim, is_remote
+from callsheet.campaign_checks import MOST_VARIANTS, counted
 from callsheet.errors import NothingToShoot, Problem, SpecError, SpecInvalid
 from callsheet.nearest import did_you_mean, listed
 from callsheet.steps import settings
@@ -64,8 +65,8 @@ def load(spec: Path) -> Loaded:
 
 def resolve(spec: Path) -> Loaded:
     """The same, with what is missing in `problems`: whoever looks into the files that are there can tell all at once."""
-    campaign = document.parse(_read(spec), file=str(spec))
     root = settings.studio_root(spec)
+    campaign = document.parse(_read(spec), file=str(spec), sources=_sources(root))
     problems: list[Problem] = []
     clips: dict[str, SourceClip] = {}
     members: dict[str, tuple[str, ...]] = {}
@@ -92,6 +93,11 @@ def resolve(spec: Path) -> Loaded:
 
 def _variants(campaign: Campaign, members: Mapping[str, Sequence[str]], problems: list[Problem]) -> tuple[Variant, ...]:
     """The sweep over the clips that are there. An empty one is a problem of its own only where nothing else explains it."""
+    many = sweep.count(campaign, members)
+    if many > MOST_VARIANTS:
+        what = f"the sweep has {many:,} variants, and a campaign has at most {MOST_VARIANTS:,}."
+        problems.append(campaign.problem((), what, hint="Split it into several campaigns."))
+        return ()
     try:
         return sweep.expand(campaign, members)
     except NothingToShoot as error:
@@ -117,11 +123,13 @@ def _unknown_clips(campaign: Campaign, members: Mapping[str, Sequence[str]]) -> 
     """Selectors that name a clip which no glob made; what a glob stands for is known only here."""
     known = {*members, *(name for names in members.values() for name in names)}
     for selector in (*campaign.exclude, *campaign.include):
-        name = selector.match.get("clip")
-        if name is not None and name not in known:
-            near = did_you_mean(str(name), known)
-            hint = f"The clips are {listed(sorted(known))}."
-            yield campaign.problem((*selector.path, "clip"), f"there is no clip `{name}`{near or '.'}", hint=hint)
+        names = [str(name) for name in selector.match.get("clip", ())]
+        for index, name in enumerate(names):
+            if name not in known:
+                near = did_you_mean(name, known)
+                hint = f"The clips are {listed(sorted(known))}."
+                place = (*selector.path, "clip", *((index,) if len(names) > 1 else ()))
+                yield campaign.problem(place, f"there is no clip `{name}`{near or '.'}", hint=hint)
 
 
 def _unsupported(campaign: Campaign) -> Iterator[Problem]:
@@ -151,6 +159,25 @@ def _read(spec: Path) -> bytes:
     return text
 
 
+def _sources(root: Path) -> Sources:
+    """How the files are read that a campaign names: those it extends, and prompts."""
+    return Sources(document=lambda name: _text(Path(name), name), prompt=lambda path: _text(root / path, path))
+
+
+def _text(file: Path, name: str) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(MAX_BYTES + 1)
+    except (FileNotFoundError, IsADirectoryError):
+        there = [path.name for path in file.parent.glob("*") if path.is_file()] if file.parent.is_dir() else []
+        near = get_close_matches(file.name, there, n=1, cutoff=0.5)
+        hint = f"Did you mean {Path(name).parent / near[0]}?" if near else "Check its path."
+        raise SpecError(f"there is no file {name}.", hint=hint) from None
+    except (OSError, ValueError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise SpecError(f"{name} cannot be read: {why}.", hint="Check its permissions.") from error
+
+
 def _other_specs(spec: Path, folder: Path) -> str:
     found = {path for place in {folder, Path("specs")} for kind in ("*.yaml", "*.yml") for path in place.glob(kind)}
     there = sorted(str(path) for path in found if path.name != settings.MARKER)
@@ -161,10 +188,13 @@ def _other_specs(spec: Path, folder: Path) -> str:
 
 
 def _clip_files(campaign: Campaign, clip: Clip, root: Path, problems: list[Problem]) -> Iterator[SourceClip]:
+    long = (*clip.path, "source")
+    place = clip.path if campaign.document.text(long) is None else long
+    if is_remote(clip.source):
+        problems.append(_not_fetched(campaign, place, clip.source, "media/clips"))
+        return
     paths = list(_find(clip.source, root))
     if not paths:
-        long = (*clip.path, "source")
-        place = clip.path if campaign.document.text(long) is None else long
         problems.append(_missing(campaign, place, clip.source, root))
         return
     is_glob = len(paths) > 1 or not (root / clip.source).exists()
@@ -179,17 +209,24 @@ def _still_files(
     """The stills of a set in order, and where each is declared."""
     found: dict[Path, tuple[str | int, ...]] = {}
     for number, pattern in enumerate(entry.files):
-        place = ("references", entry.name, number)
+        place: tuple[str | int, ...] = ("references", entry.name, number)
+        if campaign.document.text(("references", entry.name)) is not None:
+            place = ("references", entry.name)  # one path, and no list
+        if is_remote(pattern):
+            problems.append(_not_fetched(campaign, place, pattern, "media/references"))
+            continue
         paths = list(_find(pattern, root))
         if not paths:
             problems.append(_missing(campaign, place, pattern, root))
         found.update({path: place for path in paths if path not in found})
-    most = catalogue.model(campaign.model).images.count[1]
+    most, model = min(
+        ((model.images.count[1], model.name) for model in campaign.all_models if model.images), default=(len(found), "")
+    )
     if len(found) > most:
         problems.append(
             campaign.problem(
                 ("references", entry.name),
-                f"{len(found)} images, and {campaign.model} takes at most {most}.",
+                f"{counted(len(found))}, and {model} takes at most {most}.",
                 hint=f"Keep {most} of them, or declare two reference sets.",
             )
         )
@@ -212,6 +249,12 @@ def _split(root: Path, pattern: str) -> tuple[Path, str]:
     parts = Path(pattern).parts
     first = next(number for number, part in enumerate(parts) if _WILD & set(part))
     return root.joinpath(*parts[:first]), str(Path(*parts[first:]))
+
+
+def _not_fetched(campaign: Campaign, place: Sequence[str | int], source: str, folder: str) -> Problem:
+    scheme = source.partition("://")[0].lower()
+    hint = f"Copy the file into {folder} and write its path."
+    return campaign.problem(tuple(place), f"{scheme}:// sources are not fetched by this version yet.", hint=hint)
 
 
 def _missing(campaign: Campaign, place: Sequence[str | int], pattern: str, root: Path) -> Problem:

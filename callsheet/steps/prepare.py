@@ -20,7 +20,7 @@ from callsheet.media import clips, stills
 from callsheet.plan import decimal_seconds
 from callsheet.steps import studio as studios
 from callsheet.steps.studio import Studio
-from callsheet.steps.survey import hash_of
+from callsheet.steps.survey import clip_need, hash_of
 from callsheet.sweep import Variant
 from callsheet.tariff import billed_seconds
 
@@ -42,8 +42,8 @@ async def prepare(label: str) -> None:
     studio = studios.current()
     variant = studio.line(label).variant
     studio.tell(label, "prepare", "began")
-    clip = await prepared_clip(studio, variant)
-    _refuse_other_price(studio, label, clip)
+    if variant.clip:
+        _refuse_other_price(studio, label, await prepared_clip(studio, variant))
     for number in range(len(studio.drawn.survey.stills[variant.references])):
         await prepared_still(studio, variant, number)
     studio.tell(label, "prepare", "done", 1.0)
@@ -53,7 +53,7 @@ async def prepared_clip(studio: Studio, variant: Variant) -> PreparedFile:
     """The prepared clip of a variant, from the cache or made now."""
     surveyed = studio.drawn.survey.clips[variant.clip]
     preparation = studio.drawn.survey.clip_preparation(variant)
-    limits = catalogue.model(variant.model).clip
+    limits = clip_need(variant).limits
     name = digest.of_json({"source": surveyed.sha256, "preparation": preparation.identity()})
 
     def moved(fraction: float) -> None:
@@ -77,7 +77,7 @@ async def prepared_clip(studio: Studio, variant: Variant) -> PreparedFile:
 async def prepared_still(studio: Studio, variant: Variant, number: int) -> PreparedFile:
     """One prepared reference image of a variant, from the cache or made now."""
     surveyed = studio.drawn.survey.stills[variant.references][number]
-    preparation = studio.drawn.survey.still_preparations[surveyed.path]
+    preparation = studio.drawn.survey.still_preparation(variant, surveyed.path)
     name = digest.of_json({"source": surveyed.sha256, "preparation": preparation.identity()})
 
     async def make(target: Path) -> PreparedFile:
@@ -92,6 +92,8 @@ def _refuse_other_price(studio: Studio, label: str, clip: PreparedFile) -> None:
     """The last guard of an exact plan: what was made is billed as what was approved, or nothing is sent."""
     line = studio.line(label)
     rule = catalogue.model(line.variant.model).price
+    if rule.quantity != "clip":
+        return
     if billed_seconds(rule, clip.seconds) != billed_seconds(rule, line.seconds):
         raise PlanChanged(
             f"the prepared clip is {decimal_seconds(clip.seconds)} s long, and {decimal_seconds(line.seconds)} s were planned.",

@@ -23,7 +23,8 @@ async def stage(label: str) -> None:
     studio.tell(label, "stage", "began")
     take = studio.line(label).take
     if take is None or not take.is_live or take.state is State.RESERVED:
-        await staged_clip(studio, label)
+        if studio.line(label).variant.clip:
+            await staged_clip(studio, label)
         await staged_stills(studio, label)
     studio.tell(label, "stage", "done", 1.0)
 

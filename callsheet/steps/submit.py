@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from callsheet.errors import ProviderError, Rejected, SubmissionInDoubt, Unavailable
 from callsheet.ledger.book import Booking
 from callsheet.plan import Line
-from callsheet.provider.client import Accepted, JobRequest
+from callsheet.provider.client import Accepted, JobRequest, Replay
 from callsheet.steps import stage
 from callsheet.steps import studio as studios
 from callsheet.steps.draw_up import replayable
@@ -87,7 +87,7 @@ async def _send_again(studio: Studio, take: Take) -> Take:
         raise _held(
             studio, take, SubmissionInDoubt(f"take {take.id} was sent at {take.submitted_at}, and no answer came.")
         )
-    request = JobRequest.of_body(studio.ledger.request(take.id))
+    request = Replay(sent=studio.ledger.request(take.id))
     try:
         accepted = await studio.provider.submit(request, idempotency_key=take.idempotency_key)
     except Unavailable:
@@ -99,15 +99,16 @@ async def _send_again(studio: Studio, take: Take) -> Take:
 
 async def _request(studio: Studio, line: Line) -> JobRequest:
     variant = line.variant
-    clip = await stage.staged_clip(studio, variant.label)
+    clip = await stage.staged_clip(studio, variant.label) if variant.clip else None
     stills = await stage.staged_stills(studio, variant.label)
     return JobRequest(
         model=variant.model,
         prompt=variant.text,
-        video_urls=(clip.url,),
+        video_urls=(clip.url,) if clip else (),
         images=tuple(still.url for still in stills),
         aspect_ratio=variant.aspect_ratio,
         keep_original_sound=variant.keep_original_sound,
+        options=variant.options,
     )
 
 

@@ -13,16 +13,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from callsheet import catalogue, limits
+from callsheet.catalogue import ClipLimits, ImageLimits
 from callsheet.errors import Problem, SpecInvalid, Unacceptable
 from callsheet.limits import ClipFacts, ClipPreparation, StillFacts, StillPreparation
 from callsheet.plan import Footage
 from callsheet.steps.load import Loaded, SourceClip
 from callsheet.sweep import Variant
+from callsheet.tariff import quantity_of
 
 Facts = TypeVar("Facts", ClipFacts, StillFacts)
 
@@ -41,26 +43,48 @@ class Surveyed(Generic[Facts]):
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """Facts by clip name and reference set; preparations by (clip name, aspect ratio)."""
+    """Facts by clip name and reference set; preparations by what they depend on."""
 
     loaded: Loaded
     clips: Mapping[str, Surveyed[ClipFacts]]
     stills: Mapping[str, tuple[Surveyed[StillFacts], ...]]
-    clip_preparations: Mapping[tuple[str, str], ClipPreparation]
-    still_preparations: Mapping[Path, StillPreparation]
+    clip_preparations: Mapping["ClipNeed", ClipPreparation]
+    still_preparations: Mapping[tuple[Path, ImageLimits], StillPreparation]
     warnings: tuple[Problem, ...]
 
     def clip_preparation(self, variant: Variant) -> ClipPreparation:
-        return self.clip_preparations[variant.clip, variant.aspect_ratio]
+        """What is done to the clip of this variant. LookupError for a variant without one."""
+        return self.clip_preparations[clip_need(variant)]
+
+    def still_preparation(self, variant: Variant, path: Path) -> StillPreparation:
+        return self.still_preparations[path, catalogue.model(variant.model).image_limits]
 
     def footage(self, variant: Variant) -> Footage:
+        references = tuple(still.sha256 for still in self.stills[variant.references])
+        model = catalogue.model(variant.model)
+        if not variant.clip:
+            seconds = quantity_of(model, Fraction(0), variant.options)
+            return Footage(clip="", window=None, seconds=seconds, references=references)
         clip, source = self.clips[variant.clip], self.loaded.clips[variant.clip]
-        return Footage(
-            clip=clip.sha256,
-            window=_window(source, clip.facts),
-            seconds=self.clip_preparation(variant).seconds,
-            references=tuple(still.sha256 for still in self.stills[variant.references]),
-        )
+        seconds = quantity_of(model, self.clip_preparation(variant).seconds, variant.options)
+        return Footage(clip=clip.sha256, window=_window(source, clip.facts), seconds=seconds, references=references)
+
+
+class ClipNeed(NamedTuple):
+    """What a clip's preparation depends on: variants that need the same share one."""
+
+    clip: str
+    framing: str
+    #: None where the model makes the shape.
+    aspect_ratio: str | None
+    limits: ClipLimits
+
+
+def clip_need(variant: Variant) -> ClipNeed:
+    """LookupError for a variant without a clip."""
+    limits = catalogue.model(variant.model).clip_limits
+    ratio = None if "native" in (variant.framing, variant.aspect_ratio) else variant.aspect_ratio
+    return ClipNeed(variant.clip, variant.framing, ratio, limits.under(variant.options))
 
 
 def survey(loaded: Loaded, home: Path) -> Survey:
@@ -103,24 +127,25 @@ def survey(loaded: Loaded, home: Path) -> Survey:
 
 def _clip_preparations(
     loaded: Loaded, clips: Mapping[str, Surveyed[ClipFacts]], problems: list[Problem]
-) -> dict[tuple[str, str], ClipPreparation]:
-    """One decision for each clip and aspect ratio that the sweep pairs; with `framing: native` they are all alike."""
+) -> dict[ClipNeed, ClipPreparation]:
+    """One decision for each clip, shape and kind of model that the sweep pairs; with `framing: native` shapes are alike."""
     campaign = loaded.campaign
-    model = catalogue.model(campaign.model)
-    found: dict[tuple[str, str], ClipPreparation] = {}
+    found: dict[ClipNeed, ClipPreparation] = {}
     refused: set[str] = set()
-    for name, aspect_ratio in dict.fromkeys((v.clip, v.aspect_ratio) for v in loaded.variants):
+    told: set[str] = set()
+    for need in dict.fromkeys(clip_need(variant) for variant in loaded.variants if variant.clip):
+        name = need.clip
         if name not in clips or name in refused:
             continue
         source = loaded.clips[name]
         try:
             preparation = limits.clip_preparation(
                 clips[name].facts,
-                model.clip,
+                need.limits,
                 start=source.trim.start if source.trim else None,
                 end=source.trim.end if source.trim else None,
-                framing=campaign.framing,
-                aspect_ratio=None if campaign.framing == "native" else aspect_ratio,
+                framing=need.framing,
+                aspect_ratio=need.aspect_ratio,
             )
         except Unacceptable as error:
             place = (*source.place, "trim") if source.trim else source.place
@@ -128,27 +153,35 @@ def _clip_preparations(
             problems.append(campaign.problem(place, what, hint=error.hint))
             refused.add(name)
             continue
-        if not any(found_name == name for found_name, _ in found):
+        if name not in told:
+            told.add(name)
             problems.extend(_noted(loaded, source.place, source.path, preparation.notes))
-        found[name, aspect_ratio] = preparation
+        found[need] = preparation
     return found
 
 
 def _still_preparations(
     loaded: Loaded, stills: Mapping[str, tuple[Surveyed[StillFacts], ...]], problems: list[Problem]
-) -> dict[Path, StillPreparation]:
-    accepted = catalogue.model(loaded.campaign.model).images
-    found: dict[Path, StillPreparation] = {}
-    for name, surveyed in stills.items():
-        for still in surveyed:
+) -> dict[tuple[Path, ImageLimits], StillPreparation]:
+    found: dict[tuple[Path, ImageLimits], StillPreparation] = {}
+    told: set[Path] = set()
+    for name, model in dict.fromkeys((v.references, v.model) for v in loaded.variants if stills.get(v.references)):
+        accepted = catalogue.model(model).image_limits
+        for still in stills[name]:
+            if (still.path, accepted) in found:
+                continue
             place = loaded.still_places[name, still.path]
             try:
                 preparation = limits.still_preparation(still.facts, accepted)
             except Unacceptable as error:
-                problems.append(_unusable(loaded, place, still.path, error))
+                if still.path not in told:
+                    problems.append(_unusable(loaded, place, still.path, error))
+                told.add(still.path)
                 continue
-            found[still.path] = preparation
-            problems.extend(_noted(loaded, place, still.path, preparation.notes))
+            found[still.path, accepted] = preparation
+            if still.path not in told:
+                problems.extend(_noted(loaded, place, still.path, preparation.notes))
+            told.add(still.path)
     return found
 
 

@@ -192,7 +192,7 @@ def every_line(drawn: Drawn, ledger: Ledger) -> list[Line]:
     """A line for each variant of the whole campaign with the newest take the ledger has of it."""
     planned = {line.variant.label: line for line in drawn.plan.lines}
     variants = drawn.loaded.variants
-    keys = {v.label: key_of(v, drawn.survey.footage(v), drawn.loaded.campaign.framing) for v in variants}
+    keys = {v.label: key_of(v, drawn.survey.footage(v)) for v in variants}
     takes = ledger.newest(list(keys.values()), route=drawn.plan.route)
     return [_line(drawn, variant, keys[variant.label], planned.get(variant.label), takes) for variant in variants]
 
@@ -207,7 +207,7 @@ def _line(drawn: Drawn, variant: Variant, key: str, planned: Line | None, takes:
         action="skip",
         reason="not selected for this run",
         credits=Credits(),
-        price=price_of(catalogue.model(variant.model), footage.seconds),
+        price=price_of(catalogue.model(variant.model), footage.seconds, variant.options),
         seconds=footage.seconds,
         take=takes.get(key),
         supersedes=0,
@@ -248,6 +248,8 @@ async def _entry(studio: Studio, line: Line, reason: str) -> ManifestEntry:
 
 async def _source(studio: Studio, line: Line) -> dict[str, Any]:
     """The prepared clip as the board plays it, kept once a clip under the review folder, named by its content."""
+    if not line.variant.clip:
+        return {}
     try:
         clip = await prepare.prepared_clip(studio, line.variant)
     except MediaError as error:

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,18 +59,18 @@ def pattern(film: Film) -> Film:
 @pytest.fixture
 def limits() -> ClipLimits:
     """The real limits of the default model."""
-    return model("kling-o1-video-edit").clip
+    return model("kling-o1-video-edit").clip_limits
 
 
 @pytest.fixture
 def small(limits: ClipLimits) -> ClipLimits:
     """The same, for pictures of 64 pixels and up: encoding those takes no time."""
-    return limits.model_copy(update={"pixels": (64, 640)})
+    return replace(limits, pixels=(64, 640))
 
 
 @pytest.fixture
 def image_limits() -> ImageLimits:
-    return model("kling-o1-video-edit").images
+    return model("kling-o1-video-edit").image_limits
 
 
 @pytest.fixture(scope="session")

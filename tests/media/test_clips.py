@@ -346,14 +346,14 @@ async def test_framing_makes_the_shape(
 async def test_noise_stays_under_the_limit_in_bytes(film: Film, small: ClipLimits, tmp_path: Path) -> None:
     noise = ("-f", "lavfi", "-i", "color=gray:s=192x144:r=24:d=3,noise=alls=100:allf=t", "-c:v", "ffv1")
     source = film("noise.mkv", *noise)
-    tight = small.model_copy(update={"max_bytes": 150_000})
+    tight = replace(small, max_bytes=150_000)
     _, facts, _ = await made(source, tight, tmp_path)
     assert 75_000 < facts.bytes <= 150_000
 
 
 async def test_the_ladder_ends(film: Film, small: ClipLimits, tmp_path: Path) -> None:
     noise = ("-f", "lavfi", "-i", "color=gray:s=192x144:r=24:d=3,noise=alls=100:allf=t", "-c:v", "ffv1")
-    hopeless = small.model_copy(update={"max_bytes": 2_000})
+    hopeless = replace(small, max_bytes=2_000)
     with pytest.raises(ToolFailed, match="stays over 2000 bytes"):
         await made(film("noise.mkv", *noise), hopeless, tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 """Prepared reference images: upright, sRGB, opaque, small enough, and telling nothing."""
 
+from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -121,7 +122,7 @@ def test_a_heavy_picture_steps_down_in_quality(tmp_path: Path, image_limits: Ima
     noise = Image.effect_noise((600, 600), 90).convert("RGB")
     source = saved(tmp_path, noise, "a.png")
     best = len(encoded(noise, 95))
-    tight = image_limits.model_copy(update={"max_bytes": best - 1})
+    tight = replace(image_limits, max_bytes=best - 1)
     _, facts, _ = made(source, tight)
     assert best / 3 < facts.bytes < best
 
@@ -137,7 +138,7 @@ def test_a_picture_that_cannot_be_light_enough_is_refused_and_leaves_nothing(
 ) -> None:
     source = saved(tmp_path, Image.effect_noise((600, 600), 90).convert("RGB"), "a.png")
     with pytest.raises(ToolFailed, match="stays over 2000 bytes"):
-        made(source, image_limits.model_copy(update={"max_bytes": 2000}))
+        made(source, replace(image_limits, max_bytes=2000))
     assert not (tmp_path / "prepared").exists()
 
 

@@ -64,6 +64,22 @@ prompts:
 """
 
 
+TEXT_TO_VIDEO = """\
+campaign: waves
+model: kling-v3-text-to-video
+prompts: {dusk: Waves at dusk.}
+options: {duration: 5, sound: "on", multi_prompt: [{prompt: a, duration: 5}], multi_shot: true, shot_type: customize}
+"""
+
+IMAGE_TO_VIDEO = """\
+campaign: frames
+model: kling-o1-image-to-video
+references: {morning: [a.jpg], day: [a.jpg, b.jpg]}
+prompts: {walk: Walk slowly.}
+options: {duration: 10}
+"""
+
+
 def problems(text: str | bytes) -> list[str]:
     """What is said about a campaign, without the file's name; each line of a message is a line here."""
     try:
@@ -85,7 +101,7 @@ def warnings(text: str) -> list[str]:
 def test_the_campaign_of_the_design_is_read() -> None:
     campaign = parse(SAMPLE.encode(), file="specs/summer-launch.yaml")
     assert campaign.name == "summer-launch"
-    assert campaign.model == "kling-o1-video-edit"
+    assert campaign.models == ("kling-o1-video-edit",)
     assert campaign.budget == Credits.of(2720)
     assert campaign.approve_above == Credits.of_usd(10)
     assert [(clip.name, clip.source) for clip in campaign.clips] == [
@@ -107,8 +123,8 @@ def test_the_campaign_of_the_design_is_read() -> None:
     assert campaign.aspect_ratios == ("16:9", "9:16")
     assert campaign.keep_original_sound == (True,)
     assert campaign.takes == 1
-    assert [selector.match for selector in campaign.exclude] == [{"clip": "pier", "aspect_ratio": "9:16"}]
-    assert campaign.include[0].match["aspect_ratio"] == "1:1"
+    assert [selector.match for selector in campaign.exclude] == [{"clip": ("pier",), "aspect_ratio": ("9:16",)}]
+    assert campaign.include[0].match["aspect_ratio"] == ("1:1",)
     assert campaign.include[0].path == ("sweep", "include", 0)
     assert campaign.framing == "native"
     assert (campaign.archive.to, campaign.rerender) == ("archive/", "changed")
@@ -220,7 +236,7 @@ def test_an_include_may_name_any_ratio_of_the_model_and_a_file_of_a_glob() -> No
     text = SMALL + "sweep:\n  include:\n    - {aspect_ratio: 1:1}\n    - {keep_original_sound: false}\n"
     assert len(parse(text, file="x.yaml").include) == 2
     text = SMALL.replace("beach.mp4", "*.mp4") + "sweep: {exclude: [{clip: beach-first}]}\n"
-    assert parse(text, file="x.yaml").exclude[0].match == {"clip": "beach-first"}
+    assert parse(text, file="x.yaml").exclude[0].match == {"clip": ("beach-first",)}
 
 
 @pytest.mark.parametrize("cron", ["* * * * *", "*/15 0-6 1,15 jan-mar MON", "0 6 * * 7", "59 23 31 12 sat,sun"])
@@ -364,7 +380,22 @@ def test_four_images_are_accepted_and_globs_are_not_counted_yet() -> None:
 
 # --- any text -------------------------------------------------------------------------------------------------------
 
-RIGHT = ["beach", "dusk", "none", "16:9", "1:1", "$4", "2s..3s", "{{ x }}", "{clip}", "*.mp4", "native", "0 6 * * 1"]
+RIGHT = [
+    "kling-o1-video-edit",
+    "s3://a/b",
+    "beach",
+    "dusk",
+    "none",
+    "16:9",
+    "1:1",
+    "$4",
+    "2s..3s",
+    "{{ x }}",
+    "{clip}",
+    "*.mp4",
+    "native",
+    "0 6 * * 1",
+]
 WRONG = ["", "4:3", "{{ x", "{nothing}", "s3://a", "a--b", "true", "clips", "x-y", "..", "/"]
 INNER = [name for form in json_schema()["$defs"].values() for name in form["properties"]]
 KEYS = st.sampled_from(
@@ -394,10 +425,15 @@ SELECTIONS = st.lists(
 LIKELY = st.fixed_dictionaries(
     {
         "campaign": st.just("summer"),
-        "model": st.sampled_from(sorted(catalogue.models())),
+        "model": st.sampled_from(sorted(catalogue.models()))
+        | st.lists(st.sampled_from(["kling-o1-video-edit", "kling-o1-video-edit-fast"]), min_size=1, max_size=2),
         "clips": st.sampled_from([{"beach": "a.mp4"}, {"beach": {"source": "*.mp4", "trim": "2s.."}, "pier": "b.mp4"}]),
         "prompts": st.sampled_from(
-            [{"dusk": "Dusk"}, {"dusk": "Dusk, {{ x }}", "neon": {"text": "{{x}} and {{ x }}"}}]
+            [
+                {"dusk": "Dusk"},
+                {"dusk": "Dusk, {{ x }}", "neon": {"text": "{{x}} and {{ x }}"}},
+                {"dusk": {"text": "Dusk {{ x }}", "takes": 2, "keep_original_sound": [True, False]}},
+            ]
         ),
         "variables": st.sampled_from([{"x": "wet"}, {"x": ["wet", "dry"]}]),
     },
@@ -408,6 +444,11 @@ LIKELY = st.fixed_dictionaries(
         "takes": st.integers(1, 3),
         "sweep": st.fixed_dictionaries({}, optional={"exclude": SELECTIONS, "include": SELECTIONS}),
         "framing": st.sampled_from(["native", "crop"]),
+        "options": st.dictionaries(
+            st.sampled_from(["duration", "quality", "sound", "negative_prompt", "multi_shot"]),
+            st.sampled_from([5, 10, [5, 10], "720p", ["720p", "1080p"], "on", True, "blur", ""]),
+            max_size=2,
+        ),
         "x-notes": ANYTHING,
     },
 )
@@ -475,7 +516,11 @@ def test_every_property_is_described_for_the_reader_of_an_editor() -> None:
     for name, entry in ((n, e) for form in forms for n, e in form["properties"].items()):
         assert entry["description"].endswith("."), name
         assert "`" not in entry["description"], f"{name}: editors show descriptions as plain text"
-    assert schema["properties"]["model"]["enum"] == list(catalogue.models())
+    one, several = schema["properties"]["model"]["oneOf"]
+    assert one["enum"] == several["items"]["enum"] == list(catalogue.video_models())
+    assert set(schema["properties"]["options"]["properties"]) == {
+        name for model in catalogue.video_models().values() for name in model.options
+    }
     assert schema["properties"]["aspect_ratios"]["items"]["enum"] == ["16:9", "9:16", "1:1"]
 
 
@@ -489,6 +534,15 @@ def test_every_property_is_described_for_the_reader_of_an_editor() -> None:
         SMALL.replace("beach: media/clips/beach.mp4", "beach: {source: a.mp4, trim: 00:02..}"),
         SMALL.replace("dusk: Re-light the scene at dusk.", "dusk: {text: Dusk}"),
         SMALL.replace("dusk: Re-light", "dusk: |\n    Re-light\n   "),
+        SMALL.replace("media/clips/beach.mp4", "s3://studio-raw/beach.mov"),
+        SMALL.replace("media/clips/beach.mp4", "{source: HTTPS://example.org/a.mp4, framing: crop, takes: 3}"),
+        SMALL.replace("Re-light the scene at dusk.", "{text: Dusk, keep_original_sound: [true, false]}"),
+        SMALL.replace("kling-o1-video-edit", "[kling-o1-video-edit, kling-o1-video-edit-fast]"),
+        SMALL.replace("kling-o1-video-edit", "kling-o3-video-edit") + "options: {quality: [720p, 1080p]}\n",
+        SMALL + "references: {brand: media/references/brand-*.jpg, none: []}\n",
+        SMALL + "sweep: {exclude: [{clip: [beach], aspect_ratio: 16:9, keep_original_sound: [false]}]}\n",
+        TEXT_TO_VIDEO,
+        IMAGE_TO_VIDEO,
     ],
 )
 def test_loader_and_schema_accept_the_same(text: str) -> None:
@@ -506,8 +560,22 @@ def test_loader_and_schema_accept_the_same(text: str) -> None:
         SMALL.replace("beach:", "my beach:"),
         SMALL.replace("beach:", "a--b:"),
         SMALL.replace("beach:", f"{'b' * 65}:"),
-        SMALL.replace("media/clips/beach.mp4", "s3://raw/beach.mp4"),
-        SMALL.replace("media/clips/beach.mp4", "{source: https://example.org/a.mp4}"),
+        SMALL.replace("media/clips/beach.mp4", "s3://raw"),
+        SMALL.replace("media/clips/beach.mp4", "http://example.org/a.mp4"),
+        SMALL.replace("media/clips/beach.mp4", "{source: https://example.org/a.mp4?token=x}"),
+        SMALL.replace("media/clips/beach.mp4", "{source: a.mp4, takes: 0}"),
+        SMALL.replace("media/clips/beach.mp4", "{source: a.mp4, options: {duration: soon}}"),
+        SMALL.replace("Re-light the scene at dusk.", "{text: Dusk, file: dusk.txt}"),
+        SMALL.replace("Re-light the scene at dusk.", "{}"),
+        SMALL.replace("prompts:\n  dusk: Re-light the scene at dusk.\n", ""),
+        SMALL.replace("clips:\n  beach: media/clips/beach.mp4\n", ""),
+        SMALL.replace("kling-o1-video-edit", "[]"),
+        SMALL.replace("kling-o1-video-edit", "kling-custom-element"),
+        SMALL + "options: {duraton: 5}\n",
+        SMALL + "options: {quality: []}\n",
+        SMALL + "options:\n",
+        SMALL + "extends: {base: x.yaml}\n",
+        SMALL + "extends: []\n",
         SMALL.replace("media/clips/beach.mp4", "{source: a.mp4, trim: 2}"),
         SMALL.replace("media/clips/beach.mp4", "{trim: 2s..3s}"),
         SMALL.replace("media/clips/beach.mp4", "{source: a.mp4, trims: 2s..3s}"),
@@ -530,11 +598,12 @@ def test_loader_and_schema_accept_the_same(text: str) -> None:
         SMALL + "framing: fit\n",
         SMALL + "rerender: always\n",
         SMALL + "references: {}\n",
-        SMALL + "references: {brand: a.jpg}\n",
+        SMALL + "references: {brand: 5}\n",
         SMALL + "variables: {weather: []}\n",
         SMALL + "variables: {1st: a}\n",
         SMALL + "sweep: {exclude: [{}]}\n",
-        SMALL + "sweep: {exclude: [{clip: [beach]}]}\n",
+        SMALL + "sweep: {exclude: [{clip: []}]}\n",
+        SMALL + "sweep: {exclude: [{keep_original_sound: 'no'}]}\n",
         SMALL + "sweep: {excluded: []}\n",
         SMALL + "schedule: {timezone: UTC}\n",
         SMALL + "schedule: {cron: 0 6 * *}\n",

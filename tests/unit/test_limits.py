@@ -23,8 +23,8 @@ from callsheet.limits import (
     still_preparation,
 )
 
-CLIP: ClipLimits = model("kling-o1-video-edit").clip
-IMAGES: ImageLimits = model("kling-o1-video-edit").images
+CLIP: ClipLimits = model("kling-o1-video-edit").clip_limits
+IMAGES: ImageLimits = model("kling-o1-video-edit").image_limits
 
 GOOD = ClipFacts(
     container="mp4",

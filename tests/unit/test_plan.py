@@ -34,7 +34,6 @@ def plan(
         route="sandbox",
         variants=variants,
         footage={variant.label: footage(variant) for variant in variants},
-        framing="native",
         rerender=rerender,
         budget=Credits.of(budget),
         view=view,
@@ -127,7 +126,7 @@ def test_the_same_content_twice_is_bought_once() -> None:
     variants = expand(campaign())
     same = {v.label: replace(footage(v), clip="sha-one", seconds=Fraction(4)) for v in variants}
     drawn = draw_up(
-        campaign="hello", route="sandbox", variants=variants, footage=same, framing="native",
+        campaign="hello", route="sandbox", variants=variants, footage=same,
         rerender="changed", budget=None, view=NOTHING,
     )  # fmt: skip
     assert len(drawn.of("shoot")) == 12
@@ -149,16 +148,14 @@ CHANGES: list[Callable[[Variant, Footage], tuple[Variant, Footage]]] = [
 def test_whatever_is_paid_for_changes_the_key() -> None:
     variant = expand(campaign())[6]
     media = footage(variant)
-    keys = {key_of(*change(variant, media), "native") for change in CHANGES}
-    assert len(keys | {key_of(variant, media, "native")}) == len(CHANGES) + 1
+    keys = {key_of(*change(variant, media)) for change in CHANGES}
+    assert len(keys | {key_of(variant, media)}) == len(CHANGES) + 1
 
 
 def test_names_do_not_count_and_neither_does_the_length_that_preparation_gives() -> None:
     variant = expand(campaign())[6]
     renamed = replace(variant, campaign="x", clip="y", references="z", prompt="w", slug="s", label="l", prompt_slug="q")
-    assert key_of(renamed, replace(footage(variant), seconds=Fraction(9)), "native") == key_of(
-        variant, footage(variant), "native"
-    )
+    assert key_of(renamed, replace(footage(variant), seconds=Fraction(9))) == key_of(variant, footage(variant))
 
 
 def test_approval_fits_this_plan_only() -> None:

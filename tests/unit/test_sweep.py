@@ -3,7 +3,7 @@
 import pytest
 
 from callsheet.errors import NothingToShoot
-from callsheet.sweep import expand, fill, select
+from callsheet.sweep import count, expand, fill, select
 
 from .campaigns import campaign
 
@@ -102,3 +102,129 @@ def test_only_selects_by_globs_and_a_glob_that_matches_nothing_names_an_example(
 
 def test_a_value_that_looks_like_a_placeholder_stays_as_it_is() -> None:
     assert fill("{{ a }} and {{ b }}", [("a", "{{ b }}"), ("b", "c")]) == "{{ b }} and c"
+
+
+# --- models, options, what clips and prompts say for themselves --------------------------------------------------------
+
+
+def test_models_are_an_axis_and_a_model_without_aspect_ratios_has_one_cell_for_them() -> None:
+    found = slugs(model="[kling-o1-video-edit, kling-o1-video-edit-fast]", prompts="{dusk: Dusk}", variables="{}")
+    assert found[:3] == [
+        "beach--none--dusk--16x9--kling-o1-video-edit",
+        "beach--none--dusk--9x16--kling-o1-video-edit",
+        "beach--none--dusk--native--kling-o1-video-edit-fast",
+    ]
+    assert len(found) == 4 * 3
+
+
+def test_where_our_preparation_makes_the_shape_a_model_without_aspect_ratios_has_them_too() -> None:
+    found = expand(campaign(model="kling-o1-video-edit-fast", framing="crop"))
+    assert {variant.aspect_ratio for variant in found} == {"16:9", "9:16"}
+    assert {variant.framing for variant in found} == {"crop"}
+
+
+def test_options_are_axes_and_the_slug_names_the_swept_ones_only() -> None:
+    found = expand(campaign(TEXT, options="{duration: [5, 10], quality: 1080p}"))
+    assert [variant.slug for variant in found] == ["dusk--16x9--duration-5", "dusk--16x9--duration-10"]
+    assert found[0].options == (("duration", 5), ("quality", "1080p"), ("sound", "off"))
+    assert found[0].clip == ""
+    assert found[0].keep_original_sound is None
+
+
+TEXT = """
+campaign: waves
+model: kling-v3-text-to-video
+prompts:
+  dusk: Waves at dusk.
+"""
+
+
+def test_an_option_counts_for_the_models_that_know_it() -> None:
+    found = expand(campaign(model="[kling-o1-video-edit, kling-o3-video-edit]", options="{quality: [720p, 1080p]}"))
+    by_model = {v.model: {u.options for u in found if u.model == v.model} for v in found}
+    assert by_model["kling-o1-video-edit"] == {()}
+    assert by_model["kling-o3-video-edit"] == {(("quality", "720p"),), (("quality", "1080p"),)}
+
+
+def test_a_clip_and_a_prompt_can_say_things_for_themselves_and_the_prompt_has_the_last_word() -> None:
+    found = expand(
+        campaign(
+            clips="{beach: {source: a.mp4, aspect_ratios: [1:1], takes: 2, framing: crop}, pier: b.mp4}",
+            prompts="{dusk: Dusk, neon: {text: Neon, takes: 3, keep_original_sound: false}}",
+            variables="{}",
+            references="{none: []}",
+        )
+    )
+    cells = {(v.clip, v.prompt, v.aspect_ratio, v.keep_original_sound, v.framing) for v in found}
+    assert cells == {
+        ("beach", "dusk", "1:1", True, "crop"),
+        ("beach", "neon", "1:1", False, "crop"),
+        ("pier", "dusk", "16:9", True, "native"),
+        ("pier", "dusk", "9:16", True, "native"),
+        ("pier", "neon", "16:9", False, "native"),
+        ("pier", "neon", "9:16", False, "native"),
+    }
+    takes = {(v.clip, v.prompt): v.take for v in found}
+    assert takes == {("beach", "dusk"): 2, ("beach", "neon"): 3, ("pier", "dusk"): 1, ("pier", "neon"): 3}
+
+
+def test_a_selector_with_several_values_means_any_of_them() -> None:
+    found = slugs(sweep="{exclude: [{clip: [beach, pier], aspect_ratio: [9:16]}]}")
+    assert len(found) == 12
+    assert not any(slug.endswith("9x16") for slug in found)
+
+
+def test_an_include_with_several_values_adds_each() -> None:
+    rule = "{include: [{clip: [beach, pier], references: none, prompt: dusk, aspect_ratio: 1:1}]}"
+    assert slugs(sweep=rule)[24:] == ["beach--none--dusk--1x1", "pier--none--dusk--1x1"]
+
+
+def test_a_model_and_an_option_can_be_selected() -> None:
+    found = expand(campaign(TEXT, options="{duration: [5, 10]}", sweep="{exclude: [{duration: 5}]}"))
+    assert [dict(variant.options)["duration"] for variant in found] == [10]
+    found = expand(
+        campaign(
+            model="[kling-o1-video-edit, kling-o1-video-edit-fast]",
+            sweep="{exclude: [{model: kling-o1-video-edit-fast, clip: beach}]}",
+        )
+    )
+    assert {(v.model, v.clip) for v in found} == {
+        ("kling-o1-video-edit", "beach"),
+        ("kling-o1-video-edit", "pier"),
+        ("kling-o1-video-edit-fast", "pier"),
+    }
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"takes": "3"},
+        {"model": "[kling-o1-video-edit, kling-o1-video-edit-fast]", "keep_original_sound": "[true, false]"},
+        {"clips": "{beach: {source: a.mp4, aspect_ratios: [1:1], takes: 2}, pier: b.mp4}"},
+    ],
+)
+def test_the_grid_is_counted_without_being_expanded(changes: dict[str, str]) -> None:
+    one = campaign(**changes)
+    members = {clip.name: (clip.name,) for clip in one.clips}
+    assert count(one, members) == len(expand(one))
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({}, "{clip}--{references}--{prompt}--{aspect_ratio}--t{take}"),
+        ({"keep_original_sound": "[true, false]"}, "{clip}--{references}--{prompt}--{aspect_ratio}--{sound}--t{take}"),
+        (
+            {"model": "[kling-o1-video-edit, kling-o1-video-edit-fast]"},
+            "{clip}--{references}--{prompt}--{aspect_ratio}--{model}--t{take}",
+        ),
+    ],
+)
+def test_the_default_name_of_a_deliverable_tells_all_variants_apart(changes: dict[str, str], name: str) -> None:
+    assert campaign(**changes).archive.name == "{campaign}/" + name
+
+
+def test_the_default_name_names_no_input_that_the_model_does_not_take() -> None:
+    name = campaign(TEXT, options="{duration: [5, 10]}").archive.name
+    assert name == "{campaign}/{prompt}--{aspect_ratio}--{duration}--t{take}"

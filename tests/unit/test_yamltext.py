@@ -115,21 +115,24 @@ def test_every_value_has_its_line_and_column(path: yamltext.Path, key: bool, exp
     assert yamltext.read(SAMPLE, file="x.yaml").place(path, key=key) == expected
 
 
+def _within(document: yamltext.Document, path: yamltext.Path, part: str) -> tuple[int, int]:
+    spot = document.spot(path, within=part)
+    return spot.line, spot.column
+
+
 def test_a_part_of_a_text_has_its_line_and_column() -> None:
     document = yamltext.read(SAMPLE, file="x.yaml")
-    assert document.place_within(("prompts", "dusk"), "{{ product }}") == (10, 9)
-    assert document.place_within(("prompts", "dusk"), "{{ weather }}") == (10, 28)
-    assert document.place_within(("prompts", "quoted"), "{{ product }}") == (11, 14)
-    assert document.place_within(("prompts", "quoted"), "{{ weather }}") == (11, 11), (
-        "of the text, where it is not in it"
-    )
-    assert document.place_within(("prompts", "absent"), "x") == (8, 3)
+    assert _within(document, ("prompts", "dusk"), "{{ product }}") == (10, 9)
+    assert _within(document, ("prompts", "dusk"), "{{ weather }}") == (10, 28)
+    assert _within(document, ("prompts", "quoted"), "{{ product }}") == (11, 14)
+    assert _within(document, ("prompts", "quoted"), "{{ weather }}") == (11, 11), "of the text, where it is not in it"
+    assert _within(document, ("prompts", "absent"), "x") == (8, 3)
 
 
 def test_windows_line_ends_do_not_move_a_line() -> None:
     document = yamltext.read(SAMPLE.replace("\n", "\r\n").encode(), file="x.yaml")
     assert document.place(("clips", "pier", "trim")) == (4, 34)
-    assert document.place_within(("prompts", "dusk"), "{{ weather }}") == (10, 28)
+    assert _within(document, ("prompts", "dusk"), "{{ weather }}") == (10, 28)
 
 
 def test_an_aliased_value_stands_where_it_is_written() -> None:
