@@ -334,7 +334,7 @@ class Provider:
         """
         if not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
             raise ValueError("an idempotency key is 16 to 96 characters of A-Z a-z 0-9 . _ -")
-        content = json.dumps(request.body(), ensure_ascii=False).encode()
+        content = json.dumps(request.body(), sort_keys=True, ensure_ascii=False).encode()  # a replay is the same bytes
         asked = self._asked("the job", secrets=request.secrets)
         departure = _Departure()
         try:
