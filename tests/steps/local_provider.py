@@ -35,6 +35,11 @@ class LocalProvider:
     truncate: list[int] = field(default_factory=list)
     url: str = ""
 
+    def forget(self) -> None:
+        """An empty book and no scripts, as if it had just begun."""
+        for kept in (self.scripts, self.jobs, self.keys, self.submits, self.uploads, self.truncate):
+            kept.clear()
+
     async def submit(self, request: Request) -> Response:
         body = await request.body()
         document = json.loads(body)

@@ -1,88 +1,14 @@
 """The paid step against a provider that refuses, fails, loses its answer or delivers rubbish: what is paid, held, archived."""
 
-import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from callsheet.errors import CallsheetError, ContentRefused, Rejected, ResultDamaged, SubmissionInDoubt, Unavailable
-from callsheet.ledger.book import Ledger
-from callsheet.steps import deliver, follow, outcome, prepare, stage, studio, submit, wrap
-from callsheet.steps.wrap import Account
-from callsheet.take import State, Take
+from callsheet.errors import ContentRefused, Rejected, ResultDamaged, SubmissionInDoubt, Unavailable
+from callsheet.take import State
 
-from .footage import make_studio
-from .local_provider import ACCEPT_THEN_500, FAIL_LATER, LocalProvider, serving
-
-CAMPAIGN = """\
-campaign: tiny
-model: kling-o1-video-edit
-budget: $2.00
-clips:
-  cup: media/cup.mp4
-prompts:
-  good: A good one.
-  odd: An odd one.
-aspect_ratios: [16:9]
-"""
-ODD = "An odd one."
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[LocalProvider]:
-    with serving() as running:
-        yield running
-
-
-@pytest.fixture
-def spec(tmp_path: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch) -> Path:
-    provider.scripts.clear()
-    provider.jobs.clear()
-    provider.keys.clear()
-    provider.submits.clear()
-    monkeypatch.setenv("EVOLINK_BASE_URL", provider.url)
-    monkeypatch.setenv("EVOLINK_FILES_BASE_URL", provider.url)
-    monkeypatch.setenv("EVOLINK_API_KEY", "sk-evo-test")
-    monkeypatch.delenv("CALLSHEET_HOME", raising=False)
-    return make_studio(tmp_path / "studio", CAMPAIGN)
-
-
-async def run(spec: Path, *, tries: int = 1) -> tuple[Account, dict[str, BaseException | None]]:
-    """Walk every variant as the flow does, each stage tried again while its error says that it is safe."""
-    async with studio.opened(spec, sandbox=False) as at:
-        outcome.approve(at, approved=at.plan.digest, by="test", max_usd=None)
-        labels = outcome.to_walk(at.plan)
-        ended = await asyncio.gather(*(_shoot(label, tries) for label in labels), return_exceptions=True)
-        outcome.raise_defects(ended)
-        return await wrap.wrap(outcome.errors(labels, ended)), dict(zip(labels, ended, strict=True))
-
-
-async def _shoot(label: str, tries: int) -> None:
-    await prepare.prepare(label)
-    await stage.stage(label)
-    for attempt in range(1, tries + 1):
-        try:
-            take = await submit.submit(label)
-            break
-        except CallsheetError as error:
-            if error.retry != "safe" or attempt == tries:
-                raise
-    await follow.follow(take, label)
-    for attempt in range(1, tries + 1):
-        try:
-            await deliver.deliver(take, label)
-            break
-        except CallsheetError as error:
-            if error.retry != "safe" or attempt == tries:
-                raise
-
-
-def takes(spec: Path) -> list[Take]:
-    ledger = Ledger(f"sqlite:///{spec.parent.parent}/.callsheet/ledger.sqlite")
-    found = ledger.takes()
-    ledger.close()
-    return list(found)
+from .local_provider import ACCEPT_THEN_500, FAIL_LATER, LocalProvider
+from .shoot import CAMPAIGN, ODD, run, takes
 
 
 def odd(spec: Path) -> list[State]:
