@@ -15,7 +15,7 @@ from callsheet.errors import LedgerError, LedgerUnreachable, StoreUnreachable
 from callsheet.plan import LedgerView, Plan
 from callsheet.steps import settings as environment
 from callsheet.steps.load import Loaded, resolve
-from callsheet.steps.settings import Settings
+from callsheet.steps.settings import SQLITE, Settings
 from callsheet.steps.survey import Survey, survey
 from callsheet.sweep import Variant
 from callsheet.take import CHARGED, SENT, State, Take
@@ -101,7 +101,12 @@ def draw_up(
 
 
 def ledger_url(settings: Settings) -> str:
-    return settings.ledger or f"sqlite:///{settings.home / LEDGER}"
+    return settings.ledger or f"{SQLITE}{settings.home / LEDGER}"
+
+
+def ledger_file(settings: Settings) -> Path:
+    """The ledger's file, symbolic links followed: what runs that share a ledger have in common, whatever they call it."""
+    return Path(ledger_url(settings).removeprefix(SQLITE)).resolve()
 
 
 def open_ledger(settings: Settings) -> "Ledger":
@@ -152,9 +157,12 @@ def make_archive(drawn: Drawn) -> None:
 
 
 def replayable(take: Take, now: datetime) -> bool:
-    """May the same Idempotency-Key still be sent again for this take?"""
+    """May the same Idempotency-Key still be sent again for this take?
+
+    Not when it was sent in the future: the clock was set back since, and how old the key is nobody knows.
+    """
     sent = take.submitted_at or take.created_at
-    return now - sent <= REPLAY_WINDOW.get(take.route, timedelta(0))
+    return timedelta(0) <= now - sent <= REPLAY_WINDOW.get(take.route, timedelta(0))
 
 
 def _view(
