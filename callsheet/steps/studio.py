@@ -32,7 +32,7 @@ from callsheet.steps.progress import Event, Listener, Stage, nobody
 from callsheet.steps.settings import Settings
 
 if TYPE_CHECKING:
-    from callsheet.provider.client import Staged
+    from callsheet.provider.client import Accepted, Staged
     from callsheet.steps.prepare import PreparedFile
 
 
@@ -54,6 +54,8 @@ class Studio:
     #: Prepared files by cache name, staged files by digest: the work of several variants, done once.
     prepared: dict[str, "asyncio.Task[PreparedFile]"] = field(default_factory=dict)
     staged: dict[str, "asyncio.Task[Staged]"] = field(default_factory=dict)
+    #: What the provider has accepted and the ledger could not record yet, by take.
+    accepted: dict[int, "Accepted"] = field(default_factory=dict)
     #: Result links by take: they are secrets and live in memory only.
     results: dict[int, SecretStr] = field(default_factory=dict)
 

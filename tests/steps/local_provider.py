@@ -8,7 +8,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,12 +33,15 @@ class LocalProvider:
     submits: list[tuple[str, str]] = field(default_factory=list)
     uploads: dict[str, bytes] = field(default_factory=dict)
     truncate: list[int] = field(default_factory=list)
+    #: Called once a job is accepted and written into the book, before the answer leaves.
+    on_accept: Callable[[], object] | None = None
     url: str = ""
 
     def forget(self) -> None:
         """An empty book and no scripts, as if it had just begun."""
         for kept in (self.scripts, self.jobs, self.keys, self.submits, self.uploads, self.truncate):
             kept.clear()
+        self.on_accept = None
 
     async def submit(self, request: Request) -> Response:
         body = await request.body()
@@ -58,6 +61,8 @@ class LocalProvider:
         clip = document["video_urls"][0].rsplit("/", 1)[1]
         self.jobs[job] = {"clip": clip, "prompt": prompt, "fails": act == FAIL_LATER}
         self.keys[key] = (job, body.decode())
+        if self.on_accept is not None:
+            self.on_accept()
         return _error(500, "internal_error") if act == ACCEPT_THEN_500 else JSONResponse(self._created(job))
 
     async def batch(self, request: Request) -> Response:
