@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Engine, RowMapping, create_engine, event, func, insert, inspect, select, update
+from sqlalchemy import Connection, Engine, RowMapping, case, create_engine, event, func, insert, inspect, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
@@ -31,7 +31,7 @@ PATIENCE = timedelta(seconds=30)
 
 @dataclass(frozen=True, kw_only=True)
 class Money:
-    """What a campaign holds (live takes) and has been charged (archived takes) on one route."""
+    """What a campaign holds (live takes) and has been charged (archived takes, failed ones that cost) on one route."""
 
     held: Credits = ZERO
     charged: Credits = ZERO
@@ -129,9 +129,12 @@ class Ledger:
         """SUBMITTED -> SUCCEEDED: there is a result, paid for and not yet ours."""
         return self._move(take_id, State.SUCCEEDED, charged=None if charged is None else charged.units)
 
-    def failed(self, take_id: int, *, reason: str) -> Take:
-        """SUBMITTED -> FAILED: the provider ended the job without a result; the hold is gone."""
-        return self._move(take_id, State.FAILED, reason=reason)
+    def failed(self, take_id: int, *, reason: str, charged: Credits | None = None) -> Take:
+        """SUBMITTED -> FAILED: the provider ended the job without a result; the hold is gone.
+
+        charged: what the provider keeps all the same; it stays in the budget.
+        """
+        return self._move(take_id, State.FAILED, reason=reason, charged=None if charged is None else charged.units)
 
     def archived(self, take_id: int, *, archive: str, sha256: str) -> Take:
         """SUCCEEDED -> ARCHIVED: the deliverable is in the archive; the hold becomes a charge."""
@@ -307,16 +310,17 @@ def _refuse_illegal(take: Take, then: State) -> None:
 
 
 def _money(connection: Connection, campaign: str, route: str) -> Money:
+    """The sum of `Take.cost`, worked out by the database."""
+    expected = case((takes.c.state.in_(sorted(HELD | CHARGED)), takes.c.price), else_=0)
+    cost = func.coalesce(func.nullif(takes.c.charged, 0), expected)
     query = (
-        select(takes.c.state, func.sum(takes.c.price))
+        select(takes.c.state, func.sum(cost))
         .where(takes.c.campaign == campaign, takes.c.route == route)
         .group_by(takes.c.state)
     )
     sums = {State(state): Credits(units=int(units)) for state, units in connection.execute(query)}
-    return Money(
-        held=sum((sums.get(state, ZERO) for state in HELD), ZERO),
-        charged=sum((sums.get(state, ZERO) for state in CHARGED), ZERO),
-    )
+    held = sum((units for state, units in sums.items() if state in HELD), ZERO)
+    return Money(held=held, charged=sum(sums.values(), ZERO) - held)
 
 
 def _outranks(take: Take, other: Take | None) -> bool:

@@ -65,9 +65,9 @@ class Ended:
     @property
     def charged(self) -> Credits:
         """New money of this run for this line: the provider's figure where it gave one, else the price."""
-        if self.take is None or self.line.action == "skip" or self.outcome not in ("archived", "pending", "in_doubt"):
+        if self.take is None or self.line.action == "skip" or self.take.state is State.RESERVED:
             return Credits()
-        return self.take.charged or self.take.price
+        return self.take.cost
 
     def as_json(self) -> dict[str, Any]:
         take = self.take
@@ -241,7 +241,7 @@ async def _entry(studio: Studio, line: Line, reason: str) -> ManifestEntry:
         state=state,
         take_id=take.id if take else None,
         prompt=line.variant.text,
-        credits=str(take.charged or take.price) if take and state == "archived" else "0",
+        credits=str(take.cost) if take and state == "archived" else "0",
         reason="" if state == "archived" else reason or (take.reason if take else "not rendered yet"),
         **(await _source(studio, line) if take else {}),
     )

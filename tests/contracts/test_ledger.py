@@ -268,3 +268,28 @@ def test_writes_are_durable_before_they_return(ledger: Ledger, file: Path) -> No
     raw = sqlite3.connect(file)
     assert raw.execute("pragma journal_mode").fetchone() == ("wal",)
     raw.close()
+
+
+def test_what_the_provider_charged_counts_against_the_budget_where_it_differs_from_the_price(ledger: Ledger) -> None:
+    take = walked_to(ledger, State.SUBMITTED, replace(BOOKING, price=Credits.of(36), budget=Credits.of(100)))
+    ledger.succeeded(take.id, charged=Credits.of(80))
+    assert ledger.money(campaign="hello", route="sandbox").held == Credits.of(80)
+    ledger.archived(take.id, archive="a.mp4", sha256="s")
+    money = ledger.money(campaign="hello", route="sandbox")
+    assert (money.held, money.charged) == (Credits(), Credits.of(80))
+    with pytest.raises(BudgetExceeded, match="80 charged"):
+        ledger.reserve(replace(BOOKING, key="l" * 64, price=Credits.of(36), budget=Credits.of(100)))
+
+
+def test_a_failed_take_that_the_provider_charged_all_the_same_counts_as_charged(ledger: Ledger) -> None:
+    take = walked_to(ledger, State.SUBMITTED)
+    failed = ledger.failed(take.id, reason="service_error", charged=BOOKING.price)
+    money = ledger.money(campaign="hello", route="sandbox")
+    assert (money.held, money.charged) == (Credits(), BOOKING.price)
+    assert failed.cost == BOOKING.price
+
+
+@pytest.mark.parametrize("state", State)
+def test_the_cost_of_a_take_is_what_the_ledger_counts_for_it(ledger: Ledger, state: State) -> None:
+    take = walked_to(ledger, state)
+    assert take.cost == ledger.money(campaign="hello", route="sandbox").spoken_for

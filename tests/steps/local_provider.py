@@ -21,6 +21,7 @@ from starlette.routing import Route
 #: What a submit can do: an HTTP status to answer with before accepting, or one of these words.
 ACCEPT_THEN_500 = "accept, then 500"
 FAIL_LATER = "accept, then fail the job"
+FAIL_AND_CHARGE = "accept, then fail the job and keep the credits"
 
 
 @dataclass
@@ -59,7 +60,7 @@ class LocalProvider:
             return _error(act, "refused")
         job = f"task-unified-{len(self.jobs):08d}"
         clip = document["video_urls"][0].rsplit("/", 1)[1]
-        self.jobs[job] = {"clip": clip, "prompt": prompt, "fails": act == FAIL_LATER}
+        self.jobs[job] = {"clip": clip, "prompt": prompt, "end": act}
         self.keys[key] = (job, body.decode())
         if self.on_accept is not None:
             self.on_accept()
@@ -89,9 +90,11 @@ class LocalProvider:
         return {"id": job, "object": "video.generation.task", "status": "pending", "progress": 0, "usage": usage}
 
     def _task(self, job: str) -> dict[str, Any]:
-        if self.jobs[job]["fails"]:
+        if self.jobs[job]["end"] in (FAIL_LATER, FAIL_AND_CHARGE):
             error = {"code": "content_policy_violation", "message": "Content policy violation."}
-            return {"id": job, "status": "failed", "progress": 0, "error": error}
+            kept = self.jobs[job]["end"] == FAIL_AND_CHARGE
+            billing = {"charge_status": "charged", "refund_status": "pending"} if kept else {}
+            return {"id": job, "status": "failed", "progress": 0, "error": error, "billing": billing}
         link = f"{self.url}/results/{job}.mp4"
         return {"id": job, "status": "completed", "progress": 100, "results": [link], "usage": {"credits_used": 36}}
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from callsheet.errors import ContentRefused, Rejected, ResultDamaged, SubmissionInDoubt, Unavailable
+from callsheet.errors import BudgetExceeded, ContentRefused, Rejected, ResultDamaged, SubmissionInDoubt, Unavailable
 from callsheet.take import State
 
-from .local_provider import ACCEPT_THEN_500, FAIL_LATER, LocalProvider
+from .local_provider import ACCEPT_THEN_500, FAIL_AND_CHARGE, FAIL_LATER, LocalProvider
 from .shoot import CAMPAIGN, ODD, run, takes
 
 
@@ -86,6 +86,21 @@ async def test_a_job_that_the_provider_fails_releases_its_money_and_names_the_re
     failed = account.of("failed")
     assert "content_policy_violation" in failed[0].reason
     assert str(account.credits) == "36"
+
+
+async def test_a_failed_job_that_is_charged_all_the_same_stays_in_the_budget_and_says_so(
+    spec: Path, provider: LocalProvider
+) -> None:
+    provider.scripts[ODD] = [FAIL_AND_CHARGE]
+    account, ended = await run(spec)
+    refused = ended["cup--none--odd--16x9"]
+    assert isinstance(refused, ContentRefused)
+    assert refused.spent == "yes"
+    assert "36 credits are charged all the same" in account.of("failed")[0].reason
+    assert str(account.credits) == "72"
+    spec.write_text(CAMPAIGN.replace("budget: $2.00", "budget: 100 credits"))
+    with pytest.raises(BudgetExceeded, match="72 of it are spoken for"):
+        await run(spec)
 
 
 async def test_a_truncated_result_is_fetched_again_and_the_damaged_one_is_nowhere(
