@@ -7,11 +7,13 @@ gets IllegalTransition or TakeAlreadyLive and has changed nothing.
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -27,6 +29,8 @@ from callsheet.take import CHARGED, HELD, State, Take, may
 
 #: How long a writer waits for another before LedgerUnreachable. A commit takes about 0.2 ms (FINDINGS).
 PATIENCE = timedelta(seconds=30)
+#: Keys in one query; SQLite takes 32,766 values, and older ones 999.
+KEYS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,10 +185,13 @@ class Ledger:
     def newest(self, keys: Sequence[str], *, route: str) -> dict[str, Take]:
         """The newest take that was not released or failed of each key, else the newest of any state."""
         found: dict[str, Take] = {}
-        wanted = set(keys)
-        for take in self.takes(route=route):
-            if take.key in wanted and _outranks(take, found.get(take.key)):
-                found[take.key] = take
+        query = select(takes).where(takes.c.route == route).order_by(takes.c.id)
+        with self._reading() as connection:
+            for start in range(0, len(keys), KEYS_AT_ONCE):
+                some = query.where(takes.c.key.in_(keys[start : start + KEYS_AT_ONCE]))
+                for take in map(_take, connection.execute(some).mappings()):
+                    if _outranks(take, found.get(take.key)):
+                        found[take.key] = take
         return found
 
     def money(self, *, campaign: str, route: str) -> Money:
@@ -267,13 +274,18 @@ class Ledger:
 
 
 def _engine(url: str) -> Engine:
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": PATIENCE.total_seconds()})
+    # hide_parameters: an error's text would else quote what was to be written, signed URLs among it.
+    engine = create_engine(
+        url, poolclass=NullPool, connect_args={"timeout": PATIENCE.total_seconds()}, hide_parameters=True
+    )
     if engine.dialect.name != "sqlite":
         raise LedgerUnreachable(
             f"a ledger on {engine.dialect.name} is not supported.",
             hint="Set CALLSHEET_LEDGER to a sqlite:/// URL.",
             retry="never",
         )
+
+    _have_file(Path(engine.url.database or ""))
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: object) -> None:
@@ -286,6 +298,14 @@ def _engine(url: str) -> Engine:
         connection.exec_driver_sql("begin immediate")
 
     return engine
+
+
+def _have_file(file: Path) -> None:
+    """A new ledger for its owner only: it holds signed URLs. SQLite gives its journals the permissions of the file."""
+    try:
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError:
+        return  # opening it tells what is wrong, in the words of the database
 
 
 def _open_schema(connection: Connection) -> None:

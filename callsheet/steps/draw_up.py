@@ -124,7 +124,7 @@ def open_ledger(settings: Settings) -> "Ledger":
 def make_home(settings: Settings) -> None:
     """Have the folder of ledger, caches and the sandbox's state. LedgerUnreachable where there can be none."""
     try:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not os.access(settings.home, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
