@@ -307,12 +307,12 @@ def test_the_cost_of_a_take_is_what_the_ledger_counts_for_it(ledger: Ledger, sta
 
 def test_no_signed_url_shows_in_the_traceback_of_a_ledger_that_fails(ledger: Ledger, file: Path) -> None:
     """Prefect logs an exception with its causes, and SQLAlchemy's own message quotes what was to be written."""
-    take = ledger.reserve(BOOKING)
+    take, url = ledger.reserve(BOOKING), "https://files.example.com/clip.mp4?signature=SECRET"
     raw = sqlite3.connect(file)
     raw.execute("create trigger broken before update on takes begin select raise(abort, 'trouble'); end")
     raw.close()
     with pytest.raises(LedgerError, match="trouble") as refused:
-        ledger.submitting(take.id, request={"video_urls": ["https://files.example.com/clip.mp4?signature=SECRET"]})
+        ledger.submitting(take.id, request={"video_urls": [url]})
     assert "SECRET" not in "".join(traceback.format_exception(refused.value))
 
 
