@@ -70,6 +70,13 @@ class Take:
     def is_live(self) -> bool:
         return self.state in LIVE
 
+    @property
+    def cost(self) -> Credits:
+        """What it holds or has cost: the provider's figure where it gave one, else the price; nothing for what came to
+        nothing, unless the provider charged it all the same."""
+        expected = self.price if self.state in HELD | CHARGED else Credits()
+        return self.charged or expected
+
 
 def may(now: State, then: State) -> bool:
     """Is this transition legal?"""

@@ -1,6 +1,7 @@
 """`callsheet status` and `callsheet spend`: takes and money, straight from the ledger."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ from rich.text import Text
 
 from callsheet.cli import console, options
 from callsheet.credits import ZERO, Credits
-from callsheet.take import CHARGED, HELD, State, Take
+from callsheet.take import State, Take
 
 NAMES = ("take", "variant", "state", "route", "credits", "since (UTC)", "file, reason or job")
 #: What is not settled is yellow.
@@ -21,7 +22,7 @@ OptionalSpec = Annotated[Path | None, typer.Argument(metavar="[SPEC]", help="Onl
 def status(spec: OptionalSpec = None, json: options.Json = False) -> None:
     """List the takes of the ledger with their states."""
     takes = _takes(spec)
-    held, charged = _sum(takes, HELD), _sum(takes, CHARGED)
+    held, charged = _held(takes), _charged(takes)
     if json:
         rows = [_row(take) for take in takes]
         console.document({"takes": rows, "held": str(held), "charged": str(charged)})
@@ -41,7 +42,7 @@ def _cells(take: Take, *, named: bool) -> tuple[str | Text, ...]:
         take.slug if named else f"{take.campaign}/{take.slug}",
         Text(str(take.state), style=STYLE.get(take.state, "yellow")),
         take.route,
-        str(take.price),
+        str(take.charged or take.price),
         f"{take.updated_at:%Y-%m-%d %H:%M}",
         take.archive or take.reason or take.job,
     )
@@ -53,7 +54,7 @@ def spend(json: options.Json = False) -> None:
     for take in _takes(None):
         groups[take.campaign, take.route].append(take)
     rows: list[dict[str, Any]] = [
-        {"campaign": campaign, "route": route, "held": _sum(takes, HELD), "charged": _sum(takes, CHARGED)}
+        {"campaign": campaign, "route": route, "held": _held(takes), "charged": _charged(takes)}
         for (campaign, route), takes in sorted(groups.items())
     ]
     if json:
@@ -79,8 +80,12 @@ def _takes(spec: Path | None) -> tuple[Take, ...]:
         ledger.close()
 
 
-def _sum(takes: tuple[Take, ...] | list[Take], states: frozenset[Any]) -> Credits:
-    return sum((take.price for take in takes if take.state in states), ZERO)
+def _held(takes: Sequence[Take]) -> Credits:
+    return sum((take.cost for take in takes if take.is_live), ZERO)
+
+
+def _charged(takes: Sequence[Take]) -> Credits:
+    return sum((take.cost for take in takes if not take.is_live), ZERO)
 
 
 def _row(take: Take) -> dict[str, Any]:

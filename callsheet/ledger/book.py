@@ -7,15 +7,17 @@ gets IllegalTransition or TakeAlreadyLive and has changed nothing.
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Engine, RowMapping, create_engine, event, func, insert, inspect, select, update
+from sqlalchemy import Connection, Engine, RowMapping, case, create_engine, event, func, insert, inspect, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
@@ -27,11 +29,13 @@ from callsheet.take import CHARGED, HELD, State, Take, may
 
 #: How long a writer waits for another before LedgerUnreachable. A commit takes about 0.2 ms (FINDINGS).
 PATIENCE = timedelta(seconds=30)
+#: Keys in one query; SQLite takes 32,766 values, and older ones 999.
+KEYS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, kw_only=True)
 class Money:
-    """What a campaign holds (live takes) and has been charged (archived takes) on one route."""
+    """What a campaign holds (live takes) and has been charged (archived takes, failed ones that cost) on one route."""
 
     held: Credits = ZERO
     charged: Credits = ZERO
@@ -129,9 +133,12 @@ class Ledger:
         """SUBMITTED -> SUCCEEDED: there is a result, paid for and not yet ours."""
         return self._move(take_id, State.SUCCEEDED, charged=None if charged is None else charged.units)
 
-    def failed(self, take_id: int, *, reason: str) -> Take:
-        """SUBMITTED -> FAILED: the provider ended the job without a result; the hold is gone."""
-        return self._move(take_id, State.FAILED, reason=reason)
+    def failed(self, take_id: int, *, reason: str, charged: Credits | None = None) -> Take:
+        """SUBMITTED -> FAILED: the provider ended the job without a result; the hold is gone.
+
+        charged: what the provider keeps all the same; it stays in the budget.
+        """
+        return self._move(take_id, State.FAILED, reason=reason, charged=None if charged is None else charged.units)
 
     def archived(self, take_id: int, *, archive: str, sha256: str) -> Take:
         """SUCCEEDED -> ARCHIVED: the deliverable is in the archive; the hold becomes a charge."""
@@ -178,10 +185,13 @@ class Ledger:
     def newest(self, keys: Sequence[str], *, route: str) -> dict[str, Take]:
         """The newest take that was not released or failed of each key, else the newest of any state."""
         found: dict[str, Take] = {}
-        wanted = set(keys)
-        for take in self.takes(route=route):
-            if take.key in wanted and _outranks(take, found.get(take.key)):
-                found[take.key] = take
+        query = select(takes).where(takes.c.route == route).order_by(takes.c.id)
+        with self._reading() as connection:
+            for start in range(0, len(keys), KEYS_AT_ONCE):
+                some = query.where(takes.c.key.in_(keys[start : start + KEYS_AT_ONCE]))
+                for take in map(_take, connection.execute(some).mappings()):
+                    if _outranks(take, found.get(take.key)):
+                        found[take.key] = take
         return found
 
     def money(self, *, campaign: str, route: str) -> Money:
@@ -264,13 +274,18 @@ class Ledger:
 
 
 def _engine(url: str) -> Engine:
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": PATIENCE.total_seconds()})
+    # hide_parameters: an error's text would else quote what was to be written, signed URLs among it.
+    engine = create_engine(
+        url, poolclass=NullPool, connect_args={"timeout": PATIENCE.total_seconds()}, hide_parameters=True
+    )
     if engine.dialect.name != "sqlite":
         raise LedgerUnreachable(
             f"a ledger on {engine.dialect.name} is not supported.",
             hint="Set CALLSHEET_LEDGER to a sqlite:/// URL.",
             retry="never",
         )
+
+    _have_file(Path(engine.url.database or ""))
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: object) -> None:
@@ -283,6 +298,14 @@ def _engine(url: str) -> Engine:
         connection.exec_driver_sql("begin immediate")
 
     return engine
+
+
+def _have_file(file: Path) -> None:
+    """A new ledger for its owner only: it holds signed URLs. SQLite gives its journals the permissions of the file."""
+    try:
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError:
+        return  # opening it tells what is wrong, in the words of the database
 
 
 def _open_schema(connection: Connection) -> None:
@@ -307,16 +330,17 @@ def _refuse_illegal(take: Take, then: State) -> None:
 
 
 def _money(connection: Connection, campaign: str, route: str) -> Money:
+    """The sum of `Take.cost`, worked out by the database."""
+    expected = case((takes.c.state.in_(sorted(HELD | CHARGED)), takes.c.price), else_=0)
+    cost = func.coalesce(func.nullif(takes.c.charged, 0), expected)
     query = (
-        select(takes.c.state, func.sum(takes.c.price))
+        select(takes.c.state, func.sum(cost))
         .where(takes.c.campaign == campaign, takes.c.route == route)
         .group_by(takes.c.state)
     )
     sums = {State(state): Credits(units=int(units)) for state, units in connection.execute(query)}
-    return Money(
-        held=sum((sums.get(state, ZERO) for state in HELD), ZERO),
-        charged=sum((sums.get(state, ZERO) for state in CHARGED), ZERO),
-    )
+    held = sum((units for state, units in sums.items() if state in HELD), ZERO)
+    return Money(held=held, charged=sum(sums.values(), ZERO) - held)
 
 
 def _outranks(take: Take, other: Take | None) -> bool:

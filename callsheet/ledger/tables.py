@@ -97,6 +97,7 @@ Index(
     sqlite_where=text("job <> ''"),
     postgresql_where=text("job <> ''"),
 )
+Index("takes_of_a_key", takes.c.route, takes.c.key)
 Index("takes_of_a_campaign", takes.c.campaign, takes.c.route, takes.c.state)
 
 transitions = Table(

@@ -15,7 +15,7 @@ from callsheet.errors import LedgerError, LedgerUnreachable, StoreUnreachable
 from callsheet.plan import LedgerView, Plan
 from callsheet.steps import settings as environment
 from callsheet.steps.load import Loaded, resolve
-from callsheet.steps.settings import Settings
+from callsheet.steps.settings import SQLITE, Settings
 from callsheet.steps.survey import Survey, survey
 from callsheet.sweep import Variant
 from callsheet.take import CHARGED, SENT, State, Take
@@ -100,7 +100,12 @@ def draw_up(
 
 
 def ledger_url(settings: Settings) -> str:
-    return settings.ledger or f"sqlite:///{settings.home / LEDGER}"
+    return settings.ledger or f"{SQLITE}{settings.home / LEDGER}"
+
+
+def ledger_file(settings: Settings) -> Path:
+    """The ledger's file, symbolic links followed: what runs that share a ledger have in common, whatever they call it."""
+    return Path(ledger_url(settings).removeprefix(SQLITE)).resolve()
 
 
 def open_ledger(settings: Settings) -> "Ledger":
@@ -118,7 +123,7 @@ def open_ledger(settings: Settings) -> "Ledger":
 def make_home(settings: Settings) -> None:
     """Have the folder of ledger, caches and the sandbox's state. LedgerUnreachable where there can be none."""
     try:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not os.access(settings.home, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
@@ -151,9 +156,12 @@ def make_archive(drawn: Drawn) -> None:
 
 
 def replayable(take: Take, now: datetime) -> bool:
-    """May the same Idempotency-Key still be sent again for this take?"""
+    """May the same Idempotency-Key still be sent again for this take?
+
+    Not when it was sent in the future: the clock was set back since, and how old the key is nobody knows.
+    """
     sent = take.submitted_at or take.created_at
-    return now - sent <= REPLAY_WINDOW.get(take.route, timedelta(0))
+    return timedelta(0) <= now - sent <= REPLAY_WINDOW.get(take.route, timedelta(0))
 
 
 def _view(

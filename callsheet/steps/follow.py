@@ -2,6 +2,7 @@
 
 import logging
 
+from callsheet.credits import Credits
 from callsheet.errors import ContentRefused, JobFailed
 from callsheet.provider.client import JobStatus
 from callsheet.steps import studio as studios
@@ -41,17 +42,27 @@ def _commit(studio: Studio, take: Take, status: JobStatus) -> None:
         return
     says = status.error
     code, message = (says.code, says.message) if says else ("unknown_error", "no reason was given")
-    take = studio.ledger.failed(take.id, reason=f"{code}: {message}"[:300])
-    log.warning("take %d %s: %s, %s", take.id, take.slug, take.state, code)
+    charged = _charged_all_the_same(take, status)
+    cost = f" ({charged} credits are charged all the same)" if charged else ""
+    take = studio.ledger.failed(take.id, reason=f"{code}: {message}"[:300] + cost, charged=charged)
+    log.warning("take %d %s: %s, %s%s", take.id, take.slug, take.state, code, cost)
     kind = ContentRefused if code in POLICY else JobFailed
     raise kind(
-        f"job {take.job} ended without a result: {code}: {' '.join(message.split())}",
+        f"job {take.job} ended without a result{cost}: {code}: {' '.join(message.split())}",
         where=label_of(take),
         says=says,
+        spent="yes" if charged else "no",
         hint="Change the prompt or the media."
         if kind is ContentRefused
         else "Run the campaign again to try once more.",
     )
+
+
+def _charged_all_the_same(take: Take, status: JobStatus) -> Credits | None:
+    """What a failed job costs: nothing, unless the provider says that it was charged and not (yet) refunded."""
+    if status.refunded:
+        return None
+    return status.charged or (take.price if status.refunded is False else None)
 
 
 def label_of(take: Take) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from callsheet import plan as planning
 from callsheet.credits import Credits
@@ -11,13 +11,15 @@ from callsheet.errors import CallsheetError
 from callsheet.plan import Approval, Plan
 from callsheet.redact import redact
 from callsheet.steps.studio import Studio
-from callsheet.steps.wrap import Account
 
-_reporter: ContextVar[Callable[[Account], None] | None] = ContextVar("reporter", default=None)
+if TYPE_CHECKING:
+    from callsheet.steps.wrap import Account
+
+_reporter: "ContextVar[Callable[[Account], None] | None]" = ContextVar("reporter", default=None)
 
 
 @contextmanager
-def reported_to(reporter: Callable[[Account], None]) -> Iterator[None]:
+def reported_to(reporter: "Callable[[Account], None]") -> Iterator[None]:
     """Runs inside hand their account to `reporter` when they end."""
     token = _reporter.set(reporter)
     try:
@@ -26,7 +28,7 @@ def reported_to(reporter: Callable[[Account], None]) -> Iterator[None]:
         _reporter.reset(token)
 
 
-def report(account: Account) -> None:
+def report(account: "Account") -> None:
     reporter = _reporter.get()
     if reporter is not None:
         reporter(account)
@@ -50,8 +52,13 @@ def approve(studio: Studio, *, approved: str | None, by: str, max_usd: str | Non
 
 
 def to_walk(plan: Plan) -> list[str]:
-    """Labels of the lines that have something left to do."""
-    return [line.variant.label for line in plan.lines if line.action in ("shoot", "attach")]
+    """Labels of the lines that have something left to do; one of those that are the same purchase.
+
+    Two walks of one take would ask with one key at the same time: refused and released for one, accepted and lost for the
+    other.
+    """
+    first = {line.key: line.variant.label for line in reversed(plan.lines) if line.action in ("shoot", "attach")}
+    return [line.variant.label for line in plan.lines if first.get(line.key) == line.variant.label]
 
 
 def errors(labels: Sequence[str], ended: Sequence[BaseException | None]) -> dict[str, str]:
@@ -91,7 +98,7 @@ def plan_rows(plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
-def rows(account: Account) -> list[dict[str, Any]]:
+def rows(account: "Account") -> list[dict[str, Any]]:
     return [
         {
             "variant": ended.line.variant.label,

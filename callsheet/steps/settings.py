@@ -19,6 +19,9 @@ EVOLINK_FILES = "https://files-api.evolink.ai"
 #: Where Prefect's own server listens unless told otherwise (its documents).
 PREFECT_PORT = 4200
 
+#: How the URL of a ledger begins; the path of its file follows.
+SQLITE = "sqlite:///"
+
 #: What marks the root of a checkout.
 MARKER = "prefect.yaml"
 
@@ -54,7 +57,11 @@ class Settings(BaseSettings):
     @field_validator("ledger")
     @classmethod
     def _known_ledger(cls, url: str | None) -> str | None:
-        if url is not None and not url.startswith("sqlite:///"):
+        if url is None:
+            return None
+        path = url.removeprefix(SQLITE)
+        # ":memory:", "" and "file:…" would be a ledger that forgets what was paid for.
+        if not url.startswith(SQLITE) or path in ("", ":memory:") or path.startswith("file:") or "?" in path:
             raise ValueError("must be sqlite:/// and the path of a file; no other database is supported")
         return url
 
@@ -76,12 +83,14 @@ class Settings(BaseSettings):
         return is_loopback(urlsplit(self.api).hostname or "")
 
     def under(self, root: Path) -> Self:
-        """The same settings with `home` made absolute, relative to the checkout.
+        """The same settings with `home` and the ledger made absolute, relative to the checkout: from another folder the
+        same words must not mean another, empty ledger.
 
         A provider on this machine serves its files itself, unless told otherwise.
         """
         files = self.api if self.is_local and self.files == EVOLINK_FILES else self.files
-        return self.model_copy(update={"home": (root / self.home).absolute(), "files": files})
+        ledger = self.ledger and f"{SQLITE}{(root / self.ledger.removeprefix(SQLITE)).absolute()}"
+        return self.model_copy(update={"home": (root / self.home).absolute(), "files": files, "ledger": ledger})
 
 
 def read(root: Path) -> Settings:

@@ -5,7 +5,6 @@ the current studio.
 """
 
 import asyncio
-import fcntl
 import logging
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -18,13 +17,14 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from callsheet.archive.disk import DiskStore
-from callsheet.errors import LedgerUnreachable, RunInProgress, Unauthorized
+from callsheet.errors import Unauthorized
 from callsheet.ledger.book import Ledger
 from callsheet.plan import Line, Plan
 from callsheet.provider.client import Provider, Route
 from callsheet.provider.staging import ProviderStaging
 from callsheet.provider.watch import Watch
 from callsheet.steps import draw_up as drawing
+from callsheet.steps import locks
 from callsheet.steps import settings as environment
 from callsheet.steps.draw_up import SANDBOX, Drawn
 from callsheet.steps.load import load
@@ -32,7 +32,7 @@ from callsheet.steps.progress import Event, Listener, Stage, nobody
 from callsheet.steps.settings import Settings
 
 if TYPE_CHECKING:
-    from callsheet.provider.client import Staged
+    from callsheet.provider.client import Accepted, Staged
     from callsheet.steps.prepare import PreparedFile
 
 
@@ -54,6 +54,8 @@ class Studio:
     #: Prepared files by cache name, staged files by digest: the work of several variants, done once.
     prepared: dict[str, "asyncio.Task[PreparedFile]"] = field(default_factory=dict)
     staged: dict[str, "asyncio.Task[Staged]"] = field(default_factory=dict)
+    #: What the provider has accepted and the ledger could not record yet, by take.
+    accepted: dict[int, "Accepted"] = field(default_factory=dict)
     #: Result links by take: they are secrets and live in memory only.
     results: dict[int, SecretStr] = field(default_factory=dict)
 
@@ -102,19 +104,22 @@ async def opened(
 ) -> AsyncIterator[Studio]:
     """Draw up the plan and open everything a run of it needs; close it all at the end.
 
-    One run of a campaign and route at a time (RunInProgress): the lock dies with its process, so a killed run leaves none.
-    Unauthorized when there is neither a key nor --sandbox.
+    One run of a campaign, route and ledger at a time, and none that goes on with takes of another campaign while that one
+    runs (RunInProgress): a replay that races the first sending could be accepted after the first was refused, and its job
+    id be lost. Unauthorized when there is neither a key nor --sandbox.
     """
     logging.getLogger("callsheet").setLevel(logging.INFO)  # one line a change of a take; Prefect sends it to its server
     first = await asyncio.to_thread(load, spec)
     settings = environment.read(first.root)
     name = drawing.route_name(settings, sandbox=sandbox)
     require_key(settings, sandbox=sandbox)
-    with _alone(settings.home, name, first.campaign.name):
+    file = drawing.ledger_file(settings)
+    with locks.alone(file, route=name, campaign=first.campaign.name):
         drawn = await asyncio.to_thread(
             drawing.draw_up, spec, sandbox=sandbox, only=only, again=again, attach_only=attach_only
         )
         async with (
+            _attached(file, drawn),
             _route(settings, name) as route,
             Provider(route) as provider,
             Watch(provider) as watch,
@@ -150,6 +155,14 @@ def require_key(settings: Settings, *, sandbox: bool) -> None:
 
 
 @asynccontextmanager
+async def _attached(ledger: Path, drawn: Drawn) -> AsyncIterator[None]:
+    """Be alone with the other campaigns whose takes this plan goes on with."""
+    others = {line.take.campaign for line in drawn.plan.of("attach") if line.take} - {drawn.plan.campaign}
+    with locks.alone_with_all(ledger, route=drawn.plan.route, campaigns=others):
+        yield
+
+
+@asynccontextmanager
 async def _route(settings: Settings, name: str) -> AsyncIterator[Route]:
     if name == SANDBOX:
         from callsheet.sandbox import launch
@@ -159,29 +172,3 @@ async def _route(settings: Settings, name: str) -> AsyncIterator[Route]:
         return
     key = settings.api_key or SecretStr("")
     yield Route(name=name, api=settings.api, files=settings.files, key=key)
-
-
-@contextmanager
-def _alone(home: Path, route: str, campaign: str) -> Iterator[None]:
-    folder = home / "locks"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / f"{route}--{campaign}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise LedgerUnreachable(
-            f"CALLSHEET_HOME cannot be written: {error.strerror}.", where=str(home), hint="Set it to a folder of yours."
-        ) from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
-            raise RunInProgress(
-                f"campaign {campaign} is being run on route {route} by process {holder}.",
-                hint="Wait for it to end; `callsheet status` shows how far it is.",
-            ) from None
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
-        yield
-    finally:
-        os.close(handle)

@@ -9,7 +9,7 @@ the route replays keys, else held.
 import logging
 from datetime import UTC, datetime
 
-from callsheet.errors import ProviderError, Rejected, SubmissionInDoubt, Unavailable
+from callsheet.errors import LedgerError, ProviderError, Rejected, SubmissionInDoubt, Unavailable
 from callsheet.ledger.book import Booking
 from callsheet.plan import Line
 from callsheet.provider.client import Accepted, JobRequest, Replay
@@ -26,13 +26,16 @@ async def submit(label: str) -> int:
     """The id of the take that carries this variant, submitted: a new one, or the live one the plan attaches to.
 
     TakeAlreadyLive, BudgetExceeded: nothing was sent. Rejected, Unavailable: sent and provably not accepted; the hold is
-    released. SubmissionInDoubt: held; `retry` is "safe" where the same key may be sent again.
+    released. SubmissionInDoubt: held; `retry` is "safe" where the same key may be sent again. Any other LedgerError
+    names the job, where there is one.
     """
     studio = studios.current()
     studio.tell(label, "submit", "began")
     line = studio.line(label)
     take = _live(studio, line) or _reserve(studio, line)
-    if take.state is State.RESERVED:
+    if take.id in studio.accepted:
+        take = _accepted(studio, take, studio.accepted[take.id])
+    elif take.state is State.RESERVED:
         take = await _send_first(studio, line, take)
     elif take.state in (State.SUBMITTING, State.IN_DOUBT):
         take = await _send_again(studio, take)
@@ -46,7 +49,12 @@ def _live(studio: Studio, line: Line) -> Take | None:
     if take is None or not (take.is_live or (line.action == "attach" and take.state is State.ARCHIVED)):
         return None
     mine = line.take is not None and take.id == line.take.id
-    return take if mine or (take.plan == studio.plan.digest and take.slug == line.variant.slug) else None
+    if not mine and (take.plan != studio.plan.digest or take.slug != line.variant.slug):
+        return None
+    if take.state is State.RESERVED and take.price != line.price:
+        _log(studio.ledger.released(take.id, reason=f"not sent; its price is {line.price} now"))
+        return None
+    return take
 
 
 def _reserve(studio: Studio, line: Line) -> Take:
@@ -113,7 +121,19 @@ async def _request(studio: Studio, line: Line) -> JobRequest:
 
 
 def _accepted(studio: Studio, take: Take, accepted: Accepted) -> Take:
-    take = studio.ledger.submitted(take.id, job=accepted.job, request_id=accepted.request_id)
+    """Commit the job id. Where the ledger cannot take it, it is kept in memory for the next try, and said aloud."""
+    studio.accepted[take.id] = accepted
+    try:
+        take = studio.ledger.submitted(take.id, job=accepted.job, request_id=accepted.request_id)
+    except LedgerError as error:
+        log.error("take %d %s: accepted as job %s, which the ledger does not have", take.id, take.slug, accepted.job)
+        error.where, error.spent = take.slug, "yes"
+        error.hint = (
+            f"The provider has take {take.id} as job {accepted.job}. Write that down; once the ledger can be written: "
+            f"callsheet reconcile SPEC --accepted {take.id} {accepted.job}"
+        )
+        raise
+    del studio.accepted[take.id]
     _log(take)
     if accepted.reserved is not None and accepted.reserved != take.price:
         words = "take %d %s: planned %s credits, the provider reserved %s"

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from callsheet.media import frames, probe
 from callsheet.plan import Line, decimal_seconds, key_of
 from callsheet.review import board
 from callsheet.sidecar import Manifest, ManifestEntry, Sidecar
-from callsheet.steps import deliver, prepare
+from callsheet.steps import deliver, outcome, prepare
 from callsheet.steps import studio as studios
 from callsheet.steps.draw_up import EVOLINK, Drawn
 from callsheet.steps.load import Loaded
@@ -65,9 +65,9 @@ class Ended:
     @property
     def charged(self) -> Credits:
         """New money of this run for this line: the provider's figure where it gave one, else the price."""
-        if self.take is None or self.line.action == "skip" or self.outcome not in ("archived", "pending", "in_doubt"):
+        if self.take is None or self.line.action == "skip" or self.take.state is State.RESERVED:
             return Credits()
-        return self.take.charged or self.take.price
+        return self.take.cost
 
     def as_json(self) -> dict[str, Any]:
         take = self.take
@@ -136,7 +136,8 @@ class Account:
 async def wrap(errors: Mapping[str, str]) -> Account:
     """Write manifest and board (each replaced atomically), and account for the run. `errors`: reason by label."""
     studio = studios.current()
-    ended = tuple(_ended(studio, line, errors.get(line.variant.label, "")) for line in studio.plan.lines)
+    walked = set(outcome.to_walk(studio.plan))
+    ended = tuple(_ended(studio, line, errors.get(line.variant.label, ""), walked) for line in studio.plan.lines)
     manifest = await write_manifest(studio, {item.line.key: item.reason for item in ended if item.reason})
     return Account(
         campaign=studio.plan.campaign,
@@ -214,17 +215,20 @@ def _line(drawn: Drawn, variant: Variant, key: str, planned: Line | None, takes:
     )
 
 
-def _ended(studio: Studio, line: Line, error: str) -> Ended:
+def _ended(studio: Studio, line: Line, error: str, walked: Collection[str]) -> Ended:
     take = studio.ledger.newest([line.key], route=studio.plan.route).get(line.key)
     if line.action == "skip":
         return Ended(line=line, outcome="skipped", take=take, reason=line.reason)
+    if line.action != "blocked" and line.variant.label not in walked:
+        same = replace(line, action="skip", reason="the same content as another variant", credits=Credits())
+        return Ended(line=same, outcome="skipped", take=take, reason=same.reason)
     if line.action == "blocked":
         doubtful = take is not None and take.state is State.IN_DOUBT
         return Ended(line=line, outcome="in_doubt" if doubtful else "failed", take=take, reason=line.reason)
     if take is None or (take.state in CHARGED and take.id <= line.supersedes and line.action == "shoot"):
         return Ended(line=line, outcome="failed", take=None, reason=error)
-    outcome = OUTCOMES[take.state]
-    return Ended(line=line, outcome=outcome, take=take, reason="" if outcome == "archived" else error or take.reason)
+    end = OUTCOMES[take.state]
+    return Ended(line=line, outcome=end, take=take, reason="" if end == "archived" else error or take.reason)
 
 
 async def _entry(studio: Studio, line: Line, reason: str) -> ManifestEntry:
@@ -237,7 +241,7 @@ async def _entry(studio: Studio, line: Line, reason: str) -> ManifestEntry:
         state=state,
         take_id=take.id if take else None,
         prompt=line.variant.text,
-        credits=str(take.charged or take.price) if take and state == "archived" else "0",
+        credits=str(take.cost) if take and state == "archived" else "0",
         reason="" if state == "archived" else reason or (take.reason if take else "not rendered yet"),
         **(await _source(studio, line) if take else {}),
     )

@@ -1,7 +1,10 @@
 """The ledger's contract: one live take a key, legal transitions only, never over budget, whatever races or bypasses it."""
 
+import os
 import sqlite3
+import stat
 import threading
+import traceback
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -10,7 +13,14 @@ from pathlib import Path
 import pytest
 
 from callsheet.credits import Credits
-from callsheet.errors import BudgetExceeded, IllegalTransition, LedgerUnreachable, SchemaOutdated, TakeAlreadyLive
+from callsheet.errors import (
+    BudgetExceeded,
+    IllegalTransition,
+    LedgerError,
+    LedgerUnreachable,
+    SchemaOutdated,
+    TakeAlreadyLive,
+)
 from callsheet.ledger.book import Booking, Ledger
 from callsheet.take import TRANSITIONS, State, Take
 
@@ -268,3 +278,65 @@ def test_writes_are_durable_before_they_return(ledger: Ledger, file: Path) -> No
     raw = sqlite3.connect(file)
     assert raw.execute("pragma journal_mode").fetchone() == ("wal",)
     raw.close()
+
+
+def test_what_the_provider_charged_counts_against_the_budget_where_it_differs_from_the_price(ledger: Ledger) -> None:
+    take = walked_to(ledger, State.SUBMITTED, replace(BOOKING, price=Credits.of(36), budget=Credits.of(100)))
+    ledger.succeeded(take.id, charged=Credits.of(80))
+    assert ledger.money(campaign="hello", route="sandbox").held == Credits.of(80)
+    ledger.archived(take.id, archive="a.mp4", sha256="s")
+    money = ledger.money(campaign="hello", route="sandbox")
+    assert (money.held, money.charged) == (Credits(), Credits.of(80))
+    with pytest.raises(BudgetExceeded, match="80 charged"):
+        ledger.reserve(replace(BOOKING, key="l" * 64, price=Credits.of(36), budget=Credits.of(100)))
+
+
+def test_a_failed_take_that_the_provider_charged_all_the_same_counts_as_charged(ledger: Ledger) -> None:
+    take = walked_to(ledger, State.SUBMITTED)
+    failed = ledger.failed(take.id, reason="service_error", charged=BOOKING.price)
+    money = ledger.money(campaign="hello", route="sandbox")
+    assert (money.held, money.charged) == (Credits(), BOOKING.price)
+    assert failed.cost == BOOKING.price
+
+
+@pytest.mark.parametrize("state", State)
+def test_the_cost_of_a_take_is_what_the_ledger_counts_for_it(ledger: Ledger, state: State) -> None:
+    take = walked_to(ledger, state)
+    assert take.cost == ledger.money(campaign="hello", route="sandbox").spoken_for
+
+
+def test_no_signed_url_shows_in_the_traceback_of_a_ledger_that_fails(ledger: Ledger, file: Path) -> None:
+    """Prefect logs an exception with its causes, and SQLAlchemy's own message quotes what was to be written."""
+    take, url = ledger.reserve(BOOKING), "https://files.example.com/clip.mp4?signature=SECRET"
+    raw = sqlite3.connect(file)
+    raw.execute("create trigger broken before update on takes begin select raise(abort, 'trouble'); end")
+    raw.close()
+    with pytest.raises(LedgerError, match="trouble") as refused:
+        ledger.submitting(take.id, request={"video_urls": [url]})
+    assert "SECRET" not in "".join(traceback.format_exception(refused.value))
+
+
+def test_only_its_owner_may_read_a_ledger_because_it_holds_signed_urls(file: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        opened = Ledger(f"sqlite:///{file}")
+    finally:
+        os.umask(before)
+    other = sqlite3.connect(file)  # while somebody has it open, its journals exist
+    other.execute("select * from takes")
+    modes = {path.name: stat.filemode(path.stat().st_mode) for path in file.parent.iterdir()}
+    other.close()
+    opened.close()
+    assert modes == dict.fromkeys(("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"), "-rw-------")
+
+
+def test_the_newest_take_of_thousands_of_keys_is_found_without_reading_the_whole_ledger(ledger: Ledger) -> None:
+    wanted = [f"{number:064d}" for number in range(40)]
+    for key in wanted:
+        ledger.released(ledger.reserve(replace(BOOKING, key=key)).id, reason="refused")
+        ledger.reserve(replace(BOOKING, key=key, price=Credits.of(1)))
+    ledger.reserve(replace(BOOKING, key="other", price=Credits.of(1)))
+    found = ledger.newest([*wanted, "k" * 64], route="sandbox")
+    assert sorted(found) == wanted
+    assert {take.price for take in found.values()} == {Credits.of(1)}
+    assert ledger.newest([], route="sandbox") == {}

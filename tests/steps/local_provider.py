@@ -8,7 +8,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from starlette.routing import Route
 #: What a submit can do: an HTTP status to answer with before accepting, or one of these words.
 ACCEPT_THEN_500 = "accept, then 500"
 FAIL_LATER = "accept, then fail the job"
+FAIL_AND_CHARGE = "accept, then fail the job and keep the credits"
 
 
 @dataclass
@@ -33,7 +34,15 @@ class LocalProvider:
     submits: list[tuple[str, str]] = field(default_factory=list)
     uploads: dict[str, bytes] = field(default_factory=dict)
     truncate: list[int] = field(default_factory=list)
+    #: Called once a job is accepted and written into the book, before the answer leaves.
+    on_accept: Callable[[], object] | None = None
     url: str = ""
+
+    def forget(self) -> None:
+        """An empty book and no scripts, as if it had just begun."""
+        for kept in (self.scripts, self.jobs, self.keys, self.submits, self.uploads, self.truncate):
+            kept.clear()
+        self.on_accept = None
 
     async def submit(self, request: Request) -> Response:
         body = await request.body()
@@ -51,8 +60,10 @@ class LocalProvider:
             return _error(act, "refused")
         job = f"task-unified-{len(self.jobs):08d}"
         clip = document["video_urls"][0].rsplit("/", 1)[1]
-        self.jobs[job] = {"clip": clip, "prompt": prompt, "fails": act == FAIL_LATER}
+        self.jobs[job] = {"clip": clip, "prompt": prompt, "end": act}
         self.keys[key] = (job, body.decode())
+        if self.on_accept is not None:
+            self.on_accept()
         return _error(500, "internal_error") if act == ACCEPT_THEN_500 else JSONResponse(self._created(job))
 
     async def batch(self, request: Request) -> Response:
@@ -79,9 +90,11 @@ class LocalProvider:
         return {"id": job, "object": "video.generation.task", "status": "pending", "progress": 0, "usage": usage}
 
     def _task(self, job: str) -> dict[str, Any]:
-        if self.jobs[job]["fails"]:
+        if self.jobs[job]["end"] in (FAIL_LATER, FAIL_AND_CHARGE):
             error = {"code": "content_policy_violation", "message": "Content policy violation."}
-            return {"id": job, "status": "failed", "progress": 0, "error": error}
+            kept = self.jobs[job]["end"] == FAIL_AND_CHARGE
+            billing = {"charge_status": "charged", "refund_status": "pending"} if kept else {}
+            return {"id": job, "status": "failed", "progress": 0, "error": error, "billing": billing}
         link = f"{self.url}/results/{job}.mp4"
         return {"id": job, "status": "completed", "progress": 100, "results": [link], "usage": {"credits_used": 36}}
 

@@ -37,6 +37,23 @@ def test_the_paid_provider_keeps_its_own_files_service(tmp_path: Path) -> None:
     assert settings.read(tmp_path).files == EVOLINK_FILES
 
 
+def test_a_relative_ledger_is_the_checkouts_whatever_folder_one_stands_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another working directory would else mean another, empty ledger, and everything would be paid for again."""
+    monkeypatch.setenv("CALLSHEET_LEDGER", "sqlite:///books/ledger.sqlite")
+    (tmp_path / "specs").mkdir()
+    monkeypatch.chdir(tmp_path / "specs")
+    assert settings.read(tmp_path).ledger == f"sqlite:///{tmp_path}/books/ledger.sqlite"
+
+
+@pytest.mark.parametrize("url", ["sqlite:///", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"])
+def test_a_ledger_that_would_be_forgotten_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("CALLSHEET_LEDGER", url)
+    with pytest.raises(SettingsWrong, match="path of a file"):
+        settings.read(tmp_path)
+
+
 def test_plain_http_to_another_machine_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVOLINK_BASE_URL", "http://example.com")
     with pytest.raises(SettingsWrong, match="https"):

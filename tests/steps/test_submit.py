@@ -1,88 +1,14 @@
 """The paid step against a provider that refuses, fails, loses its answer or delivers rubbish: what is paid, held, archived."""
 
-import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from callsheet.errors import CallsheetError, ContentRefused, Rejected, ResultDamaged, SubmissionInDoubt, Unavailable
-from callsheet.ledger.book import Ledger
-from callsheet.steps import deliver, follow, outcome, prepare, stage, studio, submit, wrap
-from callsheet.steps.wrap import Account
-from callsheet.take import State, Take
+from callsheet.errors import BudgetExceeded, ContentRefused, Rejected, ResultDamaged, SubmissionInDoubt, Unavailable
+from callsheet.take import State
 
-from .footage import make_studio
-from .local_provider import ACCEPT_THEN_500, FAIL_LATER, LocalProvider, serving
-
-CAMPAIGN = """\
-campaign: tiny
-model: kling-o1-video-edit
-budget: $2.00
-clips:
-  cup: media/cup.mp4
-prompts:
-  good: A good one.
-  odd: An odd one.
-aspect_ratios: [16:9]
-"""
-ODD = "An odd one."
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[LocalProvider]:
-    with serving() as running:
-        yield running
-
-
-@pytest.fixture
-def spec(tmp_path: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch) -> Path:
-    provider.scripts.clear()
-    provider.jobs.clear()
-    provider.keys.clear()
-    provider.submits.clear()
-    monkeypatch.setenv("EVOLINK_BASE_URL", provider.url)
-    monkeypatch.setenv("EVOLINK_FILES_BASE_URL", provider.url)
-    monkeypatch.setenv("EVOLINK_API_KEY", "sk-evo-test")
-    monkeypatch.delenv("CALLSHEET_HOME", raising=False)
-    return make_studio(tmp_path / "studio", CAMPAIGN)
-
-
-async def run(spec: Path, *, tries: int = 1) -> tuple[Account, dict[str, BaseException | None]]:
-    """Walk every variant as the flow does, each stage tried again while its error says that it is safe."""
-    async with studio.opened(spec, sandbox=False) as at:
-        outcome.approve(at, approved=at.plan.digest, by="test", max_usd=None)
-        labels = outcome.to_walk(at.plan)
-        ended = await asyncio.gather(*(_shoot(label, tries) for label in labels), return_exceptions=True)
-        outcome.raise_defects(ended)
-        return await wrap.wrap(outcome.errors(labels, ended)), dict(zip(labels, ended, strict=True))
-
-
-async def _shoot(label: str, tries: int) -> None:
-    await prepare.prepare(label)
-    await stage.stage(label)
-    for attempt in range(1, tries + 1):
-        try:
-            take = await submit.submit(label)
-            break
-        except CallsheetError as error:
-            if error.retry != "safe" or attempt == tries:
-                raise
-    await follow.follow(take, label)
-    for attempt in range(1, tries + 1):
-        try:
-            await deliver.deliver(take, label)
-            break
-        except CallsheetError as error:
-            if error.retry != "safe" or attempt == tries:
-                raise
-
-
-def takes(spec: Path) -> list[Take]:
-    ledger = Ledger(f"sqlite:///{spec.parent.parent}/.callsheet/ledger.sqlite")
-    found = ledger.takes()
-    ledger.close()
-    return list(found)
+from .local_provider import ACCEPT_THEN_500, FAIL_AND_CHARGE, FAIL_LATER, LocalProvider
+from .shoot import CAMPAIGN, ODD, run, takes
 
 
 def odd(spec: Path) -> list[State]:
@@ -160,6 +86,21 @@ async def test_a_job_that_the_provider_fails_releases_its_money_and_names_the_re
     failed = account.of("failed")
     assert "content_policy_violation" in failed[0].reason
     assert str(account.credits) == "36"
+
+
+async def test_a_failed_job_that_is_charged_all_the_same_stays_in_the_budget_and_says_so(
+    spec: Path, provider: LocalProvider
+) -> None:
+    provider.scripts[ODD] = [FAIL_AND_CHARGE]
+    account, ended = await run(spec)
+    refused = ended["cup--none--odd--16x9"]
+    assert isinstance(refused, ContentRefused)
+    assert refused.spent == "yes"
+    assert "36 credits are charged all the same" in account.of("failed")[0].reason
+    assert str(account.credits) == "72"
+    spec.write_text(CAMPAIGN.replace("budget: $2.00", "budget: 100 credits"))
+    with pytest.raises(BudgetExceeded, match="72 of it are spoken for"):
+        await run(spec)
 
 
 async def test_a_truncated_result_is_fetched_again_and_the_damaged_one_is_nowhere(

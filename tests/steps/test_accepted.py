@@ -1,0 +1,113 @@
+"""Between the provider's yes and its place in the ledger: the job id is never lost, and never bought a second time."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from callsheet.credits import Credits
+from callsheet.errors import IllegalTransition, LedgerUnreachable
+from callsheet.ledger.book import Booking, Ledger
+from callsheet.plan import Line
+from callsheet.steps import outcome, prepare, stage, studio, submit
+from callsheet.steps.studio import Studio
+from callsheet.take import State
+
+from .local_provider import LocalProvider
+from .shoot import CAMPAIGN, run, takes
+
+LABEL = "cup--none--odd--16x9"
+
+
+@asynccontextmanager
+async def ready_to_submit(spec: Path) -> AsyncIterator[Studio]:
+    async with studio.opened(spec, sandbox=False, only=[LABEL]) as at:
+        outcome.approve(at, approved=at.plan.digest, by="test", max_usd=None)
+        await prepare.prepare(LABEL)
+        await stage.stage(LABEL)
+        yield at
+
+
+def booking(at: Studio, line: Line, price: Credits) -> Booking:
+    return Booking(
+        campaign=at.plan.campaign,
+        route=at.plan.route,
+        slug=line.variant.slug,
+        key=line.key,
+        number=1,
+        price=price,
+        plan=at.plan.digest,
+        supersedes=0,
+        budget=None,
+    )
+
+
+def in_the_ledger(spec: Path, *statements: str) -> None:
+    """Straight on the file, as a disk or another program would interfere."""
+    raw = sqlite3.connect(spec.parent.parent / ".callsheet/ledger.sqlite", isolation_level=None)
+    for statement in statements:
+        raw.execute(statement)
+    raw.close()
+
+
+async def test_a_job_that_the_ledger_cannot_record_is_named_and_recorded_later_without_asking_again(
+    spec: Path, provider: LocalProvider
+) -> None:
+    provider.on_accept = lambda: in_the_ledger(spec, "alter table takes rename to away")
+    async with ready_to_submit(spec):
+        with pytest.raises(LedgerUnreachable) as refused:
+            await submit.submit(LABEL)
+        assert "task-unified-00000000" in str(refused.value)
+        assert "callsheet reconcile" in str(refused.value)
+        assert (refused.value.spent, refused.value.retry) == ("yes", "safe")
+        in_the_ledger(spec, "alter table away rename to takes")
+        await submit.submit(LABEL)
+    assert [(take.state, take.job) for take in takes(spec)] == [(State.SUBMITTED, "task-unified-00000000")]
+    assert len(provider.submits) == 1
+
+
+async def test_a_job_whose_take_was_released_meanwhile_is_named_and_nothing_is_sent_again(
+    spec: Path, provider: LocalProvider
+) -> None:
+    def released_by_a_person() -> None:
+        ledger = Ledger(f"sqlite:///{spec.parent.parent}/.callsheet/ledger.sqlite")
+        ledger.released(1, reason="a person says so")
+        ledger.close()
+
+    provider.on_accept = released_by_a_person
+    async with ready_to_submit(spec):
+        with pytest.raises(IllegalTransition) as refused:
+            await submit.submit(LABEL)
+    assert "task-unified-00000000" in str(refused.value)
+    assert (refused.value.spent, refused.value.retry) == ("yes", "never")
+
+
+async def test_two_cells_that_are_one_purchase_are_walked_once_also_when_they_go_on_with_a_take(
+    spec: Path, provider: LocalProvider
+) -> None:
+    """Both would else ask with one key at the same time: one refused and released, the other accepted and lost."""
+    twins = CAMPAIGN.replace("  cup: media/cup.mp4", "  cup: media/cup.mp4\n  mug: media/cup.mp4")
+    spec.write_text(twins.replace("  odd: An odd one.\n", ""))
+    async with studio.opened(spec, sandbox=False) as at:
+        at.ledger.reserve(booking(at, at.plan.lines[0], Credits.of(36)))
+    async with studio.opened(spec, sandbox=False) as at:
+        assert outcome.to_walk(at.plan) == ["cup--none--good--16x9"]
+    account, _ = await run(spec)
+    assert account.exit_code == 0
+    assert str(account.credits) == "36"
+    assert len(provider.submits) == 1
+
+
+async def test_a_take_reserved_at_an_old_price_is_reserved_anew_before_it_is_sent(
+    spec: Path, provider: LocalProvider
+) -> None:
+    async with ready_to_submit(spec) as at:
+        line = at.plan.lines[0]
+        at.ledger.reserve(booking(at, line, Credits.of(1)))
+        await submit.submit(LABEL)
+    assert [(take.state, str(take.price)) for take in takes(spec)] == [
+        (State.RELEASED, "1"),
+        (State.SUBMITTED, "36"),
+    ]
