@@ -75,12 +75,13 @@ async def deliver(label: str, take: int) -> str:
 async def shoot(label: str, number: int, in_flight: asyncio.Semaphore) -> None:
     """One variant's walk. Paid work is bounded by `in_flight`; preparation by its own limit."""
     await asyncio.sleep(number / STARTS_PER_SECOND)
-    await prepare(label)
-    async with in_flight:
-        await stage(label)
-        take = await submit(label)
-        await follow(label, take)
-        await deliver(label, take)
+    with outcome.end_told(label):
+        await prepare(label)
+        async with in_flight:
+            await stage(label)
+            take = await submit(label)
+            await follow(label, take)
+            await deliver(label, take)
 
 
 def run_name() -> str:

@@ -8,8 +8,10 @@ import shutil
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from textwrap import wrap
+from typing import Any, Literal
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -25,13 +27,18 @@ from callsheet.yamltext import MAX_BYTES
 PIPE_WIDTH = 1000
 #: Spaces between the columns of a table.
 GAP = 2
+#: Columns of a fact's name.
+FACT = 11
 #: Columns of a problem's line that are shown, and how many of them at least lie in front of its place.
 EXCERPT, LEAD = 160, 100
 
-out = Console(highlight=False, soft_wrap=True)
+#: NO_COLOR means plain text: rich by itself would still write bold and dim.
+COLOURS: Literal["auto"] | None = None if Console().no_color else "auto"
+
+out = Console(highlight=False, soft_wrap=True, color_system=COLOURS)
 if not out.is_terminal:
     out.width = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns  # COLUMNS, where somebody set it
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True, color_system=COLOURS)
 
 ACTION_STYLE = {"shoot": "green", "attach": "cyan", "skip": "dim", "blocked": "red"}
 OUTCOME_STYLE = {"archived": "green", "skipped": "dim", "failed": "red", "in_doubt": "yellow", "pending": "yellow"}
@@ -45,6 +52,20 @@ def say(text: str = "", style: str = "") -> None:
 def tell(text: str = "", style: str = "") -> None:
     """One line of a result, to standard output."""
     out.print(Text(text, style=style))
+
+
+def facts(pairs: Iterable[tuple[str, str]], *, aside: bool = False) -> None:
+    """Name and value, one below the other; `aside`: to standard error. A long value is broken between words on a terminal."""
+    target = err if aside else out
+    for name, value in pairs:
+        room = max(target.width - FACT, 20) if target.is_terminal else PIPE_WIDTH
+        lines = [
+            line
+            for text in value.splitlines()
+            for line in wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+        ]
+        for head, line in zip_longest((name,), lines, fillvalue=""):
+            target.print(Text(f"{head:<{FACT}}{line}"))
 
 
 def can_ask() -> bool:
@@ -174,8 +195,7 @@ def plan(drawn: Plan, *, where: str) -> None:
     ]
     table(("variant", "action", "seconds", "credits", "why"), rows, right=("seconds", "credits"))
     tell()
-    for name, value in plan_facts(drawn, where=where):
-        tell(f"{name:<10} {value}")
+    facts(plan_facts(drawn, where=where))
 
 
 def plan_facts(drawn: Plan, *, where: str) -> Sequence[tuple[str, str]]:

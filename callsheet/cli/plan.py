@@ -40,6 +40,6 @@ def has_key(spec: options.Spec) -> bool:
 def where(drawn: Drawn, *, assumed: bool = False) -> str:
     """The route in words; said plainly when it was chosen for want of a key."""
     if drawn.plan.route == "sandbox":
-        why = f"\n{'':<10} because no EVOLINK_API_KEY is set; --paid plans for the provider" if assumed else ""
+        why = "\nbecause no EVOLINK_API_KEY is set; --paid plans for the provider" if assumed else ""
         return f"sandbox: free drafts, at the credits that the provider would charge{why}"
     return f"{drawn.plan.route} ({drawn.settings.api})"

@@ -109,8 +109,7 @@ def _approve(drawn: Drawn, *, yes: bool, ceiling: Credits | None) -> str:
     from callsheet import plan as planning
 
     console.problems(drawn.survey.warnings)
-    for name, value in console.plan_facts(drawn.plan, where=where(drawn)):
-        console.say(f"{name:<10} {value}")
+    console.facts(console.plan_facts(drawn.plan, where=where(drawn)), aside=True)
     for line in drawn.plan.of("blocked"):
         console.say(f"  blocked  {line.variant.label}: {line.reason}", style="red")
     planning.approve(drawn.plan, by="terminal", confirmed=True, ceiling=ceiling, place=drawn.budget_place)
@@ -178,13 +177,8 @@ def _summary(account: "Account", took: timedelta) -> None:
     if account.route == "sandbox" and account.credits:
         spent += " the provider would have charged; the sandbox is free"
     minutes, seconds = divmod(round(took.total_seconds()), 60)
-    facts = [
-        ("variants", account.message),
-        ("credits", spent),
-        ("time", f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"),
-        ("files", str(account.manifest.parent)),
-        ("board", account.board.as_uri()),
-    ]
+    time_taken = f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
     console.tell()
-    for name, value in facts:
-        console.tell(f"{name:<10} {value}")
+    console.facts([("variants", account.message), ("credits", spent), ("time", time_taken)])
+    for name, place in (("files", str(account.manifest.parent)), ("board", account.board.as_uri())):
+        console.tell(f"{name:<10} {place}")  # in one piece, to be copied

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from callsheet import plan as planning
 from callsheet.credits import Credits
-from callsheet.errors import CallsheetError
+from callsheet.errors import CallsheetError, Spent
 from callsheet.plan import Approval, Plan
 from callsheet.redact import redact
+from callsheet.steps import studio as studios
 from callsheet.steps.studio import Studio
 
 if TYPE_CHECKING:
     from callsheet.steps.wrap import Account
+
+#: What an error means for the money -> how the variant ends.
+_UNDONE: dict[Spent, str] = {"no": "failed", "yes": "pending", "unknown": "in_doubt"}
 
 _reporter: "ContextVar[Callable[[Account], None] | None]" = ContextVar("reporter", default=None)
 
@@ -65,13 +69,30 @@ def errors(labels: Sequence[str], ended: Sequence[BaseException | None]) -> dict
     """The reason by label. A cancellation is no reason: it ends the run and is raised."""
     found: dict[str, str] = {}
     for label, result in zip(labels, ended, strict=True):
-        if isinstance(result, CallsheetError):
-            found[label] = redact(" ".join(result.what.split()))
-        elif isinstance(result, Exception):
-            found[label] = redact(f"unexpected {type(result).__name__}: {result}")
+        if isinstance(result, Exception):
+            found[label] = _reason(result)
         elif isinstance(result, BaseException):
             raise result
     return found
+
+
+@contextmanager
+def end_told(label: str) -> Iterator[None]:
+    """Whoever watches is told when the walk of this variant, retries and all, ends with an error; it goes on its way."""
+    try:
+        yield
+    except Exception as error:
+        studio = studios.current()
+        spent = error.spent if isinstance(error, CallsheetError) else "no"
+        studio.tell(label, studio.stages.get(label, "prepare"), _UNDONE[spent], detail=_reason(error))
+        raise
+
+
+def _reason(error: Exception) -> str:
+    """One line without secrets."""
+    if isinstance(error, CallsheetError):
+        return redact(" ".join(error.what.split()))
+    return redact(" ".join(f"unexpected {type(error).__name__}: {error}".split()))
 
 
 def raise_defects(ended: Sequence[BaseException | None]) -> None:

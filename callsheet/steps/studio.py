@@ -58,6 +58,8 @@ class Studio:
     accepted: dict[int, "Accepted"] = field(default_factory=dict)
     #: Result links by take: they are secrets and live in memory only.
     results: dict[int, SecretStr] = field(default_factory=dict)
+    #: The stage that each variant was last heard in.
+    stages: dict[str, Stage] = field(default_factory=dict)
 
     @property
     def plan(self) -> Plan:
@@ -71,6 +73,7 @@ class Studio:
         return next(line for line in self.plan.lines if line.variant.label == label)
 
     def tell(self, label: str, stage: Stage, state: str, fraction: float = 0.0, detail: str = "") -> None:
+        self.stages[label] = stage
         self.listener(Event(label=label, stage=stage, state=state, fraction=fraction, detail=detail))  # type: ignore[arg-type]
 
 
