@@ -4,7 +4,7 @@ import hashlib
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,9 +74,8 @@ def rows(file: Path, query: str) -> list[tuple[Any, ...]]:
             return []
 
 
-def assert_nothing_is_paid_twice(home: Path) -> None:
+def assert_nothing_is_paid_twice(accepted: Sequence[Job], kept: Sequence[Row]) -> None:
     """At any instant: no variant accepted twice, and none with two takes that hold or have cost money."""
-    accepted, kept = jobs(home), takes(home)
     assert not _repeated((job.prompt, job.aspect_ratio, job.inputs) for job in accepted), accepted
     assert not _repeated(job.key for job in accepted), accepted
     assert not _repeated(take.slug for take in kept if take.state in PAID_FOR), kept
@@ -91,10 +90,9 @@ def assert_paid_once_and_archived(*, home: Path, archive: Path, variants: int, p
 
     archive: the folder of the campaign in it. price: units of each variant.
     """
-    accepted = jobs(home)
-    assert_nothing_is_paid_twice(home)
+    accepted, kept = jobs(home), [take for take in takes(home) if take.state != "released"]
+    assert_nothing_is_paid_twice(accepted, kept)
     assert [(job.state, job.reserved, job.charged) for job in accepted] == [("completed", price, price)] * variants
-    kept = [take for take in takes(home) if take.state != "released"]
     assert [(take.state, take.price) for take in kept] == [("archived", price)] * variants
     assert {take.job for take in kept} == {job.id for job in accepted}
     films = {film.name: film for film in archive.glob("*.mp4")}

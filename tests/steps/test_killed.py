@@ -55,9 +55,7 @@ def run(folder: Path, *instant: str) -> "subprocess.CompletedProcess[str]":
 
 def assert_everything_is_paid_once_and_archived(folder: Path) -> None:
     archive = folder / "archive/tiny"
-    assert_paid_once_and_archived(
-        home=folder / ".callsheet", archive=archive, variants=VARIANTS, price=PRICE.units
-    )
+    assert_paid_once_and_archived(home=folder / ".callsheet", archive=archive, variants=VARIANTS, price=PRICE.units)
     manifest = Manifest.model_validate_json((archive / "manifest.json").read_bytes())
     assert Credits.of(manifest.credits) == PRICE * VARIANTS
     assert not list((folder / "archive").rglob("*.part*"))
