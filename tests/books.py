@@ -92,12 +92,14 @@ def assert_paid_once_and_archived(*, home: Path, archive: Path, variants: int, p
     """
     accepted, kept = jobs(home), [take for take in takes(home) if take.state != "released"]
     assert_nothing_is_paid_twice(accepted, kept)
-    assert [(job.state, job.reserved, job.charged) for job in accepted] == [("completed", price, price)] * variants
-    assert [(take.state, take.price) for take in kept] == [("archived", price)] * variants
-    assert {take.job for take in kept} == {job.id for job in accepted}
+    assert [(job.state, job.reserved, job.charged) for job in accepted] == [("completed", price, price)] * variants, (
+        accepted
+    )
+    assert [(take.state, take.price) for take in kept] == [("archived", price)] * variants, kept
+    assert {take.job for take in kept} == {job.id for job in accepted}, (kept, accepted)
     films = {film.name: film for film in archive.glob("*.mp4")}
-    assert set(films) == {Path(take.archive).name for take in kept}
-    assert len(films) == variants
+    assert set(films) == {Path(take.archive).name for take in kept}, (films, kept)
+    assert len(films) == variants, films
     for film in films.values():
         _assert_its_sidecar_is_right(film, {job.id: job for job in accepted})
     _assert_the_manifest_lists_all(archive, films)

@@ -5,42 +5,34 @@ ffmpeg and its sandbox have sessions of their own, so a shell that kills the com
 the command itself.
 """
 
-import json
-import os
 import random
 import signal
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from tests import books
 from tests.books import Job, Row
 from tests.e2e.conftest import PATIENCE, SPEC, Ended, NewStudio, Studio
+from tests.e2e.instants import (
+    VARIANTS,
+    Running,
+    a_clip_is_half_prepared,
+    a_draft_is_rendered,
+    a_result_is_brought_home,
+    all_are_archived,
+    assert_paid_once_and_archived,
+    has_begun,
+    kill_sandbox,
+    laid_out,
+    states,
+    wait_until,
+)
 
-#: A clip that takes a second or two to prepare, and three variants of it.
-CAMPAIGN = """\
-campaign: tiny
-model: kling-o1-video-edit
-budget: $5.00
-clips:
-  pier: {source: media/pier.mp4, trim: 0.5s..3.5s}
-prompts:
-  dusk: Re-light the scene at dusk.
-  noon: Hard light at noon.
-  snow: Heavy snow falls.
-aspect_ratios: [16:9]
-"""
-VARIANTS = 3
-#: Units of 1/10000 credit: 3 s at 12 credits.
-PRICE = 360_000
-
-Running = subprocess.Popen[str]
 #: Begins when an instant of a running command has come, and lasts while it is killed.
 At = Callable[[Studio, Running], AbstractContextManager[None]]
 
@@ -67,16 +59,6 @@ class Instant:
     sandbox_too: bool = False
 
 
-def wait_until(is_so: Callable[[], bool], running: Running, what: str) -> None:
-    """Look every two milliseconds; fail when the command ended before, with what it said."""
-    deadline = time.monotonic() + PATIENCE
-    while not is_so():
-        if running.poll() is not None or time.monotonic() > deadline:
-            running.kill()
-            pytest.fail(f"the instant never came ({what}); the command said: {running.communicate()}")
-        time.sleep(0.002)
-
-
 def when(is_so: Callable[[Studio], bool]) -> At:
     @contextmanager
     def at(studio: Studio, running: Running) -> Iterator[None]:
@@ -85,29 +67,6 @@ def when(is_so: Callable[[Studio], bool]) -> At:
         yield
 
     return at
-
-
-def has_begun(studio: Studio, running: Running) -> bool:
-    """Has the flow of this very command the campaign for itself?"""
-    with suppress(FileNotFoundError):
-        return lock_of(studio).read_text().strip() == str(running.pid)
-    return False
-
-
-def lock_of(studio: Studio) -> Path:
-    return studio.home / "locks/sandbox--tiny.lock"
-
-
-def a_clip_is_half_prepared(studio: Studio) -> bool:
-    return any(written_since(part, 0) for part in (studio.home / "cache/clips").glob(".*.part-*"))
-
-
-def written_since(file: Path, time_ns: int) -> bool:
-    """Was something written to it after that? Not to one that has been renamed meanwhile."""
-    with suppress(FileNotFoundError):
-        facts = file.stat()
-        return facts.st_size > 0 and facts.st_mtime_ns > time_ns
-    return False
 
 
 @contextmanager
@@ -123,25 +82,6 @@ def answers_on_their_way(studio: Studio, running: Running) -> Iterator[None]:
         wait_until(lambda: states(studio) == ["submitting"] * VARIANTS, running, "every take is being submitted")
         yield
         book.execute("rollback")
-
-
-def a_draft_is_rendered(studio: Studio) -> bool:
-    is_submitted = set(states(studio)) <= {"submitted", "succeeded", "archived"}
-    return is_submitted and "processing" in [job.state for job in books.jobs(studio.home)]
-
-
-def a_result_is_brought_home(studio: Studio) -> bool:
-    begun = lock_of(studio).stat().st_mtime_ns
-    is_here = any(written_since(file, begun) for file in (studio.home / "incoming").glob("*take-*"))
-    return is_here and "succeeded" in states(studio)
-
-
-def all_are_archived(studio: Studio) -> bool:
-    return states(studio) == ["archived"] * VARIANTS
-
-
-def states(studio: Studio) -> list[str]:
-    return [take.state for take in books.takes(studio.home)]
 
 
 #: In the order of a run: each kill comes in the next run of the same campaign.
@@ -183,12 +123,6 @@ def story(new_studio: NewStudio, prefect: Mapping[str, str]) -> Story:
     return Story(studio=studio, left=left, last=studio.run())
 
 
-def laid_out(new_studio: NewStudio, prefect: Mapping[str, str]) -> Studio:
-    studio = new_studio(**prefect)
-    studio.write(CAMPAIGN)
-    return studio
-
-
 def killed(studio: Studio, instant: Instant) -> Left:
     running = studio.start("run", SPEC, "--sandbox", "--yes")
     with instant.at(studio, running):
@@ -205,16 +139,6 @@ def killed(studio: Studio, instant: Instant) -> Left:
     running.communicate()
     assert running.returncode == -signal.SIGKILL
     return left
-
-
-def kill_sandbox(studio: Studio) -> None:
-    os.kill(int(json.loads((studio.home / "sandbox/server.json").read_bytes())["pid"]), signal.SIGKILL)
-
-
-def assert_paid_once_and_archived(studio: Studio) -> None:
-    books.assert_paid_once_and_archived(
-        home=studio.home, archive=studio.root / "archive/tiny", variants=VARIANTS, price=PRICE
-    )
 
 
 @pytest.mark.parametrize("name", INSTANTS)
