@@ -1,6 +1,8 @@
 """The command line: which commands there are, and how an error becomes a message and an exit code."""
 
+import signal
 import sys
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -49,16 +51,17 @@ app.command("schema")(schema.schema)
 
 
 def main() -> None:
-    """Run the command line; leave with its exit code."""
+    """Run the command line; leave with its exit code. SIGTERM is Ctrl-C by another name, in every command."""
     from callsheet.cli import console
 
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
     except CallsheetError as error:
         console.error(error)
         sys.exit(error.exit_code)
     except SystemExit as leaving:
-        if leaving.code == INTERRUPTED:  # typer makes this of Ctrl-C
+        if leaving.code == INTERRUPTED:  # typer makes this of KeyboardInterrupt
             console.say(
                 "Interrupted. What was submitted goes on at the provider; run the campaign again to collect it."
             )
@@ -68,3 +71,8 @@ def main() -> None:
     except Exception as failure:
         console.defect(failure)
         sys.exit(UNEXPECTED)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Not by way of SIGINT: what a script started with `&` ignores that."""
+    raise KeyboardInterrupt

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import signal
 import time
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
@@ -81,13 +82,27 @@ def run(
 
 
 def _until_stopped(walk: Coroutine[Any, Any, "Account"]) -> "Account":
-    """Run it; SIGTERM, which Prefect turns into an exception of its own, ends it as Ctrl-C does."""
+    """Run it. Whatever stops it from outside is an interrupt: a task cancelled by `_heed_sigterm`, or the exception that
+    Prefect makes of a SIGTERM before that."""
     try:
         return asyncio.run(walk)
+    except asyncio.CancelledError as error:
+        raise KeyboardInterrupt from error
     except BaseException as error:
         if type(error).__name__ == "TerminationSignal":
             raise KeyboardInterrupt from error
         raise
+
+
+def _heed_sigterm() -> None:
+    """From here on SIGTERM cancels this task, as Ctrl-C does.
+
+    Prefect's own handler raises at whatever line the event loop happens to be; in the wrong task that is lost, and the run
+    goes on.
+    """
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 def _ceiling(amount: str | None) -> Credits | None:
@@ -153,7 +168,11 @@ async def _walk(start: Callable[[], Coroutine[Any, Any, Any]], drawn: Drawn) -> 
     from callsheet.steps import outcome, studio
 
     accounts: list[Account] = []
-    with Live(drawn.plan) as live, studio.watched_by(live.hear), outcome.reported_to(accounts.append):
+    with (
+        Live(drawn.plan) as live,
+        studio.watched_by(live.hear, on_open=_heed_sigterm),
+        outcome.reported_to(accounts.append),
+    ):
         state = await start()
     if accounts:
         return accounts[-1]

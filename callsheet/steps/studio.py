@@ -7,7 +7,7 @@ the current studio.
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -79,6 +79,7 @@ class Studio:
 
 _current: ContextVar[Studio] = ContextVar("studio")
 _listener: ContextVar[Listener] = ContextVar("listener", default=nobody)
+_on_open: ContextVar[Callable[[], None] | None] = ContextVar("on_open", default=None)
 
 
 def current() -> Studio:
@@ -87,13 +88,14 @@ def current() -> Studio:
 
 
 @contextmanager
-def watched_by(listener: Listener) -> Iterator[None]:
-    """Runs opened inside tell `listener` how they get on."""
-    token = _listener.set(listener)
+def watched_by(listener: Listener, *, on_open: Callable[[], None] | None = None) -> Iterator[None]:
+    """Runs opened inside tell `listener` how they get on. `on_open` is called in a run's own task before it does anything."""
+    tokens = _listener.set(listener), _on_open.set(on_open)
     try:
         yield
     finally:
-        _listener.reset(token)
+        _listener.reset(tokens[0])
+        _on_open.reset(tokens[1])
 
 
 @asynccontextmanager
@@ -111,6 +113,8 @@ async def opened(
     runs (RunInProgress): a replay that races the first sending could be accepted after the first was refused, and its job
     id be lost. Unauthorized when there is neither a key nor --sandbox.
     """
+    if (on_open := _on_open.get()) is not None:
+        on_open()
     logging.getLogger("callsheet").setLevel(logging.INFO)  # one line a change of a take; Prefect sends it to its server
     first = await asyncio.to_thread(load, spec)
     settings = environment.read(first.root)

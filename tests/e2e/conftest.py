@@ -152,10 +152,11 @@ def free_port() -> int:
 def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A good clip and a good picture, and every kind of bad one."""
     folder = tmp_path_factory.mktemp("media")
-    _film(folder / "beach.mp4", "testsrc2=s=1280x720:r=24:d=3")
-    _film(folder / "long.mp4", "testsrc2=s=320x180:r=10:d=12.4")
-    _film(folder / "index-in-front.mp4", "testsrc2=s=320x180:r=24:d=3", "-movflags", "+faststart")
-    _film(folder / "still.jpg", "testsrc2=s=640x480", "-frames:v", "1")
+    film(folder / "beach.mp4", "testsrc2=s=1280x720:r=24:d=3")
+    film(folder / "pier.mp4", "testsrc2=s=1920x1080:r=30:d=4")
+    film(folder / "long.mp4", "testsrc2=s=320x180:r=10:d=12.4")
+    film(folder / "index-in-front.mp4", "testsrc2=s=320x180:r=24:d=3", "-movflags", "+faststart")
+    film(folder / "still.jpg", "testsrc2=s=640x480", "-frames:v", "1")
     for name in ("beach", "index-in-front"):
         whole = (folder / f"{name}.mp4").read_bytes()
         (folder / f"{name}-cut.mp4").write_bytes(whole[: len(whole) * 3 // 4])
@@ -168,7 +169,7 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _film(target: Path, source: str, *options: str) -> None:
+def film(target: Path, source: str, *options: str) -> None:
     picture = ("-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast") if target.suffix == ".mp4" else ()
     words = [command.binary(), "-v", "error", "-f", "lavfi", "-i", source, *picture, *options, str(target)]
     subprocess.run(words, check=True, timeout=60)

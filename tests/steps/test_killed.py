@@ -1,11 +1,9 @@
 """Killed between any two commits and run again: everything is accepted once, paid once, and archived."""
 
-import hashlib
 import json
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from callsheet.credits import Credits
-from callsheet.sidecar import Manifest, Sidecar
+from callsheet.sidecar import Manifest
+from tests.books import assert_paid_once_and_archived
 
 from .footage import ROOT, make_studio
 from .walk import INSTANTS
@@ -54,31 +53,12 @@ def run(folder: Path, *instant: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def accepted(folder: Path) -> list[tuple[str, int]]:
-    """(Idempotency-Key, units charged or held) of every job in the sandbox's own book."""
-    book = sqlite3.connect(f"file:{folder}/.callsheet/sandbox/book.sqlite?mode=ro", uri=True)
-    rows = book.execute("select idempotency_key, reserved from job").fetchall()
-    book.close()
-    return rows
-
-
 def assert_everything_is_paid_once_and_archived(folder: Path) -> None:
-    jobs = accepted(folder)
-    assert len(jobs) == VARIANTS
-    assert sum(units for _, units in jobs) == (PRICE * VARIANTS).units
-    manifest = Manifest.model_validate_json((folder / "archive/tiny/manifest.json").read_bytes())
-    assert [entry.state for entry in manifest.entries] == ["archived"] * VARIANTS
+    archive = folder / "archive/tiny"
+    assert_paid_once_and_archived(home=folder / ".callsheet", archive=archive, variants=VARIANTS, price=PRICE.units)
+    manifest = Manifest.model_validate_json((archive / "manifest.json").read_bytes())
     assert Credits.of(manifest.credits) == PRICE * VARIANTS
-    films = sorted((folder / "archive/tiny").glob("*.mp4"))
-    assert len(films) == VARIANTS
-    for film in films:
-        sidecar = Sidecar.model_validate_json(film.with_suffix(".json").read_bytes())
-        assert sidecar.result.sha256 == hashlib.sha256(film.read_bytes()).hexdigest()
     assert not list((folder / "archive").rglob("*.part*"))
-    ledger = sqlite3.connect(folder / ".callsheet/ledger.sqlite")
-    assert ledger.execute("select count(*) from takes where state = 'archived'").fetchone() == (VARIANTS,)
-    assert ledger.execute("select count(*) from takes where state not in ('archived', 'released')").fetchone() == (0,)
-    ledger.close()
 
 
 @pytest.mark.parametrize("instant", INSTANTS)
