@@ -29,7 +29,6 @@ def plan() -> Plan:
             variant.label: Footage(clip=variant.label, window=None, seconds=Fraction(4), references=())
             for variant in variants
         },
-        framing="native",
         rerender="changed",
         budget=Credits.of("9999"),
         view=LedgerView(takes={}, earlier={}, held=ZERO, charged=ZERO),
