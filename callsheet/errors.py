@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 Spent = Literal["no", "yes", "unknown"]
 Retry = Literal["never", "safe"]
-Severity = Literal["error", "warning"]
+#: A note is nothing that a person has to do: preparation mends it.
+Severity = Literal["error", "warning", "note"]
 
 #: How each value of `spent` reads at the end of a message.
 MONEY_WORDS: dict[Spent, str] = {

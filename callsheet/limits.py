@@ -4,11 +4,11 @@ The length of a prepared clip is what the provider measures and bills, and a per
 prepared; so a preparation states that length exactly, and `media.clips` refuses to hand out a file of another one.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from math import ceil, floor
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from callsheet.catalogue import ClipLimits, ImageLimits
 from callsheet.errors import Unacceptable
@@ -112,6 +112,9 @@ class StillFacts:
     has_private_metadata: bool = False
 
 
+Facts = TypeVar("Facts", ClipFacts, StillFacts)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClipPreparation:
     """What is done to a clip, and what comes out; decided before anything is encoded."""
@@ -200,6 +203,19 @@ class StillPreparation:
             return {"recipe": RECIPE, "decision": "pass"}
         size: dict[str, str | int | bool | None] = {"width": self.width, "height": self.height}
         return {"recipe": RECIPE, "decision": "transcode", "max_bytes": self.max_bytes, **size}
+
+
+def facts_as_json(facts: ClipFacts | StillFacts) -> dict[str, str | int | bool | None]:
+    """Facts as plain JSON: what is exact as text."""
+    values = {field.name: getattr(facts, field.name) for field in fields(facts)}
+    return {name: str(value) if isinstance(value, Fraction) else value for name, value in values.items()}
+
+
+def facts_of_json(kind: type[Facts], document: Mapping[str, Any]) -> Facts:
+    """Facts that were written by `facts_as_json`. ValueError, TypeError or KeyError for anything else."""
+    exact = {field.name for field in fields(kind) if field.type is Fraction}
+    values: dict[str, Any] = {name: Fraction(value) if name in exact else value for name, value in document.items()}
+    return kind(**values)
 
 
 # --- the decision about a clip -----------------------------------------------------------------------------------------

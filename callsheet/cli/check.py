@@ -17,11 +17,13 @@ def check(
     found: list[Problem] = []
     code = 0
     for spec in specs:
-        problems, wrong = _problems(spec, aloud=not json)
-        found += problems
+        told, wrong = _problems(spec, aloud=not json)
+        found += told
         code = code or wrong
     if json:
-        console.document({"ok": code == 0, "problems": [problem.as_json() for problem in found]})
+        notes = [problem.as_json() for problem in found if problem.severity == "note"]
+        problems = [problem.as_json() for problem in found if problem.severity != "note"]
+        console.document({"ok": code == 0, "problems": problems, "notes": notes})
     elif code:
         errors = sum(problem.severity == "error" for problem in found)
         console.say(f"{errors} problem{'' if errors == 1 else 's'}. Nothing was spent.")
@@ -33,7 +35,7 @@ def _problems(spec: Path, *, aloud: bool) -> tuple[list[Problem], int]:
     """What is wrong with one campaign, said at once where it is to be said, and the exit code for it."""
     from callsheet.steps import settings
     from callsheet.steps.load import resolve
-    from callsheet.steps.survey import survey
+    from callsheet.steps.survey import mended, survey
 
     try:
         loaded = resolve(spec)
@@ -47,8 +49,9 @@ def _problems(spec: Path, *, aloud: bool) -> tuple[list[Problem], int]:
         if aloud:
             console.problems([problem])
         return [problem], error.exit_code
+    notes = list(mended(surveyed))
     if aloud:
-        console.problems(surveyed.warnings)
+        console.problems([*surveyed.warnings, *notes])
         count = len(loaded.variants)
         console.say(f"{spec}: {count} variant{'' if count == 1 else 's'}, no problem that stops it.")
-    return list(surveyed.warnings), 0
+    return [*surveyed.warnings, *notes], 0

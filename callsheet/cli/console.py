@@ -23,6 +23,8 @@ from callsheet.plan import Plan, decimal_seconds
 from callsheet.redact import redact
 from callsheet.yamltext import MAX_BYTES
 
+#: Of the word in front of a problem.
+SEVERITY_STYLE = {"error": "bold red", "warning": "bold yellow", "note": "cyan"}
 #: Columns where standard output is no terminal: one line a row, for grep and for logs.
 PIPE_WIDTH = 1000
 #: Spaces between the columns of a table.
@@ -150,14 +152,14 @@ def defect(failure: Exception) -> None:
 def problems(found: Iterable[Problem]) -> None:
     """Each problem as `file:line:column: path: what`, with the line and a caret under the place, and what to do."""
     for problem in found:
-        style = "bold red" if problem.severity == "error" else "bold yellow"
+        style = SEVERITY_STYLE[problem.severity]
         subject = f"{problem.path}: " if problem.path else ""
         err.print(
             Text.assemble(
                 (f"{problem.place}: ", "bold"), (f"{problem.severity}: ", style), f"{subject}{problem.message}"
             )
         )
-        for line in _excerpt(problem):
+        for line in _excerpt(problem) if problem.severity != "note" else ():
             err.print(Text(line, style="dim"))
         if problem.hint:
             say(f"    {problem.hint}")

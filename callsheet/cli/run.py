@@ -49,6 +49,7 @@ def run(
         settings.prefect_api_url()  # a wrong address is told before anything else
     drawn = draw_up.draw_up(spec, sandbox=sandbox, only=only or (), again=again or (), attach_only=attach_only)
     studio.require_key(drawn.settings, sandbox=sandbox)
+    studio.require_drafts(drawn.loaded.campaign, sandbox=sandbox)
     approved_by = _approve(drawn, yes=yes, ceiling=ceiling)
     draw_up.make_archive(drawn)
     draw_up.open_ledger(drawn.settings).close()

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from callsheet.archive.disk import DiskStore
-from callsheet.errors import Unauthorized
+from callsheet.campaign import Campaign
+from callsheet.errors import SpecInvalid, Unauthorized
 from callsheet.ledger.book import Ledger
 from callsheet.plan import Line, Plan
 from callsheet.provider.client import Provider, Route
@@ -120,6 +121,7 @@ async def opened(
     settings = environment.read(first.root)
     name = drawing.route_name(settings, sandbox=sandbox)
     require_key(settings, sandbox=sandbox)
+    require_drafts(first.campaign, sandbox=sandbox)
     file = drawing.ledger_file(settings)
     with locks.alone(file, route=name, campaign=first.campaign.name):
         drawn = await asyncio.to_thread(
@@ -149,6 +151,19 @@ async def opened(
             finally:
                 _current.reset(token)
                 ledger.close()
+
+
+def require_drafts(campaign: Campaign, *, sandbox: bool) -> None:
+    """The sandbox drafts some of the models. SpecInvalid for a campaign with another one, before anything is opened."""
+    if not sandbox:
+        return
+    from callsheet.sandbox import order
+
+    strange = [model.name for model in campaign.all_models if model.name not in order.DRAFTED]
+    if strange:
+        what = f"the sandbox drafts {' and '.join(order.DRAFTED)} only so far, and not {', '.join(strange)}"
+        hint = "`callsheet plan --paid` shows what the provider would charge; run it there, a variant first."
+        raise SpecInvalid([campaign.problem(("model",), what, hint)])
 
 
 def require_key(settings: Settings, *, sandbox: bool) -> None:

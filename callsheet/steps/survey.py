@@ -8,25 +8,21 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Any, Generic, NamedTuple, cast
 
 from callsheet import catalogue, limits
 from callsheet.catalogue import ClipLimits, ImageLimits
 from callsheet.errors import Problem, SpecInvalid, Unacceptable
-from callsheet.limits import ClipFacts, ClipPreparation, StillFacts, StillPreparation
+from callsheet.limits import ClipFacts, ClipPreparation, Facts, StillFacts, StillPreparation
 from callsheet.plan import Footage
 from callsheet.steps.load import Loaded, SourceClip
 from callsheet.sweep import Variant
 from callsheet.tariff import quantity_of
-
-Facts = TypeVar("Facts", ClipFacts, StillFacts)
 
 #: Bytes read at a time while hashing.
 CHUNK = 1 << 20
@@ -80,6 +76,12 @@ class ClipNeed(NamedTuple):
     limits: ClipLimits
 
 
+def _clip_needs(variants: Sequence[Variant]) -> Iterable[ClipNeed]:
+    """Each need once, in the order of the sweep. Thousands of variants share a handful of them."""
+    some = {(v.clip, v.framing, v.aspect_ratio, v.model, v.options): v for v in reversed(variants) if v.clip}
+    return dict.fromkeys(clip_need(variant) for variant in reversed(some.values()))
+
+
 def clip_need(variant: Variant) -> ClipNeed:
     """LookupError for a variant without a clip."""
     limits = catalogue.model(variant.model).clip_limits
@@ -94,8 +96,8 @@ def survey(loaded: Loaded, home: Path) -> Survey:
     used_sets = {variant.references for variant in loaded.variants}
     stills_wanted = {path for name in used_sets for path in loaded.stills[name]}
     with ThreadPoolExecutor(max_workers=4) as pool:
-        clip_work = {path: pool.submit(memory.clip, path) for path in {c.path for c in loaded.clips.values()}}
-        still_work = {path: pool.submit(memory.still, path) for path in stills_wanted}
+        clip_work = {c.path: _looked(pool, memory, c.path, ClipFacts) for c in loaded.clips.values()}
+        still_work = {path: _looked(pool, memory, path, StillFacts) for path in stills_wanted}
         clips = {
             name: found
             for name, source in loaded.clips.items()
@@ -125,6 +127,24 @@ def survey(loaded: Loaded, home: Path) -> Survey:
     )
 
 
+def mended(surveyed: Survey) -> Iterator[Problem]:
+    """A note for each file that the model would not take as it is: what preparation does to it, so nobody else has to."""
+    loaded = surveyed.loaded
+    reasons: dict[tuple[tuple[str | int, ...], Path], dict[str, None]] = {}
+    for need, preparation in surveyed.clip_preparations.items():
+        source = loaded.clips[need.clip]
+        reasons.setdefault((source.place, source.path), {}).update(dict.fromkeys(preparation.reasons))
+    for (name, path), place in loaded.still_places.items():
+        for still in surveyed.stills.get(name, ()):
+            if still.path == path:
+                found = [p.reasons for (known, _), p in surveyed.still_preparations.items() if known == path]
+                reasons.setdefault((place, path), {}).update(dict.fromkeys(r for several in found for r in several))
+    for (place, path), why in reasons.items():
+        if why:
+            message = f"preparation mends {loaded.shown(path)}: {'; '.join(why)}"
+            yield loaded.campaign.problem(place, message, severity="note")
+
+
 def _clip_preparations(
     loaded: Loaded, clips: Mapping[str, Surveyed[ClipFacts]], problems: list[Problem]
 ) -> dict[ClipNeed, ClipPreparation]:
@@ -133,7 +153,7 @@ def _clip_preparations(
     found: dict[ClipNeed, ClipPreparation] = {}
     refused: set[str] = set()
     told: set[str] = set()
-    for need in dict.fromkeys(clip_need(variant) for variant in loaded.variants if variant.clip):
+    for need in _clip_needs(loaded.variants):
         name = need.clip
         if name not in clips or name in refused:
             continue
@@ -185,8 +205,26 @@ def _still_preparations(
     return found
 
 
+def _looked(
+    pool: ThreadPoolExecutor, memory: "_Memory", path: Path, kind: type[Facts]
+) -> "Callable[[], Surveyed[Facts]]":
+    """What is known of the file, or the work that finds it out, begun."""
+    try:
+        known = memory.known(path, kind)
+    except Unacceptable as error:
+        return _raising(error)
+    return (lambda: known) if known is not None else pool.submit(memory.look, path, kind).result
+
+
+def _raising(error: Unacceptable) -> "Callable[[], Surveyed[Any]]":
+    def settle() -> Surveyed[Any]:
+        raise error
+
+    return settle
+
+
 def _settled(
-    work: "Future[Surveyed[Facts]]",
+    work: "Callable[[], Surveyed[Facts]]",
     loaded: Loaded,
     place: tuple[str | int, ...],
     path: Path,
@@ -194,7 +232,7 @@ def _settled(
 ) -> Surveyed[Facts] | None:
     """The result, or its error as a problem of the campaign's line."""
     try:
-        return work.result()
+        return work()
     except Unacceptable as error:
         problems.append(_unusable(loaded, place, path, error))
         return None
@@ -228,9 +266,6 @@ class _Memory:
     are simply looked at again.
     """
 
-    _CLIPS = TypeAdapter(ClipFacts)
-    _STILLS = TypeAdapter(StillFacts)
-
     def __init__(self, file: Path) -> None:
         self._file = file
         self._known: dict[str, dict[str, Any]] = {}
@@ -239,27 +274,25 @@ class _Memory:
             loaded = json.loads(file.read_text("utf-8"))
             self._known = loaded if isinstance(loaded, dict) else {}
 
-    def clip(self, path: Path) -> Surveyed[ClipFacts]:
-        from callsheet.media import probe
-
-        return self._look(path, lambda: probe.clip(path), self._CLIPS)
-
-    def still(self, path: Path) -> Surveyed[StillFacts]:
-        from callsheet.media import probe
-
-        return self._look(path, lambda: probe.still(path), self._STILLS)
-
-    def _look(self, path: Path, probe: Callable[[], Facts], adapter: "TypeAdapter[Facts]") -> Surveyed[Facts]:
-        stamp = _stamp(path)
+    def known(self, path: Path, kind: type[Facts]) -> Surveyed[Facts] | None:
+        """What was found when this very file was looked at before. Unacceptable where it cannot be read now."""
         known = self._known.get(str(path), {})
-        if known.get("stamp") == stamp:
-            with suppress(ValidationError, KeyError):
-                return Surveyed(path=path, sha256=known["sha256"], facts=adapter.validate_python(known["facts"]))
-        facts = probe()
+        if known.get("stamp") != _stamp(path):
+            return None
+        with suppress(ValueError, KeyError, TypeError, AttributeError):
+            return Surveyed(path=path, sha256=known["sha256"], facts=limits.facts_of_json(kind, known["facts"]))
+        return None
+
+    def look(self, path: Path, kind: type[Facts]) -> Surveyed[Facts]:
+        """Probe and hash the file, and remember it. Unacceptable."""
+        from callsheet.media import probe
+
+        stamp = _stamp(path)
+        facts = probe.clip(path) if kind is ClipFacts else probe.still(path)
         sha256 = hash_of(path)
-        self._known[str(path)] = {"stamp": stamp, "sha256": sha256, "facts": adapter.dump_python(facts, mode="json")}
+        self._known[str(path)] = {"stamp": stamp, "sha256": sha256, "facts": limits.facts_as_json(facts)}
         self._changed = True
-        return Surveyed(path=path, sha256=sha256, facts=facts)
+        return Surveyed(path=path, sha256=sha256, facts=cast("Facts", facts))
 
     def save(self) -> None:
         if not self._changed:
