@@ -8,16 +8,17 @@ apart.
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import product
+from math import prod
 from typing import NamedTuple, TypeVar
 
 from callsheet import catalogue, digest
 from callsheet.campaign import NATIVE, Campaign, Clip, Overrides, Prompt, Selector, swept_options
 from callsheet.campaign_sheet import takes_clip
-from callsheet.campaign_text import PLACEHOLDER, Picked
+from callsheet.campaign_text import PLACEHOLDER
 from callsheet.catalogue import Model, Options
 from callsheet.errors import NothingToShoot
 
@@ -80,20 +81,6 @@ class _Cell(NamedTuple):
     def identity(self) -> tuple[object, ...]:
         return self.clip, self.references, self.prompt.name, self.variables, self.tail
 
-    def matches(self, selector: Selector) -> bool:
-        return all(self._has(axis, values) for axis, values in selector.match.items())
-
-    def _has(self, axis: str, values: Sequence[Picked]) -> bool:
-        if axis == "clip":
-            return self.clip in values or self.group in values
-        if axis == "references":
-            return self.references in values
-        if axis == "prompt":
-            return self.prompt.name in values
-        if axis in ("model", "aspect_ratio", "keep_original_sound"):
-            return getattr(self.tail, axis) in values
-        return any(name == axis and value in values for name, value in (*self.variables, *self.tail.options))
-
 
 def expand(campaign: Campaign, clips: Mapping[str, Sequence[str]] | None = None) -> tuple[Variant, ...]:
     """Every variant of the campaign. `clips` maps a declared clip to the names it stands for (a glob is one clip a file).
@@ -101,7 +88,7 @@ def expand(campaign: Campaign, clips: Mapping[str, Sequence[str]] | None = None)
     NothingToShoot when the sweep is empty.
     """
     members = clips or {clip.name: (clip.name,) for clip in campaign.clips}
-    cells = [cell for cell in _grid(campaign, members) if not any(map(cell.matches, campaign.exclude))]
+    cells = list(_grid(campaign, members))
     known = {cell.identity for cell in cells} if campaign.include else set()
     for selector in campaign.include:
         for cell in _included(campaign, selector, members):
@@ -119,13 +106,17 @@ def expand(campaign: Campaign, clips: Mapping[str, Sequence[str]] | None = None)
 
 def count(campaign: Campaign, clips: Mapping[str, Sequence[str]]) -> int:
     """The variants of the grid before anything is excluded: cheap, however many they are."""
-    prompts = [(prompt, len(_fillings(campaign, prompt))) for prompt in campaign.prompts]
+    fillings = {
+        prompt.name: prod(len(campaign.variables[name]) for name in prompt.variables) for prompt in campaign.prompts
+    }
+    inner = _Tails(campaign)
+    sizes: dict[int, int] = {}
     total = 0
-    for clip in _declared(campaign):
+    for clip, prompt in product(_declared(campaign), campaign.prompts):
+        tails = inner.of(clip, prompt)
+        size = sizes.setdefault(id(tails), sum(tail.takes for tail in tails))
         members = len(clips.get(clip.name, ())) if campaign.clips else 1
-        for prompt, fillings in prompts:
-            inner = sum(tail.takes for tail in _tails(campaign, clip, prompt))
-            total += members * len(campaign.references) * fillings * inner
+        total += members * len(campaign.references) * fillings[prompt.name] * size
     return total
 
 
@@ -148,14 +139,82 @@ def _declared(campaign: Campaign) -> tuple[Clip, ...]:
 
 
 def _grid(campaign: Campaign, members: Mapping[str, Sequence[str]]) -> Iterator[_Cell]:
-    fillings = {prompt.name: _fillings(campaign, prompt) for prompt in campaign.prompts}
+    """Every cell that no exclude takes away."""
+    rules = _Exclusions(campaign)
+    lines = {
+        prompt.name: [(f, rules.line(prompt, f)) for f in _fillings(campaign, prompt)] for prompt in campaign.prompts
+    }
+    sets = [(entry.name, rules.references(entry.name)) for entry in campaign.references]
+    inner = _Tails(campaign)
+    by_tail = {tail: rules.tail(tail) for tail in inner.every()}
     for clip in _declared(campaign):
-        tails = {prompt.name: tuple(_tails(campaign, clip, prompt)) for prompt in campaign.prompts}
-        names = members.get(clip.name, ()) if campaign.clips else ("",)
         framing = clip.framing or campaign.framing
-        for name, references, prompt in product(names, campaign.references, campaign.prompts):
-            for filling, tail in product(fillings[prompt.name], tails[prompt.name]):
-                yield _Cell(name, clip.name, framing, references.name, prompt, filling, tail)
+        tails = {prompt.name: [(tail, by_tail[tail]) for tail in inner.of(clip, prompt)] for prompt in campaign.prompts}
+        for name in members.get(clip.name, ()) if campaign.clips else ("",):
+            by_clip = rules.clip(name, clip.name)
+            for (references, by_set), prompt in product(sets, campaign.prompts):
+                for (filling, by_line), (tail, by_end) in product(lines[prompt.name], tails[prompt.name]):
+                    if not by_clip & by_set & by_line & by_end:
+                        yield _Cell(name, clip.name, framing, references, prompt, filling, tail)
+
+
+class _Exclusions:
+    """Which excludes a part of a cell fulfils, as one bit for each: a cell is out where all its parts share a bit.
+
+    So the cost of a cell does not grow with the number of excludes.
+    """
+
+    def __init__(self, campaign: Campaign) -> None:
+        self._rules = [selector.match for selector in campaign.exclude]
+        self._line_axes = frozenset(("prompt", *campaign.variables))
+
+    def clip(self, name: str, group: str) -> int:
+        return self._bits(lambda axis: axis == "clip", {"clip": (name, group)})
+
+    def references(self, name: str) -> int:
+        return self._bits(lambda axis: axis == "references", {"references": (name,)})
+
+    def line(self, prompt: Prompt, filling: Filling) -> int:
+        """A prompt with its variables filled in; a variable that it does not use has no value that fits."""
+        values = {name: (value,) for name, value in filling} | {"prompt": (prompt.name,)}
+        return self._bits(self._line_axes.__contains__, values)
+
+    def tail(self, tail: _Tail) -> int:
+        values: dict[str, tuple[object, ...]] = {name: (value,) for name, value in tail.options}
+        for axis in ("model", "aspect_ratio", "keep_original_sound"):
+            values[axis] = (getattr(tail, axis),)
+        others = {"clip", "references"} | self._line_axes
+        return self._bits(lambda axis: axis not in others, values)
+
+    def _bits(self, concerns: Callable[[str], bool], values: Mapping[str, Sequence[object]]) -> int:
+        return sum(
+            1 << number
+            for number, rule in enumerate(self._rules)
+            if all(
+                any(value in wanted for value in values.get(axis, ()))
+                for axis, wanted in rule.items()
+                if concerns(axis)
+            )
+        )
+
+
+class _Tails:
+    """The inner axes of each clip and prompt. Those that say nothing for themselves, as most, share one list."""
+
+    def __init__(self, campaign: Campaign) -> None:
+        self._campaign = campaign
+        self._known: dict[tuple[int, int, str], tuple[_Tail, ...]] = {}
+
+    def of(self, clip: Clip, prompt: Prompt) -> tuple[_Tail, ...]:
+        said = (id(clip.own), id(prompt.own), clip.framing or self._campaign.framing)
+        if said not in self._known:
+            self._known[said] = tuple(_tails(self._campaign, clip, prompt))
+        return self._known[said]
+
+    def every(self) -> frozenset[_Tail]:
+        for clip, prompt in product(_declared(self._campaign), self._campaign.prompts):
+            self.of(clip, prompt)
+        return frozenset(tail for tails in self._known.values() for tail in tails)
 
 
 def _tails(campaign: Campaign, clip: Clip, prompt: Prompt) -> Iterator[_Tail]:
