@@ -113,6 +113,7 @@ def build(manifest: Manifest) -> str:
             groups=groups,
             axes=axes,
             counts=_counts(cells),
+            several_takes=any(cell.entry.axes.take > 1 for cell in cells),
             data={
                 "cells": {cell.id: _facts(cell) for cell in cells},
                 "axes": [list(axis.values.values()) for axis in axes],

@@ -327,6 +327,15 @@ def test_the_wipe_uncovers_the_source(page: Page, board: str) -> None:
     assert page.ask("document.querySelector('#pair').classList.contains('beside')")
 
 
+def test_the_labels_of_a_comparison_leave_the_corner_with_the_draft_mark_free(page: Page, board: str) -> None:
+    page.open(board)
+    page.click("#v1 .frame")
+    for tag in ("#the-source .tag", "#the-variant .tag"):
+        below = f"document.querySelector('{tag}').getBoundingClientRect().bottom"
+        middle = "(box => box.top + box.height / 2)(document.querySelector('#pair').getBoundingClientRect())"
+        assert page.ask(f"{below} < {middle}"), tag
+
+
 def test_the_keyboard_does_everything(page: Page, board: str) -> None:
     page.open(board)
     held = "document.activeElement.closest('.cell')?.id"
@@ -511,6 +520,23 @@ def test_no_width_scrolls_sideways(page: Page, films: Path, tmp_path: Path, widt
     assert page.ask("document.documentElement.scrollWidth") <= width
     page.ask("document.querySelector('#v13 .frame').click()")
     assert page.ask("document.querySelector('#compare').scrollWidth <= document.querySelector('#compare').clientWidth")
+
+
+def test_on_a_phone_every_fact_of_the_head_stands_in_one_line(page: Page, board: str) -> None:
+    page.resize(390, 844, phone=True)
+    page.open(board)
+    heights = page.ask("[...document.querySelectorAll('.facts dt, .facts dd')].map(node => node.offsetHeight)")
+    assert len(heights) == 10
+    assert max(heights) < 30  # two lines of the smaller text are higher
+
+
+def test_takes_are_numbered_where_there_are_several(page: Page, films: Path, tmp_path: Path) -> None:
+    shape = "document.querySelector('.cell .fine').textContent.includes('t1')"
+    page.open(lay_out(films, tmp_path / "one", manifest(sweep())))
+    assert not page.ask(shape)
+    axes = sweep()[0].axes.model_copy(update={"take": 2})
+    page.open(lay_out(films, tmp_path / "two", manifest([*sweep(), entry("beach", "dusk", "16:9", axes=axes)])))
+    assert page.ask(shape)
 
 
 @pytest.mark.parametrize("width", [1000, 1200, 1440, 1920])

@@ -1,0 +1,255 @@
+"""The documents against the code: links lead somewhere, commands exist, tables agree, and every YAML in them is a campaign."""
+
+import inspect
+import re
+import shlex
+from collections.abc import Iterator
+from itertools import takewhile
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import typer
+from typer.core import TyperGroup
+
+from callsheet import catalogue, errors
+from callsheet.campaign import Campaign, parse
+from callsheet.campaign_text import MAX_TAKES, CampaignForm
+from callsheet.cli.main import INTERRUPTED, UNEXPECTED, app
+from callsheet.errors import CallsheetError
+from callsheet.plan import Action
+from callsheet.steps.settings import Settings
+from callsheet.sweep import expand
+from callsheet.take import State
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+GUIDE = (ROOT / "specs/README.md").read_text("utf-8")
+#: What a checkout holds that nobody here wrote.
+FOREIGN = {".venv", ".callsheet", "archive", ".pytest_cache", ".git", "node_modules"}
+DOCUMENTS = sorted(path for path in ROOT.rglob("*.md") if not FOREIGN & set(path.relative_to(ROOT).parts))
+
+GROUP = typer.main.get_command(app)
+assert isinstance(GROUP, TyperGroup)
+COMMANDS = GROUP.commands
+
+#: The campaign that the guide's fragments belong to: it declares what they name.
+BASE = {
+    "campaign": "campaign: base",
+    "model": "model: kling-o1-video-edit",
+    "clips": "clips: {beach: media/clips/beach.mp4, pier: media/clips/pier.mov}",
+    "references": "references: {none: [], brand-a: [media/references/brand-a/logo.png]}",
+    "prompts": "prompts: {dusk: Re-light the scene at dusk., neon: The same scene under neon signs.}",
+    "aspect_ratios": "aspect_ratios: [16:9, 9:16]",
+}
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def fences(text: str, language: str) -> list[str]:
+    """The code blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+
+
+def prose(text: str) -> str:
+    """Everything that is not in a code block."""
+    return re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+
+
+def rows(text: str, first: str) -> list[list[str]]:
+    """The cells of the table whose header begins with `first`."""
+    lines = text.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"| {first} |"))
+    table = takewhile(lambda line: line.startswith("|"), lines[start + 2 :])
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+
+
+# --- links --------------------------------------------------------------------------------------------------------------
+
+
+def links(text: str) -> list[str]:
+    without_code = re.sub(r"`[^`\n]*`", "", prose(text))
+    return re.findall(r"\]\(([^)\s]+)\)", without_code)
+
+
+def anchors(text: str) -> set[str]:
+    """What GitHub makes of the headings: small letters, no punctuation, hyphens for spaces, a number for a repetition."""
+    found: list[str] = []
+    for title in re.findall(r"^#{1,6} +(.+?) *#*$", prose(text), re.M):
+        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title)
+        slug = re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-")
+        found.append(f"{slug}-{found.count(slug)}" if slug in found else slug)
+    return set(found)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+def test_every_link_leads_to_a_file_of_the_checkout_and_to_a_heading_in_it(document: Path) -> None:
+    for link in links(document.read_text("utf-8")):
+        if re.match(r"https?://", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (document.parent / path).resolve() if path else document
+        assert target.is_relative_to(ROOT), link
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text("utf-8")), link
+
+
+def test_the_documents_are_found() -> None:
+    assert {"README.md", "CHANGELOG.md", "specs/README.md", "docs/glossary.md"} <= {named(path) for path in DOCUMENTS}
+
+
+# --- commands -----------------------------------------------------------------------------------------------------------
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """The words behind `callsheet` of every command, in code blocks and in sentences."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S)
+    lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose(text))]
+    for said in (*lines, *spans):
+        if re.match(r"(?:\.venv/bin/)?callsheet(?: |$)", said):
+            yield shlex.split(said, comments=True)[1:]
+
+
+def options(name: str) -> set[str]:
+    """Every spelling of every option of a command."""
+    command = COMMANDS[name]
+    return {"--help"} | {spelling for option in command.params for spelling in (*option.opts, *option.secondary_opts)}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+def test_every_command_that_a_document_names_exists_with_its_options(document: Path) -> None:
+    for words in commands(document.read_text("utf-8")):
+        if not words:
+            continue
+        assert words[0] in COMMANDS, words
+        used = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
+        assert used <= options(words[0]), words
+
+
+def test_the_table_of_commands_has_every_command_and_only_their_options() -> None:
+    table = rows(README, "command")
+    said = {row[0].strip("`").split()[1]: row for row in table}
+    assert said.keys() == {name for name, command in COMMANDS.items() if not command.hidden}
+    for name, (_, text) in said.items():
+        named_options = {word for span in re.findall(r"`([^`]+)`", text) for word in re.findall(r"--[a-z-]+", span)}
+        assert named_options <= options(name), name
+
+
+def test_every_command_but_those_that_print_text_takes_json() -> None:
+    assert {name for name in COMMANDS if "--json" not in options(name)} == {"sandbox", "schema"}
+
+
+def test_every_target_of_make_that_a_document_names_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
+    for document in DOCUMENTS:
+        text = document.read_text("utf-8")
+        asked = re.findall(r"(?:^|`)make ([a-z-]+)", text, re.M)
+        assert set(asked) <= targets, document
+
+
+# --- tables -------------------------------------------------------------------------------------------------------------
+
+
+def families() -> dict[int, str]:
+    """Each exit code of an error and the class that stands for it: the one nearest to the root."""
+    found = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, CallsheetError)]
+    return {kind.exit_code: kind.__name__ for kind in sorted(found, key=lambda kind: len(kind.__mro__), reverse=True)}
+
+
+def test_the_table_of_exit_codes_agrees_with_the_errors() -> None:
+    table = {int(code): classes.strip("`") for code, _, classes in rows(README, "code")}
+    assert {code: name for code, name in table.items() if name} == families()
+    assert {code for code, name in table.items() if not name} == {0, 1, 9, INTERRUPTED}
+    assert families()[UNEXPECTED] == "CallsheetError"
+
+
+def test_the_table_of_settings_agrees_with_the_settings() -> None:
+    table = {row[0].strip("`"): row[1].strip("`") for row in rows(README, "setting")}
+    fields = {str(field.alias): field.default for field in Settings.model_fields.values()}
+    assert table.keys() == fields.keys()
+    for name, default in fields.items():
+        if default is not None:
+            assert table[name] == str(default), name
+    assert table["EVOLINK_API_KEY"] == "–"
+    assert table["CALLSHEET_LEDGER"] == "ledger.sqlite` in there"
+
+
+@pytest.mark.parametrize("word", [str(state) for state in State])
+def test_the_glossary_has_every_state_of_a_take(word: str) -> None:
+    glossary = (ROOT / "docs/glossary.md").read_text("utf-8")
+    (states,) = [words for words, meaning in rows(glossary, "word") if meaning == "the states of a take"]
+    assert re.search(rf"\b{word}\b", states)
+
+
+@pytest.mark.parametrize("word", [*get_args(Action), "approval", "variant", "hold", "route", "sidecar", "manifest"])
+def test_the_glossary_has_the_words_of_the_plan_and_the_archive(word: str) -> None:
+    assert re.search(rf"\b{word}\b", (ROOT / "docs/glossary.md").read_text("utf-8"))
+
+
+def test_the_changelog_has_a_section_for_what_is_not_released_yet() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert re.findall(r"^## (.+)$", changelog, re.M)[0] == "Unreleased"
+    kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    assert set(re.findall(r"^### (.+)$", changelog, re.M)) <= kinds
+
+
+# --- campaigns ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_campaign_in_the_readme_is_hello() -> None:
+    (text,) = fences(README, "yaml")
+    assert parse(text, file="README.md") == parse((ROOT / "specs/hello.yaml").read_bytes(), file="specs/hello.yaml")
+
+
+def completed(fragment: str) -> Campaign:
+    """A whole campaign as it is; a fragment of one in place of the same keys of BASE."""
+    keys = re.findall(r"^([a-z_]+):", fragment, re.M)
+    whole = {"campaign", "model", "clips", "prompts"} <= set(keys)
+    rest = [] if whole else [line for key, line in BASE.items() if key not in keys]
+    return parse("\n".join([*rest, fragment]), file="specs/README.md")
+
+
+FRAGMENTS = fences(GUIDE, "yaml")
+
+
+@pytest.mark.parametrize("fragment", FRAGMENTS, ids=[fragment.strip().splitlines()[-1] for fragment in FRAGMENTS])
+def test_every_yaml_in_the_guide_is_a_campaign_or_a_part_of_one(fragment: str) -> None:
+    campaign = completed(fragment)
+    assert campaign.warnings == ()
+    assert expand(campaign)
+
+
+def test_the_guide_has_every_key_with_an_example_and_no_other_key() -> None:
+    titled = re.findall(r"^\*\*([a-z_]+)\*\*:", GUIDE, re.M)
+    shown = {key for fragment in FRAGMENTS for key in re.findall(r"^([a-z_]+):", fragment, re.M)}
+    assert sorted(titled) == sorted(set(CampaignForm.model_fields))
+    assert shown == set(CampaignForm.model_fields)
+
+
+def test_the_slugs_of_the_guide_are_those_of_the_sweep() -> None:
+    prompts = 'prompts: {dusk: Re-light the scene at dusk., street: "A street, {{ weather }} ground"}'
+    text = f"variables: {{weather: [wet, snowy]}}\n{prompts}"
+    made = [expand(completed(f"{text}\n{more}")) for more in ("", "keep_original_sound: [true, false]", "takes: 2")]
+    labels = {variant.label for variants in made for variant in variants}
+    assert {row[2].strip("`") for row in rows(GUIDE, "part")} <= labels
+
+
+def test_the_numbers_in_the_guide_are_those_of_the_model() -> None:
+    model = catalogue.model("kling-o1-video-edit")
+    low, high = model.clip.seconds
+    assert f"clips of {low} to {high} seconds" in GUIDE
+    assert ["one", "two", "three", "four"][model.images.count[1] - 1] in GUIDE.partition("**references**")[2][:60]
+    assert f"{model.prompt_max:,} characters" in GUIDE
+    assert f"1 to {MAX_TAKES}. Each one is paid for" in GUIDE
+    assert "aspect_ratios: [16:9, 9:16, 1:1]" in GUIDE
+    assert list(model.aspect_ratios) == ["16:9", "9:16", "1:1"]
+
+
+def test_the_fields_of_a_name_are_all_in_the_guide() -> None:
+    from callsheet.naming import FIELDS
+
+    section = GUIDE.partition("**archive**")[2].partition("```")[0]
+    assert set(re.findall(r"\{([a-z_]+)\}", section)) == FIELDS
