@@ -16,7 +16,15 @@ from pydantic import SecretStr, ValidationError
 
 import callsheet
 from callsheet import naming
-from callsheet.errors import JobFailed, MediaError, ResultDamaged, ResultExpired, Unavailable, WouldOverwrite
+from callsheet.errors import (
+    JobFailed,
+    MediaError,
+    ResultDamaged,
+    ResultExpired,
+    ToolMissing,
+    Unavailable,
+    WouldOverwrite,
+)
 from callsheet.limits import ClipFacts
 from callsheet.media import command, probe
 from callsheet.plan import Line, decimal_seconds
@@ -35,6 +43,7 @@ from callsheet.steps import prepare
 from callsheet.steps import studio as studios
 from callsheet.steps.draw_up import EVOLINK
 from callsheet.steps.studio import Studio
+from callsheet.steps.survey import hash_of
 from callsheet.take import State, Take
 
 log = logging.getLogger("callsheet.takes")
@@ -55,44 +64,83 @@ class Result:
 
 
 async def deliver(take_id: int, label: str) -> str:
-    """The archive's key of the deliverable. ResultExpired, ResultDamaged, ArchiveError: paid for, and still to fetch."""
+    """The archive's key of the deliverable. ResultExpired, ResultDamaged, ArchiveError: paid for, and still to fetch.
+
+    What was fetched stays under the home until ARCHIVED is committed: links die within a day, and an archive may be full
+    for longer.
+    """
     studio = studios.current()
     studio.tell(label, "deliver", "began")
     take = studio.ledger.take(take_id)
     if take.state is State.SUCCEEDED:
         line = studio.line(label)
-        result = await _fetch(studio, take, label)
-        try:
-            take = await _archive(studio, line, take, result)
-        finally:
-            result.path.unlink(missing_ok=True)
-        log.info("take %d %s: %s, %s credits, %s", take.id, take.slug, take.state, take.price, take.archive)
+        result = await fetch(studio, take, label)
+        take = await _archive(studio, line, take, result)
+        log.info("take %d %s: %s, %s credits, %s", take.id, take.slug, take.state, take.cost, take.archive)
+    forget(studio, take)
     studio.tell(label, "deliver", "done", 1.0, take.archive)
     return take.archive
 
 
-async def _fetch(studio: Studio, take: Take, label: str) -> Result:
-    """Download and look at every frame: a truncated or undecodable file must not count as delivered."""
+def incoming(studio: Studio, take: Take) -> Path:
+    """Where a result lies, complete, until it is archived. Named by the job: takes of two ledgers may share a number."""
+    return studio.home / "incoming" / f"{take.route}--{take.job}.mp4"
+
+
+def forget(studio: Studio, take: Take) -> None:
+    """Remove what was fetched for a take, once the archive has it."""
+    if take.state is State.ARCHIVED:
+        for path in (incoming(studio, take), _damaged(incoming(studio, take))):
+            path.unlink(missing_ok=True)
+
+
+def _damaged(path: Path) -> Path:
+    return path.with_name(f"{path.stem}.damaged.mp4")
+
+
+async def fetch(studio: Studio, take: Take, label: str) -> Result:
+    """The result on this machine, from an earlier try or downloaded now, every frame looked at.
+
+    A truncated or undecodable file must not count as delivered; it is kept beside for a person to judge. ResultExpired and
+    ResultDamaged are safe to repeat: the next try asks for a fresh link.
+    """
+    target = incoming(studio, take)
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    downloaded = await asyncio.to_thread(_kept, target) or await _download(studio, take, label, target)
+    try:
+        facts = await asyncio.to_thread(probe.clip, target)
+        await command.check_decodes(target, time_limit=timedelta(seconds=60 + 30 * float(facts.seconds)))
+    except (ToolMissing, command.TookTooLong) as error:
+        error.spent = "yes"  # that says nothing about the file, which stays
+        raise
+    except MediaError as error:
+        target.replace(_damaged(target))
+        raise ResultDamaged(
+            f"the result of job {take.job} is damaged: {error.what}",
+            where=take.slug,
+            hint=f"What came is kept as {_damaged(target)}.",
+        ) from error
+    return Result(path=target, downloaded=downloaded, facts=facts)
+
+
+def _kept(target: Path) -> Downloaded | None:
+    """A file gets this name only complete and synced."""
+    if not target.is_file():
+        return None
+    return Downloaded(sha256=hash_of(target), bytes=target.stat().st_size, content_type="")
+
+
+async def _download(studio: Studio, take: Take, label: str, target: Path) -> Downloaded:
     url = studio.results.pop(take.id, None) or await _fresh_link(studio, take)
-    target = studio.home / "incoming" / f"take-{take.id}.mp4"
-    target.parent.mkdir(parents=True, exist_ok=True)
 
     def moved(done: int, size: int | None) -> None:
         studio.tell(label, "deliver", "moved", done / size if size else 0.0)
 
-    downloaded = await studio.provider.download(
-        url,
-        target,
-        max_bytes=MAX_RESULT,
-        on_progress=moved,
-    )
     try:
-        facts = await asyncio.to_thread(probe.clip, target)
-        await command.check_decodes(target, time_limit=timedelta(seconds=60 + 30 * float(facts.seconds)))
-    except MediaError as error:
-        target.unlink(missing_ok=True)
-        raise ResultDamaged(f"the result of job {take.job} is damaged: {error.what}", where=take.slug) from error
-    return Result(path=target, downloaded=downloaded, facts=facts)
+        return await studio.provider.download(url, target, max_bytes=MAX_RESULT, on_progress=moved)
+    except ResultExpired as error:
+        error.retry = "safe"  # it may not be there yet, and the status may name another
+        raise
 
 
 async def _fresh_link(studio: Studio, take: Take) -> SecretStr:
@@ -154,7 +202,7 @@ def _is_taken(studio: Studio, key: str, mine: Sidecar) -> bool:
         return False
     try:
         there = Sidecar.model_validate_json(studio.store.path(key).read_bytes())
-    except ValidationError:
+    except (OSError, ValidationError):
         return True
     return (there.job.job, there.result.sha256) != (mine.job.job, mine.result.sha256)
 

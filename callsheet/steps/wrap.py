@@ -217,6 +217,8 @@ def _line(drawn: Drawn, variant: Variant, key: str, planned: Line | None, takes:
 
 def _ended(studio: Studio, line: Line, error: str, walked: Collection[str]) -> Ended:
     take = studio.ledger.newest([line.key], route=studio.plan.route).get(line.key)
+    if take is not None:
+        deliver.forget(studio, take)  # a run that was killed right after the archive had it
     if line.action == "skip":
         return Ended(line=line, outcome="skipped", take=take, reason=line.reason)
     if line.action != "blocked" and line.variant.label not in walked:
