@@ -7,7 +7,7 @@ other bytes gets the next revision, `…--r2`.
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,6 +29,7 @@ from callsheet.limits import ClipFacts
 from callsheet.media import command, probe
 from callsheet.plan import Line, decimal_seconds
 from callsheet.provider.client import Downloaded
+from callsheet.provider.results import OnBytes
 from callsheet.sidecar import (
     AxisValues,
     ClipRecord,
@@ -38,6 +39,7 @@ from callsheet.sidecar import (
     Sidecar,
     SourceFile,
     StillRecord,
+    StrayRecord,
 )
 from callsheet.steps import prepare
 from callsheet.steps import studio as studios
@@ -74,8 +76,15 @@ async def deliver(take_id: int, label: str) -> str:
     take = studio.ledger.take(take_id)
     if take.state is State.SUCCEEDED:
         line = studio.line(label)
-        result = await fetch(studio, take, label)
-        take = await _archive(studio, line, take, result)
+
+        def moved(done: int, size: int | None) -> None:
+            studio.tell(label, "deliver", "moved", done / size if size else 0.0)
+
+        result = await fetch(studio, take, moved)
+        sent = take
+        take = await archive(
+            studio, take, result, _names(studio, line), lambda file: _sidecar(studio, line, sent, result, file)
+        )
         log.info("take %d %s: %s, %s credits, %s", take.id, take.slug, take.state, take.cost, take.archive)
     forget(studio, take)
     studio.tell(label, "deliver", "done", 1.0, take.archive)
@@ -98,7 +107,7 @@ def _damaged(path: Path) -> Path:
     return path.with_name(f"{path.stem}.damaged.mp4")
 
 
-async def fetch(studio: Studio, take: Take, label: str) -> Result:
+async def fetch(studio: Studio, take: Take, on_bytes: OnBytes | None = None) -> Result:
     """The result on this machine, from an earlier try or downloaded now, every frame looked at.
 
     A truncated or undecodable file must not count as delivered; it is kept beside for a person to judge. ResultExpired and
@@ -106,7 +115,7 @@ async def fetch(studio: Studio, take: Take, label: str) -> Result:
     """
     target = incoming(studio, take)
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    downloaded = await asyncio.to_thread(_kept, target) or await _download(studio, take, label, target)
+    downloaded = await asyncio.to_thread(_kept, target) or await _download(studio, take, target, on_bytes)
     try:
         facts = await asyncio.to_thread(probe.clip, target)
         await command.check_decodes(target, time_limit=timedelta(seconds=60 + 30 * float(facts.seconds)))
@@ -130,14 +139,10 @@ def _kept(target: Path) -> Downloaded | None:
     return Downloaded(sha256=hash_of(target), bytes=target.stat().st_size, content_type="")
 
 
-async def _download(studio: Studio, take: Take, label: str, target: Path) -> Downloaded:
+async def _download(studio: Studio, take: Take, target: Path, on_bytes: OnBytes | None) -> Downloaded:
     url = studio.results.pop(take.id, None) or await _fresh_link(studio, take)
-
-    def moved(done: int, size: int | None) -> None:
-        studio.tell(label, "deliver", "moved", done / size if size else 0.0)
-
     try:
-        return await studio.provider.download(url, target, max_bytes=MAX_RESULT, on_progress=moved)
+        return await studio.provider.download(url, target, max_bytes=MAX_RESULT, on_progress=on_bytes)
     except ResultExpired as error:
         error.retry = "safe"  # it may not be there yet, and the status may name another
         raise
@@ -158,24 +163,32 @@ async def _fresh_link(studio: Studio, take: Take) -> SecretStr:
     return status.result
 
 
-async def _archive(studio: Studio, line: Line, take: Take, result: Result) -> Take:
-    """File, sidecar, ledger, in this order."""
-    for key in _names(studio, line):
-        sidecar = await _sidecar(studio, line, take, result, f"{key.rpartition('/')[2]}.mp4")
-        if _is_taken(studio, f"{key}.json", sidecar):
+async def archive(
+    studio: Studio,
+    take: Take,
+    result: Result,
+    names: Iterator[str],
+    describe: Callable[[str], Awaitable[Sidecar | StrayRecord]],
+) -> Take:
+    """File, document beside it, ledger, in this order, under the first of the names that no other take has.
+
+    describe: the document for a file of this name.
+    """
+    for key in names:
+        document = await describe(f"{key.rpartition('/')[2]}.mp4")
+        if _is_taken(studio, f"{key}.json", document):
             continue
         try:
             stored = await asyncio.to_thread(
                 studio.store.put, f"{key}.mp4", result.path, sha256=result.downloaded.sha256
             )
             if not studio.store.exists(f"{key}.json"):
-                await asyncio.to_thread(studio.store.put_text, f"{key}.json", sidecar.model_dump_json(indent=2) + "\n")
+                text = document.model_dump_json(indent=2) + "\n"
+                await asyncio.to_thread(studio.store.put_text, f"{key}.json", text)
         except WouldOverwrite:
             continue
         return studio.ledger.archived(take.id, archive=stored.key, sha256=stored.sha256)
-    raise WouldOverwrite(
-        f"{MAX_REVISIONS} renders of {line.variant.slug} are in the archive already.", where=line.variant.slug
-    )
+    raise WouldOverwrite(f"{MAX_REVISIONS} renders of {take.slug} are in the archive already.", where=take.slug)
 
 
 def _names(studio: Studio, line: Line) -> Iterator[str]:
@@ -196,20 +209,18 @@ def _names(studio: Studio, line: Line) -> Iterator[str]:
     return (naming.revision(key, number) for number in range(1, MAX_REVISIONS + 1))
 
 
-def _is_taken(studio: Studio, key: str, mine: Sidecar) -> bool:
+def _is_taken(studio: Studio, key: str, mine: Sidecar | StrayRecord) -> bool:
     """Does this name belong to another take? A sidecar of the same job is our own, left by a run that was killed."""
     if not studio.store.exists(key):
         return False
     try:
-        there = Sidecar.model_validate_json(studio.store.path(key).read_bytes())
+        there = type(mine).model_validate_json(studio.store.path(key).read_bytes())
     except (OSError, ValidationError):
         return True
     return (there.job.job, there.result.sha256) != (mine.job.job, mine.result.sha256)
 
 
 async def _sidecar(studio: Studio, line: Line, take: Take, result: Result, file: str) -> Sidecar:
-    now = datetime.now(UTC)
-    charged = take.charged
     return Sidecar(
         callsheet=callsheet.__version__,
         campaign=take.campaign,
@@ -220,32 +231,41 @@ async def _sidecar(studio: Studio, line: Line, take: Take, result: Result, file:
         prompt=line.variant.text,
         clip=await _clip_record(studio, line),
         references=await _still_records(studio, line),
-        job=JobRecord(
-            route=take.route,
-            job=take.job,
-            request_id=take.request_id,
-            idempotency_key=take.idempotency_key,
-            submitted_at=take.submitted_at or take.created_at,
-            finished_at=take.updated_at,
-        ),
-        money=MoneyRecord(
-            planned=str(take.price),
-            charged=None if charged is None else str(charged),
-            usd=str((charged or take.price).usd),
-        ),
-        result=ResultRecord(
-            file=file,
-            sha256=result.downloaded.sha256,
-            bytes=result.downloaded.bytes,
-            seconds=decimal_seconds(result.facts.seconds),
-            width=result.facts.width,
-            height=result.facts.height,
-            frame_rate=str(result.facts.frame_rate),
-            video_codec=result.facts.codec,
-            has_sound=result.facts.audio_codec is not None,
-        ),
+        job=job_of(take),
+        money=money_of(take),
+        result=record_of(result, file),
         draft=take.route != EVOLINK,
-        archived_at=now,
+        archived_at=datetime.now(UTC),
+    )
+
+
+def job_of(take: Take) -> JobRecord:
+    return JobRecord(
+        route=take.route,
+        job=take.job,
+        request_id=take.request_id,
+        idempotency_key=take.idempotency_key,
+        submitted_at=take.submitted_at or take.created_at,
+        finished_at=take.updated_at,
+    )
+
+
+def money_of(take: Take) -> MoneyRecord:
+    charged = None if take.charged is None else str(take.charged)
+    return MoneyRecord(planned=str(take.price), charged=charged, usd=str(take.cost.usd))
+
+
+def record_of(result: Result, file: str) -> ResultRecord:
+    return ResultRecord(
+        file=file,
+        sha256=result.downloaded.sha256,
+        bytes=result.downloaded.bytes,
+        seconds=decimal_seconds(result.facts.seconds),
+        width=result.facts.width,
+        height=result.facts.height,
+        frame_rate=str(result.facts.frame_rate),
+        video_codec=result.facts.codec,
+        has_sound=result.facts.audio_codec is not None,
     )
 
 
