@@ -13,6 +13,8 @@ from urllib.parse import unquote
 GONE = "***"
 #: Path segments shorter than this are names ("v1", "clip.mp4"), not secrets. Characters.
 SHORTEST_SEGMENT = 12
+#: Characters of a name that are looked at to tell whether it names a secret: the last ones.
+LONGEST_NAME = 64
 
 _URL = re.compile(
     r"(?P<scheme>https?)(?::|%3a)(?:\\?/|%2f){2}(?P<authority>(?:(?!%2f)[^\s/\\?#\"'<>])*)(?P<rest>[^\s\"'<>]*)", re.I
@@ -26,15 +28,14 @@ _SHAPES = (
     (re.compile(r"\b(bearer)\s+[A-Za-z0-9._~+/=-]{8,}", re.I), rf"\1 {GONE}"),
     (re.compile(r"\b(?:sk-|evup_)[A-Za-z0-9._-]{4,}"), GONE),
     (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}"), GONE),
-    # A path with a query is what is left of a signed URL whose host someone cut off.
-    (re.compile(r"(?:/[^\s\"'<>?]*)?\?[^\s\"'<>]*=[^\s\"'<>]*"), GONE),
-    (
-        re.compile(
-            r"\b(x-amz-[a-z-]+|signature|sig|[a-z_-]*token|api[_-]?key|[a-z_-]*secret|password|policy|key-pair-id)=[^\s&\"'<>]+",
-            re.I,
-        ),
-        rf"\1={GONE}",
-    ),
+)
+#: A word that may be what is left of a signed URL whose host someone cut off: from its first slash, or its question mark.
+_WORD = re.compile(r"[^\s\"'<>]+")
+#: A name and what it is set to. The name begins where it cannot be continued to the left: each text is looked at once,
+#: because whoever writes it (a provider) must not be able to choose how long that takes.
+_SETTING = re.compile(r"(?<![\w-])([\w-]+)=[^\s&\"'<>]+", re.ASCII)
+_SECRET_NAME = re.compile(
+    r"(?:token|secret|(?<![a-z])(?:x-amz-[a-z-]+|signature|sig|api[_-]?key|password|policy|key-pair-id))$", re.I
 )
 
 
@@ -45,13 +46,25 @@ def redact(text: str, known: Iterable[str] = ()) -> str:
         text = text.replace(secret, GONE)
     for shape, instead in _SHAPES:
         text = shape.sub(instead, text)
-    return text
+    return _SETTING.sub(_without_value, _WORD.sub(_without_path, text))
 
 
 def _host_only(match: re.Match[str]) -> str:
     host = match["authority"].rpartition("@")[2]
     rest = "" if match["rest"] in ("", "/") else f"/{GONE}"
     return f"{match['scheme'].lower()}://{host}{rest}"
+
+
+def _without_path(match: re.Match[str]) -> str:
+    word = match[0]
+    path, mark, query = word.partition("?")
+    if not mark or "=" not in query:
+        return word
+    return path.partition("/")[0] + GONE
+
+
+def _without_value(match: re.Match[str]) -> str:
+    return f"{match[1]}={GONE}" if _SECRET_NAME.search(match[1][-LONGEST_NAME:]) else match[0]
 
 
 def _parts_of(known: Iterable[str]) -> set[str]:

@@ -109,6 +109,22 @@ class Sidecar(_Document):
     archived_at: datetime
 
 
+class StrayRecord(_Document):
+    """What is known of a result whose variant the campaign no longer had when it came; beside it as `<name>.json`."""
+
+    schema_version: int = SCHEMA_VERSION
+    callsheet: str = Field(description="Version of Callsheet that wrote this.")
+    campaign: str
+    slug: str
+    key: str = Field(description="Content identity of the variant: 64 hex characters.")
+    plan: str = Field(description="Digest of the plan that was approved.")
+    job: JobRecord
+    money: MoneyRecord
+    result: ResultRecord
+    draft: bool = Field(description="True for a sandbox render: a draft, not the provider's work.")
+    archived_at: datetime
+
+
 class ManifestEntry(_Document):
     """One variant of the plan and how it ended."""
 

@@ -20,7 +20,7 @@ from prefect.tasks import exponential_backoff
 from callsheet.errors import CallsheetError
 from callsheet.steps import deliver as delivering
 from callsheet.steps import follow as following
-from callsheet.steps import outcome, studio, wrap
+from callsheet.steps import outcome, strays, studio, wrap
 from callsheet.steps import prepare as preparing
 from callsheet.steps import stage as staging
 from callsheet.steps import submit as submitting
@@ -72,6 +72,11 @@ async def deliver(label: str, take: int) -> str:
     return await delivering.deliver(take, label)
 
 
+@task(task_run_name="collect take {take}", retries=4, **POLICY)
+async def collect(take: int) -> None:
+    await strays.collect(take)
+
+
 async def shoot(label: str, number: int, in_flight: asyncio.Semaphore) -> None:
     """One variant's walk. Paid work is bounded by `in_flight`; preparation by its own limit."""
     await asyncio.sleep(number / STARTS_PER_SECOND)
@@ -114,8 +119,10 @@ async def campaign(
         ended = await asyncio.gather(
             *(shoot(label, number, at.in_flight) for number, label in enumerate(labels)), return_exceptions=True
         )
-        account = await wrap.wrap(outcome.errors(labels, ended))
+        left = strays.found(at)
+        collected = await asyncio.gather(*(collect(take) for take in left), return_exceptions=True)
+        account = await wrap.wrap(outcome.errors(labels, ended), strays.told(at, left, collected))
         await acreate_table_artifact(outcome.rows(account), f"{at.plan.campaign}-outcome", account.message)
-        outcome.raise_defects(ended)
+        outcome.raise_defects([*ended, *collected])
         outcome.report(account)
         return Completed(message=account.message) if account.exit_code == 0 else Failed(message=account.message)

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from callsheet import catalogue, errors
-from callsheet.campaign import Campaign, parse
+from callsheet.campaign import Campaign, Sources, parse
 from callsheet.campaign_text import MAX_TAKES, CampaignForm
 from callsheet.cli.main import INTERRUPTED, UNEXPECTED, app
 from callsheet.errors import CallsheetError
@@ -207,11 +207,14 @@ def test_the_campaign_in_the_readme_is_hello() -> None:
 def completed(fragment: str) -> Campaign:
     """A whole campaign as it is; a fragment of one in place of the same keys of BASE."""
     keys = re.findall(r"^([a-z_]+):", fragment, re.M)
-    whole = {"campaign", "model", "clips", "prompts"} <= set(keys)
+    whole = "extends" in keys or {"campaign", "model", "clips", "prompts"} <= set(keys)
     rest = [] if whole else [line for key, line in BASE.items() if key not in keys]
-    return parse("\n".join([*rest, fragment]), file="specs/README.md")
+    base = "\n".join(BASE.values()).encode()
+    sources = Sources(document=lambda _path: base)
+    return parse("\n".join([*rest, fragment]), file="specs/README.md", sources=sources)
 
 
+MODELS = "model: [kling-o1-video-edit, kling-o1-video-edit-fast]"
 FRAGMENTS = fences(GUIDE, "yaml")
 
 
@@ -232,16 +235,18 @@ def test_the_guide_has_every_key_with_an_example_and_no_other_key() -> None:
 def test_the_slugs_of_the_guide_are_those_of_the_sweep() -> None:
     prompts = 'prompts: {dusk: Re-light the scene at dusk., street: "A street, {{ weather }} ground"}'
     text = f"variables: {{weather: [wet, snowy]}}\n{prompts}"
-    made = [expand(completed(f"{text}\n{more}")) for more in ("", "keep_original_sound: [true, false]", "takes: 2")]
+    made = [
+        expand(completed(f"{text}\n{more}")) for more in ("", "keep_original_sound: [true, false]", "takes: 2", MODELS)
+    ]
     labels = {variant.label for variants in made for variant in variants}
     assert {row[2].strip("`") for row in rows(GUIDE, "part")} <= labels
 
 
 def test_the_numbers_in_the_guide_are_those_of_the_model() -> None:
     model = catalogue.model("kling-o1-video-edit")
-    low, high = model.clip.seconds
+    low, high = model.clip_limits.seconds
     assert f"clips of {low} to {high} seconds" in GUIDE
-    assert ["one", "two", "three", "four"][model.images.count[1] - 1] in GUIDE.partition("**references**")[2][:60]
+    assert ["one", "two", "three", "four"][model.image_limits.count[1] - 1] in GUIDE.partition("**references**")[2][:60]
     assert f"{model.prompt_max:,} characters" in GUIDE
     assert f"1 to {MAX_TAKES}. Each one is paid for" in GUIDE
     assert "aspect_ratios: [16:9, 9:16, 1:1]" in GUIDE

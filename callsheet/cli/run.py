@@ -193,6 +193,9 @@ def _summary(account: "Account", took: timedelta) -> None:
             console.tell(
                 f"{ended.outcome.replace('_', ' '):<9} {ended.line.variant.label}: {ended.reason}", style=style
             )
+    for stray in account.strays:
+        style = "green" if stray.is_settled else "yellow"
+        console.tell(f"take {stray.take.id} {stray.take.slug}, no longer in the campaign: {stray.words}", style=style)
     spent = account.credits.spoken if account.credits else "nothing"
     if account.route == "sandbox" and account.credits:
         spent += " the provider would have charged; the sandbox is free"

@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import ssl
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -504,6 +505,7 @@ class Provider:
         return {
             "Authorization": f"Bearer {self.route.key.get_secret_value()}",
             "Accept": "application/json",
+            "Accept-Encoding": "identity",
             "User-Agent": f"callsheet/{__version__}",
         }
 
@@ -532,18 +534,35 @@ async def _exchange(client: httpx.AsyncClient, method: str, url: str, **request:
     """One request, one answer. A body that breaks off, or is not JSON, leaves a status without a document."""
     async with client.stream(method, url, **request) as response:
         body = b""
-        with suppress(httpx.TransportError, httpx.DecodingError):
+        with suppress(httpx.TransportError):
             body = await _body(response)
         return Answer(status=response.status_code, headers=response.headers, document=wire.parsed(body))
 
 
 async def _body(response: httpx.Response) -> bytes:
     body = bytearray()
-    async for chunk in response.aiter_bytes():
+    async for chunk in response.aiter_raw():
         body += chunk
         if len(body) > LONGEST_ANSWER:
             return b""
-    return bytes(body)
+    return _unpacked(bytes(body), response.headers.get("content-encoding", "identity").strip().lower())
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    """What something in between has compressed although nobody asked, up to LONGEST_ANSWER; nothing for any more.
+
+    httpx would unpack all of it at once, and an encoding of an encoding makes gigabytes of a few kilobytes (measured).
+    """
+    if encoding == "identity":
+        return body
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        return b""
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)  # either header
+    try:
+        plain = unpacker.decompress(body, LONGEST_ANSWER)
+    except zlib.error:
+        return b""
+    return plain if unpacker.eof else b""
 
 
 def _gone(error: Exception, asked: Asked, departure: _Departure) -> SubmissionInDoubt | Unavailable:

@@ -112,11 +112,12 @@ def _check_status(response: httpx.Response, where: str) -> None:
 
 
 async def _write(response: httpx.Response, part: Path, max_bytes: int, on_progress: OnBytes | None) -> Downloaded:
+    _refuse_encoded(response)
     expected = _length_of(response)
     _check_size(expected or 0, max_bytes)
     running, head, size = hashlib.sha256(), b"", 0
     with part.open("xb") as file:
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.aiter_raw():
             size += len(chunk)
             _check_size(size, max_bytes)
             if len(head) < HEAD:
@@ -145,6 +146,13 @@ def _settle(part: Path, target: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _refuse_encoded(response: httpx.Response) -> None:
+    """A video gains nothing by compression, and what unpacks to gigabytes must not be unpacked."""
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise ResultDamaged(f"The result came as {refusals.legible(encoding, redact, 40)}, which nobody asked for.")
 
 
 def _length_of(response: httpx.Response) -> int | None:

@@ -7,7 +7,7 @@ other bytes gets the next revision, `…--r2`.
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,11 +16,20 @@ from pydantic import SecretStr, ValidationError
 
 import callsheet
 from callsheet import catalogue, naming
-from callsheet.errors import JobFailed, MediaError, ResultDamaged, ResultExpired, Unavailable, WouldOverwrite
+from callsheet.errors import (
+    JobFailed,
+    MediaError,
+    ResultDamaged,
+    ResultExpired,
+    ToolMissing,
+    Unavailable,
+    WouldOverwrite,
+)
 from callsheet.limits import ClipFacts
 from callsheet.media import command, probe
 from callsheet.plan import Line, decimal_seconds
 from callsheet.provider.client import Downloaded
+from callsheet.provider.results import OnBytes
 from callsheet.sidecar import (
     AxisValues,
     ClipRecord,
@@ -30,11 +39,13 @@ from callsheet.sidecar import (
     Sidecar,
     SourceFile,
     StillRecord,
+    StrayRecord,
 )
 from callsheet.steps import prepare
 from callsheet.steps import studio as studios
 from callsheet.steps.draw_up import EVOLINK
 from callsheet.steps.studio import Studio
+from callsheet.steps.survey import hash_of
 from callsheet.take import State, Take
 
 log = logging.getLogger("callsheet.takes")
@@ -55,44 +66,86 @@ class Result:
 
 
 async def deliver(take_id: int, label: str) -> str:
-    """The archive's key of the deliverable. ResultExpired, ResultDamaged, ArchiveError: paid for, and still to fetch."""
+    """The archive's key of the deliverable. ResultExpired, ResultDamaged, ArchiveError: paid for, and still to fetch.
+
+    What was fetched stays under the home until ARCHIVED is committed: links die within a day, and an archive may be full
+    for longer.
+    """
     studio = studios.current()
     studio.tell(label, "deliver", "began")
     take = studio.ledger.take(take_id)
     if take.state is State.SUCCEEDED:
         line = studio.line(label)
-        result = await _fetch(studio, take, label)
-        try:
-            take = await _archive(studio, line, take, result)
-        finally:
-            result.path.unlink(missing_ok=True)
-        log.info("take %d %s: %s, %s credits, %s", take.id, take.slug, take.state, take.price, take.archive)
+
+        def moved(done: int, size: int | None) -> None:
+            studio.tell(label, "deliver", "moved", done / size if size else 0.0)
+
+        result = await fetch(studio, take, moved)
+        sent = take
+        take = await archive(
+            studio, take, result, _names(studio, line), lambda file: _sidecar(studio, line, sent, result, file)
+        )
+        log.info("take %d %s: %s, %s credits, %s", take.id, take.slug, take.state, take.cost, take.archive)
+    forget(studio, take)
     studio.tell(label, "deliver", "done", 1.0, take.archive)
     return take.archive
 
 
-async def _fetch(studio: Studio, take: Take, label: str) -> Result:
-    """Download and look at every frame: a truncated or undecodable file must not count as delivered."""
-    url = studio.results.pop(take.id, None) or await _fresh_link(studio, take)
-    target = studio.home / "incoming" / f"take-{take.id}.mp4"
-    target.parent.mkdir(parents=True, exist_ok=True)
+def incoming(studio: Studio, take: Take) -> Path:
+    """Where a result lies, complete, until it is archived. Named by the job: takes of two ledgers may share a number."""
+    return studio.home / "incoming" / f"{take.route}--{take.job}.mp4"
 
-    def moved(done: int, size: int | None) -> None:
-        studio.tell(label, "deliver", "moved", done / size if size else 0.0)
 
-    downloaded = await studio.provider.download(
-        url,
-        target,
-        max_bytes=MAX_RESULT,
-        on_progress=moved,
-    )
+def forget(studio: Studio, take: Take) -> None:
+    """Remove what was fetched for a take, once the archive has it."""
+    if take.state is State.ARCHIVED:
+        for path in (incoming(studio, take), _damaged(incoming(studio, take))):
+            path.unlink(missing_ok=True)
+
+
+def _damaged(path: Path) -> Path:
+    return path.with_name(f"{path.stem}.damaged.mp4")
+
+
+async def fetch(studio: Studio, take: Take, on_bytes: OnBytes | None = None) -> Result:
+    """The result on this machine, from an earlier try or downloaded now, every frame looked at.
+
+    A truncated or undecodable file must not count as delivered; it is kept beside for a person to judge. ResultExpired and
+    ResultDamaged are safe to repeat: the next try asks for a fresh link.
+    """
+    target = incoming(studio, take)
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    downloaded = await asyncio.to_thread(_kept, target) or await _download(studio, take, target, on_bytes)
     try:
         facts = await asyncio.to_thread(probe.clip, target)
         await command.check_decodes(target, time_limit=timedelta(seconds=60 + 30 * float(facts.seconds)))
+    except (ToolMissing, command.TookTooLong) as error:
+        error.spent = "yes"  # that says nothing about the file, which stays
+        raise
     except MediaError as error:
-        target.unlink(missing_ok=True)
-        raise ResultDamaged(f"the result of job {take.job} is damaged: {error.what}", where=take.slug) from error
+        target.replace(_damaged(target))
+        raise ResultDamaged(
+            f"the result of job {take.job} is damaged: {error.what}",
+            where=take.slug,
+            hint=f"What came is kept as {_damaged(target)}.",
+        ) from error
     return Result(path=target, downloaded=downloaded, facts=facts)
+
+
+def _kept(target: Path) -> Downloaded | None:
+    """A file gets this name only complete and synced."""
+    if not target.is_file():
+        return None
+    return Downloaded(sha256=hash_of(target), bytes=target.stat().st_size, content_type="")
+
+
+async def _download(studio: Studio, take: Take, target: Path, on_bytes: OnBytes | None) -> Downloaded:
+    url = studio.results.pop(take.id, None) or await _fresh_link(studio, take)
+    try:
+        return await studio.provider.download(url, target, max_bytes=MAX_RESULT, on_progress=on_bytes)
+    except ResultExpired as error:
+        error.retry = "safe"  # it may not be there yet, and the status may name another
+        raise
 
 
 async def _fresh_link(studio: Studio, take: Take) -> SecretStr:
@@ -110,24 +163,32 @@ async def _fresh_link(studio: Studio, take: Take) -> SecretStr:
     return status.result
 
 
-async def _archive(studio: Studio, line: Line, take: Take, result: Result) -> Take:
-    """File, sidecar, ledger, in this order."""
-    for key in _names(studio, line):
-        sidecar = await _sidecar(studio, line, take, result, f"{key.rpartition('/')[2]}.mp4")
-        if _is_taken(studio, f"{key}.json", sidecar):
+async def archive(
+    studio: Studio,
+    take: Take,
+    result: Result,
+    names: Iterator[str],
+    describe: Callable[[str], Awaitable[Sidecar | StrayRecord]],
+) -> Take:
+    """File, document beside it, ledger, in this order, under the first of the names that no other take has.
+
+    describe: the document for a file of this name.
+    """
+    for key in names:
+        document = await describe(f"{key.rpartition('/')[2]}.mp4")
+        if _is_taken(studio, f"{key}.json", document):
             continue
         try:
             stored = await asyncio.to_thread(
                 studio.store.put, f"{key}.mp4", result.path, sha256=result.downloaded.sha256
             )
             if not studio.store.exists(f"{key}.json"):
-                await asyncio.to_thread(studio.store.put_text, f"{key}.json", sidecar.model_dump_json(indent=2) + "\n")
+                text = document.model_dump_json(indent=2) + "\n"
+                await asyncio.to_thread(studio.store.put_text, f"{key}.json", text)
         except WouldOverwrite:
             continue
         return studio.ledger.archived(take.id, archive=stored.key, sha256=stored.sha256)
-    raise WouldOverwrite(
-        f"{MAX_REVISIONS} renders of {line.variant.slug} are in the archive already.", where=line.variant.slug
-    )
+    raise WouldOverwrite(f"{MAX_REVISIONS} renders of {take.slug} are in the archive already.", where=take.slug)
 
 
 #: How the sound is called in names: kept, left out, or none of the model's business.
@@ -153,20 +214,18 @@ def _names(studio: Studio, line: Line) -> Iterator[str]:
     return (naming.revision(key, number) for number in range(1, MAX_REVISIONS + 1))
 
 
-def _is_taken(studio: Studio, key: str, mine: Sidecar) -> bool:
+def _is_taken(studio: Studio, key: str, mine: Sidecar | StrayRecord) -> bool:
     """Does this name belong to another take? A sidecar of the same job is our own, left by a run that was killed."""
     if not studio.store.exists(key):
         return False
     try:
-        there = Sidecar.model_validate_json(studio.store.path(key).read_bytes())
-    except ValidationError:
+        there = type(mine).model_validate_json(studio.store.path(key).read_bytes())
+    except (OSError, ValidationError):
         return True
     return (there.job.job, there.result.sha256) != (mine.job.job, mine.result.sha256)
 
 
 async def _sidecar(studio: Studio, line: Line, take: Take, result: Result, file: str) -> Sidecar:
-    now = datetime.now(UTC)
-    charged = take.charged
     return Sidecar(
         callsheet=callsheet.__version__,
         campaign=take.campaign,
@@ -177,32 +236,41 @@ async def _sidecar(studio: Studio, line: Line, take: Take, result: Result, file:
         prompt=line.variant.text,
         clip=await _clip_record(studio, line),
         references=await _still_records(studio, line),
-        job=JobRecord(
-            route=take.route,
-            job=take.job,
-            request_id=take.request_id,
-            idempotency_key=take.idempotency_key,
-            submitted_at=take.submitted_at or take.created_at,
-            finished_at=take.updated_at,
-        ),
-        money=MoneyRecord(
-            planned=str(take.price),
-            charged=None if charged is None else str(charged),
-            usd=str((charged or take.price).usd),
-        ),
-        result=ResultRecord(
-            file=file,
-            sha256=result.downloaded.sha256,
-            bytes=result.downloaded.bytes,
-            seconds=decimal_seconds(result.facts.seconds),
-            width=result.facts.width,
-            height=result.facts.height,
-            frame_rate=str(result.facts.frame_rate),
-            video_codec=result.facts.codec,
-            has_sound=result.facts.audio_codec is not None,
-        ),
+        job=job_of(take),
+        money=money_of(take),
+        result=record_of(result, file),
         draft=take.route != EVOLINK,
-        archived_at=now,
+        archived_at=datetime.now(UTC),
+    )
+
+
+def job_of(take: Take) -> JobRecord:
+    return JobRecord(
+        route=take.route,
+        job=take.job,
+        request_id=take.request_id,
+        idempotency_key=take.idempotency_key,
+        submitted_at=take.submitted_at or take.created_at,
+        finished_at=take.updated_at,
+    )
+
+
+def money_of(take: Take) -> MoneyRecord:
+    charged = None if take.charged is None else str(take.charged)
+    return MoneyRecord(planned=str(take.price), charged=charged, usd=str(take.cost.usd))
+
+
+def record_of(result: Result, file: str) -> ResultRecord:
+    return ResultRecord(
+        file=file,
+        sha256=result.downloaded.sha256,
+        bytes=result.downloaded.bytes,
+        seconds=decimal_seconds(result.facts.seconds),
+        width=result.facts.width,
+        height=result.facts.height,
+        frame_rate=str(result.facts.frame_rate),
+        video_codec=result.facts.codec,
+        has_sound=result.facts.audio_codec is not None,
     )
 
 

@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from callsheet import plan as planning
 from callsheet import sweep
+from callsheet.credits import ZERO
 from callsheet.errors import LedgerError, LedgerUnreachable, StoreUnreachable
 from callsheet.plan import LedgerView, Plan
 from callsheet.steps import settings as environment
@@ -99,6 +100,23 @@ def draw_up(
     return Drawn(loaded=loaded, survey=surveyed, settings=settings, plan=plan)
 
 
+def bare(loaded: Loaded, *, sandbox: bool) -> Drawn:
+    """A plan of nothing, for what has to be done for a campaign whose files cannot be used."""
+    settings, campaign = environment.read(loaded.root), loaded.campaign
+    nothing = replace(loaded, variants=())
+    plan = planning.draw_up(
+        campaign=campaign.name,
+        route=route_name(settings, sandbox=sandbox),
+        variants=(),
+        footage={},
+        rerender=campaign.rerender,
+        budget=campaign.budget,
+        view=LedgerView(takes={}, earlier={}, held=ZERO, charged=ZERO),
+    )
+    unseen = Survey(loaded=nothing, clips={}, stills={}, clip_preparations={}, still_preparations={}, warnings=())
+    return Drawn(loaded=nothing, survey=unseen, settings=settings, plan=plan)
+
+
 def ledger_url(settings: Settings) -> str:
     return settings.ledger or f"{SQLITE}{settings.home / LEDGER}"
 
@@ -171,8 +189,6 @@ def _view(
     variants: Sequence[Variant],
     footage: Mapping[str, planning.Footage],
 ) -> LedgerView:
-    from callsheet.credits import ZERO
-
     if settings.ledger is None and not (settings.home / LEDGER).exists():
         return LedgerView(takes={}, earlier={}, held=ZERO, charged=ZERO)
     campaign = loaded.campaign

@@ -5,6 +5,7 @@ import logging
 from callsheet.credits import Credits
 from callsheet.errors import ContentRefused, JobFailed
 from callsheet.provider.client import JobStatus
+from callsheet.provider.watch import OnProgress
 from callsheet.steps import studio as studios
 from callsheet.steps.studio import Studio
 from callsheet.take import State, Take
@@ -24,14 +25,19 @@ async def follow(take_id: int, label: str) -> None:
     studio.tell(label, "follow", "began")
     take = studio.ledger.take(take_id)
     if take.state is State.SUBMITTED:
-        status = await studio.watch.until_done(
-            take.job, on_progress=lambda percent: studio.tell(label, "follow", "moved", percent / 100)
+        await until_succeeded(
+            studio, take, on_progress=lambda percent: studio.tell(label, "follow", "moved", percent / 100)
         )
-        _commit(studio, take, status)
     studio.tell(label, "follow", "done", 1.0)
 
 
-def _commit(studio: Studio, take: Take, status: JobStatus) -> None:
+async def until_succeeded(studio: Studio, take: Take, on_progress: OnProgress | None = None) -> Take:
+    """Wait for the end of a submitted take's job, and commit it. JobFailed, ContentRefused once FAILED is committed."""
+    status = await studio.watch.until_done(take.job, on_progress=on_progress)
+    return _commit(studio, take, status)
+
+
+def _commit(studio: Studio, take: Take, status: JobStatus) -> Take:
     if status.state == "succeeded":
         if status.result is not None:
             studio.results[take.id] = status.result
@@ -39,7 +45,7 @@ def _commit(studio: Studio, take: Take, status: JobStatus) -> None:
         log.info("take %d %s: %s, %s credits", take.id, take.slug, take.state, status.charged or take.price)
         if status.charged is not None and status.charged != take.price:
             log.warning("take %d %s: planned %s credits, charged %s", take.id, take.slug, take.price, status.charged)
-        return
+        return take
     says = status.error
     code, message = (says.code, says.message) if says else ("unknown_error", "no reason was given")
     charged = _charged_all_the_same(take, status)

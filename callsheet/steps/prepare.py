@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from callsheet import catalogue, digest
 from callsheet.errors import PlanChanged
@@ -20,7 +21,7 @@ from callsheet.media import clips, stills
 from callsheet.plan import decimal_seconds
 from callsheet.steps import studio as studios
 from callsheet.steps.studio import Studio
-from callsheet.steps.survey import clip_need, hash_of
+from callsheet.steps.survey import Surveyed, clip_need, hash_of
 from callsheet.sweep import Variant
 from callsheet.tariff import billed_seconds
 
@@ -62,6 +63,7 @@ async def prepared_clip(studio: Studio, variant: Variant) -> PreparedFile:
     async def make(target: Path) -> PreparedFile:
         async with studio.encoders:
             facts = await clips.prepare(surveyed.path, preparation, target, limits, on_progress=moved)
+        await asyncio.to_thread(_refuse_changed, studio, surveyed, target)
         return PreparedFile(
             path=target,
             sha256=await asyncio.to_thread(hash_of, target),
@@ -82,6 +84,7 @@ async def prepared_still(studio: Studio, variant: Variant, number: int) -> Prepa
 
     async def make(target: Path) -> PreparedFile:
         facts = await asyncio.to_thread(stills.prepare, surveyed.path, preparation, target)
+        await asyncio.to_thread(_refuse_changed, studio, surveyed, target)
         sha256 = await asyncio.to_thread(hash_of, target)
         return PreparedFile(path=target, sha256=sha256, bytes=facts.bytes, width=facts.width, height=facts.height)
 
@@ -100,6 +103,18 @@ def _refuse_other_price(studio: Studio, label: str, clip: PreparedFile) -> None:
             where=label,
             hint="Please report this clip: the plan has to be exact.",
         )
+
+
+def _refuse_changed(studio: Studio, surveyed: Surveyed[Any], made: Path) -> None:
+    """PlanChanged where the source is no longer the bytes that the plan read, and then `made` is of nobody knows what:
+    its render would count as one of the old bytes for ever."""
+    if hash_of(surveyed.path) == surveyed.sha256:
+        return
+    made.unlink(missing_ok=True)
+    raise PlanChanged(
+        f"{studio.drawn.loaded.shown(surveyed.path)} was changed while this ran, after it was planned.",
+        hint="Run again when it is saved: the plan then is of what it is now.",
+    )
 
 
 async def _once(studio: Studio, name: str, make: Callable[[Path], Awaitable[PreparedFile]]) -> PreparedFile:

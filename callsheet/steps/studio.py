@@ -28,7 +28,7 @@ from callsheet.steps import draw_up as drawing
 from callsheet.steps import locks
 from callsheet.steps import settings as environment
 from callsheet.steps.draw_up import SANDBOX, Drawn
-from callsheet.steps.load import load
+from callsheet.steps.load import Loaded, load, resolve
 from callsheet.steps.progress import Event, Listener, Stage, nobody
 from callsheet.steps.settings import Settings
 
@@ -114,23 +114,43 @@ async def opened(
     runs (RunInProgress): a replay that races the first sending could be accepted after the first was refused, and its job
     id be lost. Unauthorized when there is neither a key nor --sandbox.
     """
+    _say_opened()
+
+    def draw() -> Drawn:
+        return drawing.draw_up(spec, sandbox=sandbox, only=only, again=again, attach_only=attach_only)
+
+    async with _opened(await asyncio.to_thread(load, spec), sandbox=sandbox, draw=draw) as studio:
+        yield studio
+
+
+def _say_opened() -> None:
     if (on_open := _on_open.get()) is not None:
         on_open()
+
+
+@asynccontextmanager
+async def opened_bare(spec: Path, *, sandbox: bool) -> AsyncIterator[Studio]:
+    """The same for a campaign whose files cannot be used: no variant, an empty plan, and all the rest."""
+    _say_opened()
+    loaded = await asyncio.to_thread(resolve, spec)
+    async with _opened(loaded, sandbox=sandbox, draw=lambda: drawing.bare(loaded, sandbox=sandbox)) as studio:
+        yield studio
+
+
+@asynccontextmanager
+async def _opened(loaded: Loaded, *, sandbox: bool, draw: Callable[[], Drawn]) -> AsyncIterator[Studio]:
     logging.getLogger("callsheet").setLevel(logging.INFO)  # one line a change of a take; Prefect sends it to its server
-    first = await asyncio.to_thread(load, spec)
-    settings = environment.read(first.root)
+    settings = environment.read(loaded.root)
     name = drawing.route_name(settings, sandbox=sandbox)
     require_key(settings, sandbox=sandbox)
-    require_drafts(first.campaign, sandbox=sandbox)
+    require_drafts(loaded.campaign, sandbox=sandbox)
     file = drawing.ledger_file(settings)
-    with locks.alone(file, route=name, campaign=first.campaign.name):
-        drawn = await asyncio.to_thread(
-            drawing.draw_up, spec, sandbox=sandbox, only=only, again=again, attach_only=attach_only
-        )
+    with locks.alone(file, route=name, campaign=loaded.campaign.name):
+        drawn = await asyncio.to_thread(draw)
         async with (
             _attached(file, drawn),
-            _route(settings, name) as route,
-            Provider(route) as provider,
+            route(settings, name) as way,
+            Provider(way) as provider,
             Watch(provider) as watch,
         ):
             ledger = drawing.open_ledger(settings)
@@ -185,7 +205,8 @@ async def _attached(ledger: Path, drawn: Drawn) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _route(settings: Settings, name: str) -> AsyncIterator[Route]:
+async def route(settings: Settings, name: str) -> AsyncIterator[Route]:
+    """The route of this name; the sandbox runs for the length of the block."""
     if name == SANDBOX:
         from callsheet.sandbox import launch
 

@@ -38,7 +38,7 @@ async def submit(label: str) -> int:
     elif take.state is State.RESERVED:
         take = await _send_first(studio, line, take)
     elif take.state in (State.SUBMITTING, State.IN_DOUBT):
-        take = await _send_again(studio, take)
+        take = await ask_again(studio, take)
     studio.tell(label, "submit", "done", 1.0, take.job)
     return take.id
 
@@ -89,8 +89,11 @@ async def _send_first(studio: Studio, line: Line, take: Take) -> Take:
     return _accepted(studio, take, accepted)
 
 
-async def _send_again(studio: Studio, take: Take) -> Take:
-    """The same key with the same body. Only an answer that names a job settles it: a refusal now proves nothing of then."""
+async def ask_again(studio: Studio, take: Take) -> Take:
+    """The same key with the same body. Only an answer that names a job settles it: a refusal now proves nothing of then.
+
+    SubmissionInDoubt: held. Unavailable: left as it was.
+    """
     if not replayable(take, datetime.now(UTC)):
         raise _held(
             studio, take, SubmissionInDoubt(f"take {take.id} was sent at {take.submitted_at}, and no answer came.")

@@ -22,6 +22,7 @@ from callsheet.steps import deliver, outcome, prepare
 from callsheet.steps import studio as studios
 from callsheet.steps.draw_up import EVOLINK, Drawn
 from callsheet.steps.load import Loaded
+from callsheet.steps.strays import Stray
 from callsheet.steps.studio import Studio
 from callsheet.steps.survey import hash_of
 from callsheet.sweep import Variant
@@ -94,6 +95,8 @@ class Account:
     ended: tuple[Ended, ...]
     manifest: Path
     board: Path
+    #: Takes of earlier runs that the campaign does not have any more, as they stand now.
+    strays: tuple[Stray, ...] = ()
 
     def of(self, outcome: Outcome) -> tuple[Ended, ...]:
         return tuple(ended for ended in self.ended if ended.outcome == outcome)
@@ -105,9 +108,10 @@ class Account:
     @property
     def exit_code(self) -> int:
         """0 fine, 9 some takes in doubt, 1 some failed or not finished."""
-        if self.of("in_doubt"):
+        unsettled = {OUTCOMES[stray.take.state] for stray in self.strays if not stray.is_settled}
+        if self.of("in_doubt") or "in_doubt" in unsettled:
             return 9
-        return 1 if self.of("failed") or self.of("pending") else 0
+        return 1 if self.of("failed") or self.of("pending") or unsettled else 0
 
     @property
     def message(self) -> str:
@@ -130,10 +134,11 @@ class Account:
             "manifest": str(self.manifest),
             "board": str(self.board),
             "takes": [ended.as_json() for ended in self.ended],
+            "strays": [stray.as_json() for stray in self.strays],
         }
 
 
-async def wrap(errors: Mapping[str, str]) -> Account:
+async def wrap(errors: Mapping[str, str], strays: tuple[Stray, ...] = ()) -> Account:
     """Write manifest and board (each replaced atomically), and account for the run. `errors`: reason by label."""
     studio = studios.current()
     walked = set(outcome.to_walk(studio.plan))
@@ -145,6 +150,7 @@ async def wrap(errors: Mapping[str, str]) -> Account:
         ended=ended,
         manifest=studio.store.path(f"{_folder(studio)}/manifest.json"),
         board=write_board(studio.store, manifest),
+        strays=strays,
     )
 
 
@@ -217,6 +223,8 @@ def _line(drawn: Drawn, variant: Variant, key: str, planned: Line | None, takes:
 
 def _ended(studio: Studio, line: Line, error: str, walked: Collection[str]) -> Ended:
     take = studio.ledger.newest([line.key], route=studio.plan.route).get(line.key)
+    if take is not None:
+        deliver.forget(studio, take)  # a run that was killed right after the archive had it
     if line.action == "skip":
         return Ended(line=line, outcome="skipped", take=take, reason=line.reason)
     if line.action != "blocked" and line.variant.label not in walked:

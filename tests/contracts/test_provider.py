@@ -1,5 +1,6 @@
 """The client of the paid API against a server that answers whatever a network can: what each answer proves about money."""
 
+import gzip
 import hashlib
 import json
 import logging
@@ -7,6 +8,7 @@ import pickle
 import socket
 import traceback
 import tracemalloc
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -107,6 +109,15 @@ async def submitting(provider: Provider) -> errors.ProviderError:
     with pytest.raises(errors.ProviderError) as caught:
         await provider.submit(REQUEST, idempotency_key=RUN)
     return caught.value
+
+
+def bomb(times: int) -> bytes:
+    """Half a gigabyte of nothing, compressed so often; twice makes a few kilobytes of it."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    packed = b"".join(packer.compress(bytes(1 << 20)) for _ in range(512)) + packer.flush()
+    for _ in range(times - 1):
+        packed = gzip.compress(packed)
+    return packed
 
 
 # --- the paid request ---------------------------------------------------------------------------------------------------
@@ -269,6 +280,30 @@ async def test_what_proves_nothing_is_in_doubt_and_sent_exactly_once(
     error = await submitting(provider)
     assert (type(error), error.spent, error.retry) == (errors.SubmissionInDoubt, "unknown", "never")
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip"])
+async def test_a_compressed_answer_is_never_unpacked_beyond_what_an_answer_may_be(
+    server: Scripted, provider: Provider, encoding: str
+) -> None:
+    """A few kilobytes that unpack to half a gigabyte would end the run, and with it the only copy of every job id."""
+    body = bomb(encoding.count("gzip"))
+    server.on(*SUBMIT, Reply(body=body, headers={"content-encoding": encoding}))
+    tracemalloc.start()
+    error = await submitting(provider)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert isinstance(error, errors.SubmissionInDoubt)
+    assert peak < 64_000_000
+
+
+async def test_an_answer_is_read_also_where_something_between_compressed_it(
+    server: Scripted, provider: Provider
+) -> None:
+    body = gzip.compress(json.dumps(CREATED).encode())
+    server.on(*SUBMIT, Reply(body=body, headers={"content-encoding": "gzip"}))
+    assert (await provider.submit(REQUEST, idempotency_key=RUN)).job == JOB
+    assert server.asked[0].headers["accept-encoding"] == "identity"
 
 
 async def test_a_refused_connection_accepted_nothing() -> None:
@@ -771,6 +806,17 @@ async def test_a_result_that_is_not_a_whole_video_leaves_no_file(
     server.on(*RESULT, reply)
     error = await fetched(provider, link(server), tmp_path / "a.mp4")
     assert (type(error), error.spent, error.retry) == (kind, "yes", retry)
+
+
+async def test_a_result_is_never_unpacked(server: Scripted, provider: Provider, tmp_path: Path) -> None:
+    server.on(*RESULT, Reply(body=bomb(2), headers={"content-encoding": "gzip, gzip"}))
+    tracemalloc.start()
+    error = await fetched(provider, link(server), tmp_path / "a.mp4")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert isinstance(error, errors.ResultDamaged)
+    assert "gzip" in error.what
+    assert peak < 64_000_000
 
 
 async def test_no_more_than_three_redirects_are_followed(server: Scripted, provider: Provider, tmp_path: Path) -> None:

@@ -34,13 +34,15 @@ class LocalProvider:
     submits: list[tuple[str, str]] = field(default_factory=list)
     uploads: dict[str, bytes] = field(default_factory=dict)
     truncate: list[int] = field(default_factory=list)
+    #: Statuses that results are answered with, before they are given.
+    results: list[int] = field(default_factory=list)
     #: Called once a job is accepted and written into the book, before the answer leaves.
     on_accept: Callable[[], object] | None = None
     url: str = ""
 
     def forget(self) -> None:
         """An empty book and no scripts, as if it had just begun."""
-        for kept in (self.scripts, self.jobs, self.keys, self.submits, self.uploads, self.truncate):
+        for kept in (self.scripts, self.jobs, self.keys, self.submits, self.uploads, self.truncate, self.results):
             kept.clear()
         self.on_accept = None
 
@@ -81,6 +83,8 @@ class LocalProvider:
 
     async def result(self, request: Request) -> Response:
         clip = self.uploads[self.jobs[request.path_params["job"]]["clip"]]
+        if self.results:
+            return _error(self.results.pop(), "scripted")
         if self.truncate:
             clip = clip[: self.truncate.pop()]
         return Response(clip, media_type="video/mp4")

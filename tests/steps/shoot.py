@@ -1,11 +1,12 @@
 """A campaign of two variants, and the walk of all of them in this process, as the flow does it."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from callsheet.errors import CallsheetError
 from callsheet.ledger.book import Ledger
-from callsheet.steps import deliver, follow, outcome, prepare, stage, studio, submit, wrap
+from callsheet.steps import deliver, follow, outcome, prepare, stage, strays, studio, submit, wrap
 from callsheet.steps.wrap import Account
 from callsheet.take import Take
 
@@ -23,14 +24,19 @@ aspect_ratios: [16:9]
 ODD = "An odd one."
 
 
-async def run(spec: Path, *, tries: int = 1) -> tuple[Account, dict[str, BaseException | None]]:
+async def run(
+    spec: Path, *, tries: int = 1, only: Sequence[str] = ()
+) -> tuple[Account, dict[str, BaseException | None]]:
     """Walk every variant as the flow does, each stage tried again while its error says that it is safe."""
-    async with studio.opened(spec, sandbox=False) as at:
+    async with studio.opened(spec, sandbox=False, only=only) as at:
         outcome.approve(at, approved=at.plan.digest, by="test", max_usd=None)
         labels = outcome.to_walk(at.plan)
         ended = await asyncio.gather(*(shoot(label, tries) for label in labels), return_exceptions=True)
-        outcome.raise_defects(ended)
-        return await wrap.wrap(outcome.errors(labels, ended)), dict(zip(labels, ended, strict=True))
+        left = strays.found(at)
+        collected = await asyncio.gather(*(strays.collect(take) for take in left), return_exceptions=True)
+        outcome.raise_defects([*ended, *collected])
+        account = await wrap.wrap(outcome.errors(labels, ended), strays.told(at, left, collected))
+        return account, dict(zip(labels, ended, strict=True))
 
 
 async def shoot(label: str, tries: int) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from callsheet.credits import Credits
 from callsheet.errors import RunInProgress
-from callsheet.steps import studio
+from callsheet.steps import settle, studio
 from callsheet.steps.draw_up import EVOLINK, replayable
 from callsheet.take import State, Take
 
@@ -88,3 +88,13 @@ def sent_at(moment: datetime) -> Take:
         updated_at=moment,
         submitted_at=moment,
     )
+
+
+async def test_no_person_releases_a_take_whose_answer_may_be_on_its_way(spec: Path, provider: LocalProvider) -> None:
+    provider.scripts[ODD] = [ACCEPT_THEN_500]
+    await run(spec)
+    (doubtful,) = settle.doubtful(spec)
+    async with studio.opened(spec, sandbox=False):
+        with pytest.raises(RunInProgress):
+            settle.not_accepted(spec, doubtful.id)
+    assert settle.not_accepted(spec, doubtful.id).state is State.RELEASED

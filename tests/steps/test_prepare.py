@@ -1,0 +1,40 @@
+"""Preparation of exactly the bytes that were planned, priced and named."""
+
+from pathlib import Path
+
+import pytest
+
+from callsheet.errors import PlanChanged
+from callsheet.steps import prepare, studio
+
+from .footage import ROOT, cut
+from .local_provider import LocalProvider
+from .shoot import CAMPAIGN, run, takes
+
+LABEL = "cup--none--odd--16x9"
+
+
+@pytest.mark.parametrize("trim", ["", "0s..3s"])
+async def test_a_clip_that_is_saved_again_after_the_plan_is_neither_sent_nor_kept(
+    spec: Path, provider: LocalProvider, trim: str
+) -> None:
+    """Its render would count as one of the old bytes for ever, and so would the prepared file in the cache."""
+    spec.write_text(CAMPAIGN.replace("media/cup.mp4", f"{{source: media/cup.mp4, trim: {trim}}}") if trim else CAMPAIGN)
+    clip = spec.parent.parent / "media/cup.mp4"
+    async with studio.opened(spec, sandbox=False):
+        cut(ROOT / "media/clips/cup.mp4", clip, start=0, seconds=3)
+        with pytest.raises(PlanChanged, match=r"media/cup.mp4 was changed"):
+            await prepare.prepare(LABEL)
+    assert not list((spec.parent.parent / ".callsheet/cache/clips").glob("*.mp4"))
+    account, _ = await run(spec)
+    assert account.message == "2 of 2 archived"
+
+
+async def test_a_reference_that_is_saved_again_after_the_plan_is_not_sent(spec: Path, provider: LocalProvider) -> None:
+    spec.write_text(CAMPAIGN.replace("prompts:", "references:\n  starry: [media/starry-night.jpg]\nprompts:"))
+    still = spec.parent.parent / "media/starry-night.jpg"
+    async with studio.opened(spec, sandbox=False) as at:
+        still.write_bytes(next((ROOT / "media/references").glob("[!s]*.jpg")).read_bytes())
+        with pytest.raises(PlanChanged, match=r"media/starry-night.jpg was changed"):
+            await prepare.prepare(at.plan.lines[0].variant.label)
+    assert takes(spec) == []
