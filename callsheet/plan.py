@@ -7,6 +7,7 @@ approval of it cannot be used for anything else.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import floor
 from typing import Any, Literal
 
 from callsheet import catalogue, digest
@@ -316,6 +317,22 @@ def decimal_seconds(seconds: Fraction) -> str:
     """Seconds as decimal text, to the microsecond, without trailing zeros: "5.312"."""
     micro = round(seconds * 1_000_000)
     return f"{micro // 1_000_000}.{micro % 1_000_000:06d}".rstrip("0").rstrip(".")
+
+
+def worst_case(plan: Plan) -> Credits:
+    """What the campaign will have cost at most, once this plan has run: charged and held before, and its own takes."""
+    own = total([dearest(catalogue.model(line.variant.model), line.credits) for line in plan.of("shoot")])
+    return plan.budget.charged + plan.budget.held + own
+
+
+def dearest(model: catalogue.Model, price: Credits) -> Credits:
+    """The most that a take of this price can be charged: the price, where the provider settles on the request's figures.
+
+    Where it settles on what it rendered (`request_then_actual`), the cap of the billed seconds is all that binds it.
+    """
+    if model.price.basis == "request_only":
+        return price
+    return max(price, Credits(units=floor(model.price.cap_seconds * model.price.units + Fraction(1, 2))))
 
 
 def without_new_takes(plan: Plan) -> Plan:

@@ -15,16 +15,20 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from callsheet.breakdown import Axis, Share, shortened
 from callsheet.credits import Credits
 from callsheet.errors import MONEY_WORDS, CallsheetError, Problem, SpecInvalid, SpecSyntax
-from callsheet.plan import Plan, decimal_seconds
+from callsheet.plan import Line, Plan, decimal_seconds, worst_case
 from callsheet.redact import redact
+from callsheet.work import Work
 from callsheet.yamltext import MAX_BYTES
 
 #: Columns where standard output is no terminal: one line a row, for grep and for logs.
 PIPE_WIDTH = 1000
 #: Spaces between the columns of a table.
 GAP = 2
+#: Lines of a plan that are shown without being asked for; and values of one axis, at most.
+LINES_SHOWN, VALUES_SHOWN = 60, 20
 #: Columns of a problem's line that are shown, and how many of them at least lie in front of its place.
 EXCERPT, LEAD = 160, 100
 
@@ -160,8 +164,9 @@ def _excerpt(problem: Problem) -> Sequence[str]:
     )
 
 
-def plan(drawn: Plan, *, where: str) -> None:
-    """The plan as a table with totals: what each variant costs now and why."""
+def plan(lines: Sequence[Line], *, all_lines: bool) -> None:
+    """The lines of a plan with what each costs now and why; of very many only the blocked ones, unless all are wanted."""
+    shown = lines if all_lines or len(lines) <= LINES_SHOWN else [line for line in lines if line.action == "blocked"]
     rows = [
         (
             line.variant.label,
@@ -170,16 +175,42 @@ def plan(drawn: Plan, *, where: str) -> None:
             str(line.credits) if line.credits else "–",
             line.reason,
         )
-        for line in drawn.lines
+        for line in shown
     ]
-    table(("variant", "action", "seconds", "credits", "why"), rows, right=("seconds", "credits"))
+    if rows:
+        table(("variant", "action", "seconds", "credits", "why"), rows, right=("seconds", "credits"))
+        tell()
+    if len(shown) < len(lines):
+        say(f"{len(lines) - len(shown)} lines are not shown; --lines shows all of them.", style="dim")
+
+
+def by_axis(axes: Sequence[Axis], whole: Share) -> None:
+    """What each value of each axis adds up to, and what they all do. Nothing where nothing new is spent."""
+    if not axes or not whole.credits:
+        return
+    rows = [
+        (axis.name if number == 0 else "", share)
+        for axis in axes
+        for number, share in enumerate(shortened(axis.shares, VALUES_SHOWN))
+    ]
+    cells = [_share_cells(name, share) for name, share in [*rows, ("all", whole)]]
+    width = max(len(row[-1]) for row in cells)
+    names = ("axis", "value", "variants", "shoot", "credits", "USD".rjust(width))
+    table(names, [(*row[:-1], row[-1].rjust(width)) for row in cells], right=("variants", "shoot", "credits"))
     tell()
-    for name, value in plan_facts(drawn, where=where):
-        tell(f"{name:<10} {value}")
 
 
-def plan_facts(drawn: Plan, *, where: str) -> Sequence[tuple[str, str]]:
-    """The totals of a plan as name and value."""
+def _share_cells(name: str, share: Share) -> tuple[str, ...]:
+    value = share.value if share.value is not None else "(without)"
+    credits = str(share.credits) if share.credits else "–"
+    usd = f"${share.credits.usd}" if share.credits else "–"
+    return name, "" if name == "all" else value, str(share.variants), str(share.shoot), credits, usd
+
+
+def plan_facts(
+    drawn: Plan, *, where: str, work: Work, approve_above: Credits | None = None
+) -> Sequence[tuple[str, str]]:
+    """The totals of a plan as name and value. `approve_above`: a dearer plan is shown with the worst that it can come to."""
     counts = ", ".join(f"{len(drawn.of(a))} {a}" for a in ("shoot", "attach", "skip", "blocked") if drawn.of(a))
     facts = [("campaign", drawn.campaign), ("route", where), ("variants", f"{len(drawn.lines)}: {counts}")]
     facts.append(("cost", _cost(drawn.credits)))
@@ -189,8 +220,19 @@ def plan_facts(drawn: Plan, *, where: str) -> Sequence[tuple[str, str]]:
         missing = f"; this run needs {short.spoken} more" if short > Credits() else ""
         parts = f"{budget.charged} charged, {budget.held} held, {budget.left} left{missing}"
         facts.append(("budget", f"{budget.limit.spoken}: {parts}"))
+    if approve_above is not None and drawn.credits > approve_above:
+        facts.append(("at worst", _worst(drawn, approve_above)))
+    facts.append(("media", work.spoken))
     facts.append(("plan", drawn.digest[:12]))
     return facts
+
+
+def _worst(drawn: Plan, approve_above: Credits) -> str:
+    budget, worst = drawn.budget, worst_case(drawn)
+    own = worst - budget.charged - budget.held
+    of = "" if budget.limit is None else f" of {budget.limit.spoken}"
+    sum_of_it = f"{budget.charged} charged + {budget.held} held + {own} of this plan"
+    return f"{worst.spoken}{of}: {sum_of_it}; a person confirms above {approve_above.spoken}"
 
 
 def _cost(credits: Credits) -> str:

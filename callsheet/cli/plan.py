@@ -1,11 +1,15 @@
-"""`callsheet plan`: what a run would do and cost now, line by line, with the reason of each."""
+"""`callsheet plan`: what a run would do and cost now: line by line with the reason of each, and axis by axis."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
+from callsheet import breakdown
 from callsheet.cli import console, options
+from callsheet.plan import worst_case
 from callsheet.steps.draw_up import Drawn
+from callsheet.work import Work
 
 
 def plan(
@@ -16,18 +20,41 @@ def plan(
         bool | None,
         typer.Option("--sandbox/--paid", help="Plan for the sandbox or the paid provider; by default as the key says."),
     ] = None,
+    lines: Annotated[bool, typer.Option("--lines", help="Show every line, however many there are.")] = False,
     json: options.Json = False,
 ) -> None:
     """Show what a run would do and cost now. Nothing is spent, nothing is sent."""
     from callsheet.steps.draw_up import draw_up
+    from callsheet.steps.estimate import estimate
 
     on_sandbox = sandbox if sandbox is not None else not has_key(spec)
     drawn = draw_up(spec, sandbox=on_sandbox, only=only or (), again=again or ())
+    work = estimate(drawn)
     if json:
-        console.document(drawn.plan.as_json())
+        console.document(document(drawn, work))
         return
     console.problems(drawn.survey.warnings)
-    console.plan(drawn.plan, where=where(drawn, assumed=sandbox is None and on_sandbox))
+    console.plan(drawn.plan.lines, all_lines=lines)
+    console.by_axis(breakdown.by_axis(drawn.plan.lines), breakdown.summed(None, drawn.plan.lines))
+    facts = facts_of(drawn, work, where=where(drawn, assumed=sandbox is None and on_sandbox))
+    for name, value in facts:
+        console.tell(f"{name:<10} {value}")
+
+
+def document(drawn: Drawn, work: Work) -> dict[str, Any]:
+    """The plan for a program: the stable keys, the money by axis, and the work before the first submission."""
+    worst = worst_case(drawn.plan)
+    return {
+        **drawn.plan.as_json(),
+        "axes": [axis.as_json() for axis in breakdown.by_axis(drawn.plan.lines)],
+        "work": {**work.as_json(), "worst_case": {"credits": str(worst), "usd": str(worst.usd)}},
+    }
+
+
+def facts_of(drawn: Drawn, work: Work, *, where: str) -> Sequence[tuple[str, str]]:
+    """The totals of a plan, as `plan` and `run` show them."""
+    approve_above = drawn.loaded.campaign.approve_above
+    return console.plan_facts(drawn.plan, where=where, work=work, approve_above=approve_above)
 
 
 def has_key(spec: options.Spec) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from callsheet.cli import console, options
-from callsheet.cli.plan import where
+from callsheet.cli.plan import facts_of, where
 from callsheet.credits import Credits
 from callsheet.errors import CallsheetError, NotApproved, SpecError
 from callsheet.steps import draw_up, settings
@@ -19,9 +19,6 @@ from callsheet.steps.draw_up import Drawn
 
 if TYPE_CHECKING:
     from callsheet.steps.wrap import Account
-
-#: A dearer plan than this is shown line by line only up to so many lines; `callsheet plan` shows them all.
-LINES_SHOWN = 60
 
 
 def run(
@@ -107,9 +104,10 @@ def _ceiling(amount: str | None) -> Credits | None:
 def _approve(drawn: Drawn, *, yes: bool, ceiling: Credits | None) -> str:
     """Show the plan and get a person's word for what it costs. BudgetError; nothing has started by then."""
     from callsheet import plan as planning
+    from callsheet.steps.estimate import estimate
 
     console.problems(drawn.survey.warnings)
-    for name, value in console.plan_facts(drawn.plan, where=where(drawn)):
+    for name, value in facts_of(drawn, estimate(drawn), where=where(drawn)):
         console.say(f"{name:<10} {value}")
     for line in drawn.plan.of("blocked"):
         console.say(f"  blocked  {line.variant.label}: {line.reason}", style="red")

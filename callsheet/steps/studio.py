@@ -33,7 +33,7 @@ from callsheet.steps.settings import Settings
 
 if TYPE_CHECKING:
     from callsheet.provider.client import Staged
-    from callsheet.steps.prepare import PreparedFile
+    from callsheet.steps.cache import PreparedFile
 
 
 @dataclass(kw_only=True)

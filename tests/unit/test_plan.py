@@ -2,65 +2,30 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
 
 import pytest
 
+from callsheet import catalogue
 from callsheet.credits import ZERO, Credits
 from callsheet.errors import BudgetExceeded, NotApproved, PlanChanged
-from callsheet.plan import Footage, LedgerView, Plan, approve, decimal_seconds, draw_up, key_of, without_new_takes
+from callsheet.plan import (
+    Footage,
+    Plan,
+    approve,
+    dearest,
+    decimal_seconds,
+    draw_up,
+    key_of,
+    without_new_takes,
+    worst_case,
+)
 from callsheet.sweep import Variant, expand
-from callsheet.take import State, Take
+from callsheet.take import State
 
 from .campaigns import campaign
-
-NOTHING = LedgerView(takes={}, earlier={}, held=ZERO, charged=ZERO)
-LENGTHS = {"beach": Fraction("5.312"), "pier": Fraction(4)}
-
-
-def footage(variant: Variant) -> Footage:
-    references = ("r1", "r2") if variant.references == "brand" else ()
-    return Footage(clip=f"sha-{variant.clip}", window=None, seconds=LENGTHS[variant.clip], references=references)
-
-
-def plan(
-    view: LedgerView = NOTHING, *, rerender: str = "changed", again: tuple[str, ...] = (), budget: str = "2720"
-) -> Plan:
-    variants = expand(campaign())
-    return draw_up(
-        campaign="hello",
-        route="sandbox",
-        variants=variants,
-        footage={variant.label: footage(variant) for variant in variants},
-        framing="native",
-        rerender=rerender,
-        budget=Credits.of(budget),
-        view=view,
-        again=again,
-    )
-
-
-def take_of(key: str, state: State, number: int = 7) -> Take:
-    at = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-    return Take(
-        id=number,
-        campaign="hello",
-        route="sandbox",
-        slug="beach--none--dusk--16x9",
-        key=key,
-        number=1,
-        state=state,
-        price=Credits.of("63.84"),
-        idempotency_key="callsheet-0123456789",
-        plan="p",
-        job="task-1",
-        reason="content_policy_violation" if state is State.FAILED else "",
-        archive="hello/beach.mp4",
-        created_at=at,
-        updated_at=at,
-    )
+from .plans import NOTHING, footage, plan, take_of
 
 
 def with_first(state: State, **changes: Any) -> Plan:
@@ -194,6 +159,19 @@ def test_finishing_a_dead_run_spends_nothing_new() -> None:
     finishing = without_new_takes(with_first(State.SUBMITTED))
     assert [line.action for line in finishing.lines] == ["attach"]
     assert finishing.credits == ZERO
+
+
+def test_the_worst_case_counts_what_is_spoken_for_and_this_plan_only_once() -> None:
+    drawn = with_first(State.SUBMITTED, held=Credits.of("63.84"), charged=Credits.of(100))
+    assert worst_case(drawn) == Credits.of("163.84") + drawn.credits
+    assert len(drawn.of("shoot")) == 23
+
+
+def test_a_price_that_is_settled_on_what_was_rendered_can_grow_to_its_cap_and_any_other_is_final() -> None:
+    model = catalogue.model("kling-o1-video-edit")
+    open_ended = model.model_copy(update={"price": model.price.model_copy(update={"basis": "request_then_actual"})})
+    assert dearest(model, Credits.of("63.84")) == Credits.of("63.84")
+    assert dearest(open_ended, Credits.of("63.84")) == Credits.of(120)
 
 
 @pytest.mark.parametrize(("seconds", "text"), [("5.312", "5.312"), ("4", "4"), ("1/3", "0.333333"), ("10", "10")])
