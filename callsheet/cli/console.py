@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,13 @@ from rich.console import Console
 from rich.text import Text
 
 from callsheet.breakdown import Axis, Share, shortened
+from callsheet.changes import FileChange
 from callsheet.credits import Credits
 from callsheet.errors import MONEY_WORDS, CallsheetError, Problem, SpecInvalid, SpecSyntax
 from callsheet.plan import Line, Plan, decimal_seconds, worst_case
 from callsheet.redact import redact
+from callsheet.take import Take
+from callsheet.why import Difference, Explanation, Part
 from callsheet.work import Work
 from callsheet.yamltext import MAX_BYTES
 
@@ -233,6 +236,67 @@ def _worst(drawn: Plan, approve_above: Credits) -> str:
     of = "" if budget.limit is None else f" of {budget.limit.spoken}"
     sum_of_it = f"{budget.charged} charged + {budget.held} held + {own} of this plan"
     return f"{worst.spoken}{of}: {sum_of_it}; a person confirms above {approve_above.spoken}"
+
+
+WORD_STYLE = {"same": "", "removed": "red", "added": "green"}
+WORD_MARKS = {"same": ("", ""), "removed": ("[-", "-]"), "added": ("{+", "+}")}
+
+
+def explanation(told: Explanation) -> None:
+    """One line of a plan: what is done and why, the price, every part with its place, and what changed."""
+    line = told.line
+    cost = f"{line.credits.spoken} of new money" if line.credits else "nothing new"
+    facts = [
+        ("variant", line.variant.label),
+        ("action", f"{line.action}: {line.reason}"),
+        ("cost", cost),
+        ("price", told.price.spoken),
+        ("", told.price.spoken_rule),
+        ("prepared", told.prepared),
+        ("key", line.key),
+    ]
+    for name, value in facts:
+        tell(f"{name:<10} {value}")
+    tell()
+    rows = [row for part in told.parts for row in _part_rows(part)]
+    table(("part", "from", "value"), rows)
+    if told.earlier is not None:
+        tell()
+        _changes(told.earlier, told.differences)
+
+
+def _part_rows(part: Part) -> Iterator[tuple[str, str, str]]:
+    """A row for the value, and one more for each further place it comes from."""
+    first, *others = (f"{one.place} {one.path}" if one.place else "default" for one in part.origins)
+    yield part.title, first, part.text
+    for other in others:
+        yield "", other, ""
+
+
+def _changes(earlier: Take, differences: Sequence[Difference] | None) -> None:
+    since = f"since take {earlier.id} of {earlier.updated_at:%Y-%m-%d %H:%M} UTC ({earlier.archive})"
+    if differences is None:
+        tell(f"{since}: its parts were not recorded then")
+        return
+    tell(f"{since}:")
+    for difference in differences:
+        name = f"  {difference.change.title:<14} "
+        if difference.words:
+            marked = [(word, *WORD_MARKS[word.kind]) for word in difference.words]
+            pieces = [(f"{left}{word.text}{right}", WORD_STYLE[word.kind]) for word, left, right in marked]
+            out.print(Text.assemble(name, *pieces))
+        elif difference.files:
+            for file in difference.files:
+                tell(f"{name}{_file_change(file)}")
+        else:
+            tell(f"{name}{difference.before} -> {difference.after}")
+
+
+def _file_change(file: FileChange) -> str:
+    before, after = file.before[:12], file.after[:12]
+    name = file.file or f"a file with the digest {before or after}"
+    how = f"{before} -> {after}" if file.kind == "changed" else before or after
+    return f"{file.kind}: {name} ({how})" if file.file else f"{file.kind}: {name}"
 
 
 def _cost(credits: Credits) -> str:

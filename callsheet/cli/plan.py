@@ -21,14 +21,22 @@ def plan(
         typer.Option("--sandbox/--paid", help="Plan for the sandbox or the paid provider; by default as the key says."),
     ] = None,
     lines: Annotated[bool, typer.Option("--lines", help="Show every line, however many there are.")] = False,
+    why: Annotated[
+        str | None, typer.Option("--why", metavar="SLUG", help="Explain one variant: price, parts, what changed.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Show what a run would do and cost now. Nothing is spent, nothing is sent."""
     from callsheet.steps.draw_up import draw_up
     from callsheet.steps.estimate import estimate
+    from callsheet.steps.explain import explain
 
     on_sandbox = sandbox if sandbox is not None else not has_key(spec)
     drawn = draw_up(spec, sandbox=on_sandbox, only=only or (), again=again or ())
+    if why is not None:
+        explanation = explain(drawn, why)
+        console.document(explanation.as_json()) if json else console.explanation(explanation)
+        return
     work = estimate(drawn)
     if json:
         console.document(document(drawn, work))

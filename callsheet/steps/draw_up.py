@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from callsheet import plan as planning
 from callsheet import sweep
+from callsheet.digest import Canonical
 from callsheet.errors import LedgerError, LedgerUnreachable, StoreUnreachable
 from callsheet.plan import LedgerView, Plan
 from callsheet.steps import settings as environment
@@ -48,10 +49,16 @@ class Drawn:
     survey: Survey
     settings: Settings
     plan: Plan
+    #: What the ledger and the archive said when it was drawn up.
+    view: LedgerView
 
     @property
     def archive_root(self) -> Path:
         return self.loaded.root / self.loaded.campaign.archive.to
+
+    def identity(self, variant: Variant) -> dict[str, Canonical]:
+        """What the key of this variant is the digest of."""
+        return planning.identity_of(variant, self.survey.footage(variant), self.loaded.campaign.framing)
 
     @property
     def budget_place(self) -> str:
@@ -84,6 +91,7 @@ def draw_up(
     route = route_name(settings, sandbox=sandbox)
     footage = {variant.label: surveyed.footage(variant) for variant in chosen}
     campaign = loaded.campaign
+    view = _view(settings, loaded, route, chosen, footage)
     plan = planning.draw_up(
         campaign=campaign.name,
         route=route,
@@ -92,12 +100,12 @@ def draw_up(
         framing=campaign.framing,
         rerender=campaign.rerender,
         budget=campaign.budget,
-        view=_view(settings, loaded, route, chosen, footage),
+        view=view,
         again={variant.label for variant in sweep.select(loaded.variants, again)} if again else (),
     )
     if attach_only:
         plan = planning.without_new_takes(plan)
-    return Drawn(loaded=loaded, survey=surveyed, settings=settings, plan=plan)
+    return Drawn(loaded=loaded, survey=surveyed, settings=settings, plan=plan, view=view)
 
 
 def ledger_url(settings: Settings) -> str:
@@ -174,13 +182,15 @@ def _view(
     try:
         takes = ledger.newest(sorted(keys), route=route)
         money = ledger.money(campaign=campaign.name, route=route)
-        mine = ledger.takes(campaign=campaign.name, route=route)
+        earlier = _earlier(ledger.takes(campaign=campaign.name, route=route), keys, variants)
+        identities = ledger.identities([take.id for take in earlier.values()])
     finally:
         ledger.close()
     now, archive = datetime.now(UTC), loaded.root / campaign.archive.to
     return LedgerView(
         takes=takes,
-        earlier={(take.slug, take.number): take for take in mine if take.state in CHARGED and take.key not in keys},
+        earlier=earlier,
+        identities=identities,
         held=money.held,
         charged=money.charged,
         missing={
@@ -190,3 +200,13 @@ def _view(
         },
         replayable={take.id for take in takes.values() if take.state in SENT and replayable(take, now)},
     )
+
+
+def _earlier(takes: Sequence[Take], keys: Collection[str], variants: Sequence[Variant]) -> dict[tuple[str, int], Take]:
+    """The newest paid take of other content under the name of each of these variants."""
+    names = {(variant.slug, variant.take) for variant in variants}
+    return {
+        (take.slug, take.number): take
+        for take in takes
+        if take.state in CHARGED and take.key not in keys and (take.slug, take.number) in names
+    }

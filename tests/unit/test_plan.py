@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from callsheet import catalogue
+from callsheet import catalogue, digest
 from callsheet.credits import ZERO, Credits
 from callsheet.errors import BudgetExceeded, NotApproved, PlanChanged
 from callsheet.plan import (
@@ -17,6 +17,7 @@ from callsheet.plan import (
     dearest,
     decimal_seconds,
     draw_up,
+    identity_of,
     key_of,
     without_new_takes,
     worst_case,
@@ -86,6 +87,23 @@ def test_again_and_every_run_render_what_is_archived_and_say_why() -> None:
 def test_a_changed_variant_says_what_it_was_before() -> None:
     view = replace(NOTHING, earlier={("beach--none--dusk--16x9", 1): take_of("other", State.ARCHIVED)})
     assert plan(view).lines[0].reason == "changed since take 7 of 2026-11-23"
+
+
+def test_a_changed_variant_says_which_parts_changed_where_the_ledger_knows() -> None:
+    variant = expand(campaign())[0]
+    before = identity_of(replace(variant, text="At dawn.", keep_original_sound=False), footage(variant), "native")
+    earlier = {(variant.slug, 1): take_of("other", State.ARCHIVED)}
+    view = replace(NOTHING, earlier=earlier, identities={7: digest.canonical(before)})
+    assert plan(view).lines[0].reason == "changed since take 7 of 2026-11-23: prompt and sound"
+    unknown = replace(NOTHING, earlier=earlier, identities={7: ""})
+    assert plan(unknown).lines[0].reason == "changed since take 7 of 2026-11-23"
+
+
+def test_the_key_is_the_digest_of_the_identity() -> None:
+    variant = expand(campaign())[6]
+    identity = identity_of(variant, footage(variant), "native")
+    assert digest.of_bytes(digest.canonical(identity).encode()) == key_of(variant, footage(variant), "native")
+    assert plan().lines[6].key == digest.of_json(identity)
 
 
 def test_the_same_content_twice_is_bought_once() -> None:

@@ -1,0 +1,105 @@
+"""Where in the campaign each part of a variant comes from: the paths of its document, for `plan --why`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from callsheet.campaign import Campaign
+from callsheet.sweep import Variant
+from callsheet.yamltext import Document, Path, dotted
+
+#: The key that holds the values of an axis; the first of them that is written.
+AXIS_KEYS: Mapping[str, tuple[str, ...]] = {
+    "aspect_ratio": ("aspect_ratios",),
+    "keep_original_sound": ("keep_original_sound",),
+    "model": ("model",),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """One place of the campaign: `place` is file:line, `path` is dotted. Both are empty for what is not written: a default."""
+
+    place: str = ""
+    path: str = ""
+
+
+DEFAULT = Origin()
+
+
+def origins(
+    campaign: Campaign, variant: Variant, *, clip: Path, stills: Sequence[Path]
+) -> dict[str, tuple[Origin, ...]]:
+    """Where each part of the variant's identity is written. clip, stills: the paths of its clip and of each of its images."""
+    found: dict[str, list[Path]] = {
+        "clip": [_first_written(campaign.document, (*clip, "source"), clip)],
+        "window": [(*clip, "trim")],
+        "framing": [("framing",)],
+        "references": list(stills) or [("references", variant.references)],
+        "prompt": list(_prompt(campaign, variant)),
+        "options": [],
+        "take": [("takes",)],
+        **{axis: [_axis(campaign, variant, axis)] for axis in AXIS_KEYS},
+    }
+    return {part: tuple(origin(campaign, path) for path in paths) or (DEFAULT,) for part, paths in found.items()}
+
+
+def origin(campaign: Campaign, path: Path) -> Origin:
+    """The place of a value; the default where the campaign does not write it."""
+    if not is_written(campaign.document, path):
+        return DEFAULT
+    problem = campaign.problem(path, "")
+    return Origin(place=f"{problem.file}:{problem.line}", path=dotted(path))
+
+
+def is_written(document: Document, path: Path) -> bool:
+    """Does the document have a value at this path?"""
+    here = document.value
+    for step in path:
+        known = isinstance(here, dict) if isinstance(step, str) else isinstance(here, list)
+        if not known or (step not in here if isinstance(here, dict) else not 0 <= int(step) < len(here)):
+            return False
+        here = here[step]
+    return True
+
+
+def value_at(document: Document, path: Path) -> object:
+    """The value at a path that is written."""
+    here = document.value
+    for step in path:
+        here = here[step]
+    return here
+
+
+def _first_written(document: Document, *paths: Path) -> Path:
+    return next((path for path in paths if is_written(document, path)), paths[-1])
+
+
+def _prompt(campaign: Campaign, variant: Variant) -> Iterator[Path]:
+    """The text, and the values of the variables in it."""
+    path: Path = ("prompts", variant.prompt)
+    yield _first_written(campaign.document, (*path, "text"), path)
+    for name, value in variant.variables:
+        yield _listed(campaign.document, ("variables", name), value) or ("variables", name)
+
+
+def _axis(campaign: Campaign, variant: Variant, axis: str) -> Path:
+    """The value in the axis's own list, else in the include that added the variant."""
+    value = getattr(variant, axis)
+    keys: list[Path] = [(key,) for key in AXIS_KEYS[axis]]
+    listed = (_listed(campaign.document, key, value) for key in keys)
+    added = (
+        (*selector.path, axis)
+        for selector in campaign.include
+        if selector.match.get(axis) == value and selector.match.get("clip", variant.clip) == variant.clip
+    )
+    return next((path for path in (*listed, *added) if path is not None), keys[0])
+
+
+def _listed(document: Document, path: Path, value: object) -> Path | None:
+    """The path of this value: the key itself where it holds just that, or its place in the list."""
+    if not is_written(document, path):
+        return None
+    written = value_at(document, path)
+    if isinstance(written, list):
+        return (*path, written.index(value)) if value in written else None
+    return path if written == value else None
