@@ -174,15 +174,24 @@ def draw_up(
     budget: Credits | None,
     view: LedgerView,
     again: Collection[str] = (),
+    limit: int | None = None,
 ) -> Plan:
-    """The plan of these variants. `footage` by variant label; `again`: labels to render although they are archived."""
+    """The plan of these variants. `footage` by variant label; `again`: labels to render although they are archived.
+
+    limit: of the variants that would be shot, only the first so many are in the plan; all others are.
+    """
     lines: list[Line] = []
     claimed: dict[str, str] = {}
+    room = len(variants) if limit is None else limit
     for variant in variants:
         identity = identity_of(variant, footage[variant.label], framing)
         line = _line(variant, identity, footage[variant.label].seconds, view, rerender, variant.label in again)
         if line.action == "shoot" and line.key in claimed:
             line = _same_as(line, claimed[line.key])
+        if line.action == "shoot":
+            room -= 1
+            if room < 0:
+                continue
         claimed.setdefault(line.key, variant.label)
         lines.append(line)
     limits = Budget(limit=budget, charged=view.charged, held=view.held)

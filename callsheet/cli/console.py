@@ -211,11 +211,16 @@ def _share_cells(name: str, share: Share) -> tuple[str, ...]:
 
 
 def plan_facts(
-    drawn: Plan, *, where: str, work: Work, approve_above: Credits | None = None
+    drawn: Plan, *, where: str, work: Work, selected: str = "", approve_above: Credits | None = None
 ) -> Sequence[tuple[str, str]]:
-    """The totals of a plan as name and value. `approve_above`: a dearer plan is shown with the worst that it can come to."""
+    """The totals of a plan as name and value.
+
+    selected: what it leaves out, in words. approve_above: a dearer plan is shown with the worst that it can come to.
+    """
     counts = ", ".join(f"{len(drawn.of(a))} {a}" for a in ("shoot", "attach", "skip", "blocked") if drawn.of(a))
     facts = [("campaign", drawn.campaign), ("route", where), ("variants", f"{len(drawn.lines)}: {counts}")]
+    if selected:
+        facts.append(("selected", selected))
     facts.append(("cost", _cost(drawn.credits)))
     budget = drawn.budget
     if budget.limit is not None and budget.left is not None:

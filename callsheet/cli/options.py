@@ -11,6 +11,17 @@ Only = Annotated[
     list[str] | None,
     typer.Option("--only", metavar="GLOB", help="Only variants whose slug matches; may be given several times."),
 ]
+Skip = Annotated[
+    list[str] | None,
+    typer.Option("--skip", metavar="GLOB", help="Not the variants whose slug matches; may be given several times."),
+]
+Limit = Annotated[
+    int | None, typer.Option("--limit", metavar="N", help="Shoot only the first N of what the plan would shoot.", min=1)
+]
+Pilot = Annotated[
+    str | None,
+    typer.Option("--pilot", metavar="pairwise", help="Only a few variants, with every pair of axis values in one."),
+]
 Again = Annotated[
     list[str] | None,
     typer.Option("--again", metavar="GLOB", help="Render these again although they are archived. It costs again."),

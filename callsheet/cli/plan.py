@@ -1,5 +1,6 @@
 """`callsheet plan`: what a run would do and cost now: line by line with the reason of each, and axis by axis."""
 
+import shlex
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -15,6 +16,9 @@ from callsheet.work import Work
 def plan(
     spec: options.Spec,
     only: options.Only = None,
+    skip: options.Skip = None,
+    limit: options.Limit = None,
+    pilot: options.Pilot = None,
     again: options.Again = None,
     sandbox: Annotated[
         bool | None,
@@ -32,7 +36,9 @@ def plan(
     from callsheet.steps.explain import explain
 
     on_sandbox = sandbox if sandbox is not None else not has_key(spec)
-    drawn = draw_up(spec, sandbox=on_sandbox, only=only or (), again=again or ())
+    drawn = draw_up(
+        spec, sandbox=on_sandbox, only=only or (), skip=skip or (), again=again or (), limit=limit, pilot=pilot
+    )
     if why is not None:
         explanation = explain(drawn, why)
         console.document(explanation.as_json()) if json else console.explanation(explanation)
@@ -62,7 +68,17 @@ def document(drawn: Drawn, work: Work) -> dict[str, Any]:
 def facts_of(drawn: Drawn, work: Work, *, where: str) -> Sequence[tuple[str, str]]:
     """The totals of a plan, as `plan` and `run` show them."""
     approve_above = drawn.loaded.campaign.approve_above
-    return console.plan_facts(drawn.plan, where=where, work=work, approve_above=approve_above)
+    return console.plan_facts(
+        drawn.plan, where=where, work=work, selected=_selected(drawn), approve_above=approve_above
+    )
+
+
+def _selected(drawn: Drawn) -> str:
+    """Which part of the campaign this is; nothing for all of it."""
+    words = drawn.selection.words
+    if not words:
+        return ""
+    return f"{len(drawn.plan.lines)} of the campaign's {len(drawn.loaded.variants)} variants: {shlex.join(words)}"
 
 
 def has_key(spec: options.Spec) -> bool:

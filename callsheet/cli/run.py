@@ -26,6 +26,9 @@ def run(
     sandbox: options.Sandbox = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Approve the plan without asking.")] = False,
     only: options.Only = None,
+    skip: options.Skip = None,
+    limit: options.Limit = None,
+    pilot: options.Pilot = None,
     again: options.Again = None,
     max_usd: Annotated[
         str | None, typer.Option("--max-usd", metavar="USD", help="Most that this run may cost.")
@@ -43,7 +46,16 @@ def run(
     ceiling = _ceiling(max_usd)
     if not ephemeral:
         settings.prefect_api_url()  # a wrong address is told before anything else
-    drawn = draw_up.draw_up(spec, sandbox=sandbox, only=only or (), again=again or (), attach_only=attach_only)
+    drawn = draw_up.draw_up(
+        spec,
+        sandbox=sandbox,
+        only=only or (),
+        skip=skip or (),
+        again=again or (),
+        limit=limit,
+        pilot=pilot,
+        attach_only=attach_only,
+    )
     studio.require_key(drawn.settings, sandbox=sandbox)
     approved_by = _approve(drawn, yes=yes, ceiling=ceiling)
     draw_up.make_archive(drawn)
@@ -59,7 +71,10 @@ def run(
                 spec=str(spec),
                 sandbox=sandbox,
                 only=only or [],
+                skip=skip or [],
                 again=again or [],
+                limit=limit,
+                pilot=pilot,
                 attach_only=attach_only,
                 max_usd=max_usd,
                 approved=drawn.plan.digest,

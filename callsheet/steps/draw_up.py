@@ -10,10 +10,10 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from callsheet import plan as planning
-from callsheet import sweep
 from callsheet.digest import Canonical
 from callsheet.errors import LedgerError, LedgerUnreachable, StoreUnreachable
 from callsheet.plan import LedgerView, Plan
+from callsheet.selection import Selection
 from callsheet.steps import settings as environment
 from callsheet.steps.load import Loaded, resolve
 from callsheet.steps.settings import Settings
@@ -51,6 +51,7 @@ class Drawn:
     plan: Plan
     #: What the ledger and the archive said when it was drawn up.
     view: LedgerView
+    selection: Selection
 
     @property
     def archive_root(self) -> Path:
@@ -77,17 +78,22 @@ def draw_up(
     *,
     sandbox: bool,
     only: Sequence[str] = (),
+    skip: Sequence[str] = (),
     again: Sequence[str] = (),
+    limit: int | None = None,
+    pilot: str | None = None,
     attach_only: bool = False,
 ) -> Drawn:
     """The plan for `spec` now. SpecError and its kin for a campaign that cannot run; LedgerError.
 
-    only, again: globs of slugs. attach_only: leave out every line that would cost anything new.
+    only, skip, again: globs of slugs. limit: shoot the first so many only. pilot: how a small set is chosen of what only
+    and skip leave. attach_only: leave out every line that would cost anything new.
     """
+    selection = Selection(only=tuple(only), skip=tuple(skip), again=tuple(again), limit=limit, pilot=pilot)
     loaded = resolve(spec)
     settings = environment.read(loaded.root)
     surveyed = survey(loaded, settings.home)
-    chosen = sweep.select(loaded.variants, only)
+    chosen = selection.of(loaded.variants)
     route = route_name(settings, sandbox=sandbox)
     footage = {variant.label: surveyed.footage(variant) for variant in chosen}
     campaign = loaded.campaign
@@ -101,11 +107,12 @@ def draw_up(
         rerender=campaign.rerender,
         budget=campaign.budget,
         view=view,
-        again={variant.label for variant in sweep.select(loaded.variants, again)} if again else (),
+        again=selection.again_of(loaded.variants),
+        limit=limit,
     )
     if attach_only:
         plan = planning.without_new_takes(plan)
-    return Drawn(loaded=loaded, survey=surveyed, settings=settings, plan=plan, view=view)
+    return Drawn(loaded=loaded, survey=surveyed, settings=settings, plan=plan, view=view, selection=selection)
 
 
 def ledger_url(settings: Settings) -> str:

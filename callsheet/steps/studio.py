@@ -97,7 +97,10 @@ async def opened(
     *,
     sandbox: bool,
     only: Sequence[str] = (),
+    skip: Sequence[str] = (),
     again: Sequence[str] = (),
+    limit: int | None = None,
+    pilot: str | None = None,
     attach_only: bool = False,
 ) -> AsyncIterator[Studio]:
     """Draw up the plan and open everything a run of it needs; close it all at the end.
@@ -112,7 +115,15 @@ async def opened(
     require_key(settings, sandbox=sandbox)
     with _alone(settings.home, name, first.campaign.name):
         drawn = await asyncio.to_thread(
-            drawing.draw_up, spec, sandbox=sandbox, only=only, again=again, attach_only=attach_only
+            drawing.draw_up,
+            spec,
+            sandbox=sandbox,
+            only=only,
+            skip=skip,
+            again=again,
+            limit=limit,
+            pilot=pilot,
+            attach_only=attach_only,
         )
         async with (
             _route(settings, name) as route,

@@ -12,6 +12,7 @@ from callsheet.credits import ZERO, Credits
 from callsheet.errors import BudgetExceeded, NotApproved, PlanChanged
 from callsheet.plan import (
     Footage,
+    LedgerView,
     Plan,
     approve,
     dearest,
@@ -115,6 +116,32 @@ def test_the_same_content_twice_is_bought_once() -> None:
     )  # fmt: skip
     assert len(drawn.of("shoot")) == 12
     assert "the same content as beach" in drawn.of("skip")[0].reason
+
+
+def limited(limit: int, view: LedgerView = NOTHING, **media: Any) -> Plan:
+    variants = expand(campaign())
+    return draw_up(
+        campaign="hello", route="sandbox", variants=variants,
+        footage={v.label: replace(footage(v), **media) for v in variants},
+        framing="native", rerender="changed", budget=None, view=view, limit=limit,
+    )  # fmt: skip
+
+
+def test_a_limit_keeps_the_first_new_takes_in_plan_order_and_everything_that_costs_nothing_new() -> None:
+    whole = plan()
+    done = {line.key: take_of(line.key, State.ARCHIVED, number) for number, line in enumerate(whole.lines[:2], 1)}
+    drawn = limited(3, replace(NOTHING, takes=done))
+    assert [line.action for line in drawn.lines] == ["skip", "skip", "shoot", "shoot", "shoot"]
+    assert [line.variant for line in drawn.lines] == [line.variant for line in whole.lines[:5]]
+    assert limited(24).lines == limited(1000).lines == whole.lines
+
+
+def test_no_line_is_the_same_as_one_that_the_limit_left_out() -> None:
+    drawn = limited(5, clip="sha-one", seconds=Fraction(4))
+    labels = {line.variant.label for line in drawn.lines}
+    assert len(drawn.of("shoot")) == 5
+    for line in drawn.of("skip"):
+        assert line.reason.removeprefix("the same content as ") in labels
 
 
 CHANGES: list[Callable[[Variant, Footage], tuple[Variant, Footage]]] = [
