@@ -163,6 +163,11 @@ def key_of(variant: Variant, footage: Footage, framing: str) -> str:
     return digest.of_json(identity_of(variant, footage, framing))
 
 
+def price_of_take(variant: Variant, seconds: Fraction) -> Credits:
+    """What one take of this variant costs, whose prepared clip is so long."""
+    return price_of(catalogue.model(variant.model), seconds)
+
+
 def draw_up(
     *,
     campaign: str,
@@ -209,7 +214,7 @@ def _line(
 ) -> Line:
     key = digest.of_json(identity)
     take = view.takes.get(key)
-    price = price_of(catalogue.model(variant.model), seconds)
+    price = price_of_take(variant, seconds)
     if take is None:
         action: Action = "shoot"
         reason = _why_new(variant, identity, view)

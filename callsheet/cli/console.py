@@ -19,6 +19,7 @@ from callsheet.breakdown import Axis, Share, shortened
 from callsheet.changes import FileChange
 from callsheet.credits import Credits
 from callsheet.errors import MONEY_WORDS, CallsheetError, Problem, SpecInvalid, SpecSyntax
+from callsheet.pilot import Pilot
 from callsheet.plan import Line, Plan, decimal_seconds, worst_case
 from callsheet.redact import redact
 from callsheet.take import Take
@@ -211,7 +212,13 @@ def _share_cells(name: str, share: Share) -> tuple[str, ...]:
 
 
 def plan_facts(
-    drawn: Plan, *, where: str, work: Work, selected: str = "", approve_above: Credits | None = None
+    drawn: Plan,
+    *,
+    where: str,
+    work: Work,
+    selected: str = "",
+    pilot: Pilot | None = None,
+    approve_above: Credits | None = None,
 ) -> Sequence[tuple[str, str]]:
     """The totals of a plan as name and value.
 
@@ -221,6 +228,8 @@ def plan_facts(
     facts = [("campaign", drawn.campaign), ("route", where), ("variants", f"{len(drawn.lines)}: {counts}")]
     if selected:
         facts.append(("selected", selected))
+    if pilot is not None:
+        facts.append(("pilot", pilot.spoken))
     facts.append(("cost", _cost(drawn.credits)))
     budget = drawn.budget
     if budget.limit is not None and budget.left is not None:

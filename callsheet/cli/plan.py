@@ -61,6 +61,7 @@ def document(drawn: Drawn, work: Work) -> dict[str, Any]:
     return {
         **drawn.plan.as_json(),
         "axes": [axis.as_json() for axis in breakdown.by_axis(drawn.plan.lines)],
+        "pilot": None if drawn.pilot is None else drawn.pilot.as_json(),
         "work": {**work.as_json(), "worst_case": {"credits": str(worst), "usd": str(worst.usd)}},
     }
 
@@ -69,7 +70,12 @@ def facts_of(drawn: Drawn, work: Work, *, where: str) -> Sequence[tuple[str, str
     """The totals of a plan, as `plan` and `run` show them."""
     approve_above = drawn.loaded.campaign.approve_above
     return console.plan_facts(
-        drawn.plan, where=where, work=work, selected=_selected(drawn), approve_above=approve_above
+        drawn.plan,
+        where=where,
+        work=work,
+        selected=_selected(drawn),
+        pilot=drawn.pilot,
+        approve_above=approve_above,
     )
 
 

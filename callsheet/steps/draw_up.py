@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from callsheet import plan as planning
 from callsheet.digest import Canonical
 from callsheet.errors import LedgerError, LedgerUnreachable, StoreUnreachable
+from callsheet.pilot import Pilot, pairwise
 from callsheet.plan import LedgerView, Plan
 from callsheet.selection import Selection
 from callsheet.steps import settings as environment
@@ -52,6 +53,7 @@ class Drawn:
     #: What the ledger and the archive said when it was drawn up.
     view: LedgerView
     selection: Selection
+    pilot: Pilot | None = None
 
     @property
     def archive_root(self) -> Path:
@@ -96,6 +98,8 @@ def draw_up(
     chosen = selection.of(loaded.variants)
     route = route_name(settings, sandbox=sandbox)
     footage = {variant.label: surveyed.footage(variant) for variant in chosen}
+    picked = _pilot(selection, chosen, footage)
+    chosen = picked.variants if picked else chosen
     campaign = loaded.campaign
     view = _view(settings, loaded, route, chosen, footage)
     plan = planning.draw_up(
@@ -112,7 +116,16 @@ def draw_up(
     )
     if attach_only:
         plan = planning.without_new_takes(plan)
-    return Drawn(loaded=loaded, survey=surveyed, settings=settings, plan=plan, view=view, selection=selection)
+    return Drawn(
+        loaded=loaded, survey=surveyed, settings=settings, plan=plan, view=view, selection=selection, pilot=picked
+    )
+
+
+def _pilot(selection: Selection, variants: Sequence[Variant], footage: Mapping[str, planning.Footage]) -> Pilot | None:
+    if selection.pilot is None:
+        return None
+    prices = {v.label: planning.price_of_take(v, footage[v.label].seconds) for v in variants}
+    return pairwise(variants, prices)
 
 
 def ledger_url(settings: Settings) -> str:

@@ -66,4 +66,4 @@ def test_a_limit_below_one_and_an_unknown_pilot_are_refused() -> None:
 
 def test_a_selection_is_told_as_it_is_typed() -> None:
     asked = Selection(only=("a*", "b*"), skip=("c",), again=("d",), limit=3, pilot="pairwise")
-    assert asked.words == tuple("--only a* --only b* --skip c --again d --pilot pairwise --limit 3".split())
+    assert " ".join(asked.words) == "--only a* --only b* --skip c --again d --pilot pairwise --limit 3"
