@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
 from callsheet.errors import NothingToShoot, SpecError
 from callsheet.nearest import did_you_mean, listed
@@ -37,6 +38,16 @@ class Selection:
     def __bool__(self) -> bool:
         """Does it leave anything out, or add anything?"""
         return self != Selection()
+
+    def as_arguments(self) -> dict[str, Any]:
+        """Plain values by name: what a flow and a plan file are given."""
+        return {
+            "only": list(self.only),
+            "skip": list(self.skip),
+            "again": list(self.again),
+            "limit": self.limit,
+            "pilot": self.pilot,
+        }
 
     def of(self, variants: Sequence[Variant]) -> tuple[Variant, ...]:
         """The variants that --only names and --skip does not. NothingToShoot when none is left."""

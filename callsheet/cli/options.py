@@ -5,7 +5,12 @@ from typing import Annotated
 
 import typer
 
+from callsheet.selection import Selection
+
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="The campaign, a YAML file.", show_default=False)]
+OptionalSpec = Annotated[
+    Path | None, typer.Argument(metavar="[SPEC]", help="The campaign; a --plan knows its own.", show_default=False)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Only = Annotated[
     list[str] | None,
@@ -29,3 +34,10 @@ Again = Annotated[
 Sandbox = Annotated[
     bool, typer.Option("--sandbox", help="Free drafts by the local provider; nothing leaves this machine.")
 ]
+
+
+def selection(
+    only: list[str] | None, skip: list[str] | None, again: list[str] | None, limit: int | None, pilot: str | None
+) -> Selection:
+    """What these options choose. SpecError."""
+    return Selection(only=tuple(only or ()), skip=tuple(skip or ()), again=tuple(again or ()), limit=limit, pilot=pilot)

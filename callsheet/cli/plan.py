@@ -2,12 +2,14 @@
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from callsheet import breakdown
 from callsheet.cli import console, options
+from callsheet.errors import SpecError
 from callsheet.plan import worst_case
 from callsheet.steps.draw_up import Drawn
 from callsheet.work import Work
@@ -28,21 +30,28 @@ def plan(
     why: Annotated[
         str | None, typer.Option("--why", metavar="SLUG", help="Explain one variant: price, parts, what changed.")
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Keep the plan in a file, for `run --plan FILE`.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Show what a run would do and cost now. Nothing is spent, nothing is sent."""
+    from callsheet.steps import record
     from callsheet.steps.draw_up import draw_up
     from callsheet.steps.estimate import estimate
     from callsheet.steps.explain import explain
 
+    selection = options.selection(only, skip, again, limit, pilot)
+    if out is not None and why is not None:
+        raise SpecError("--why explains one variant, and --out keeps the plan: they do not go together.")
     on_sandbox = sandbox if sandbox is not None else not has_key(spec)
-    drawn = draw_up(
-        spec, sandbox=on_sandbox, only=only or (), skip=skip or (), again=again or (), limit=limit, pilot=pilot
-    )
+    drawn = draw_up(spec, sandbox=on_sandbox, **selection.as_arguments())
     if why is not None:
         explanation = explain(drawn, why)
         console.document(explanation.as_json()) if json else console.explanation(explanation)
         return
+    if out is not None:
+        record.write(drawn, out)
     work = estimate(drawn)
     if json:
         console.document(document(drawn, work))
@@ -53,6 +62,8 @@ def plan(
     facts = facts_of(drawn, work, where=where(drawn, assumed=sandbox is None and on_sandbox))
     for name, value in facts:
         console.tell(f"{name:<10} {value}")
+    if out is not None:
+        console.say(f"Kept in {out}. Run exactly this: callsheet run --plan {shlex.quote(str(out))}")
 
 
 def document(drawn: Drawn, work: Work) -> dict[str, Any]:
