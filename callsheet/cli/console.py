@@ -22,6 +22,7 @@ from callsheet.errors import MONEY_WORDS, CallsheetError, Problem, SpecInvalid, 
 from callsheet.pilot import Pilot
 from callsheet.plan import Line, Plan, decimal_seconds, worst_case
 from callsheet.redact import redact
+from callsheet.suggest import Suggestion
 from callsheet.take import Take
 from callsheet.why import Difference, Explanation, Part
 from callsheet.work import Work
@@ -250,6 +251,21 @@ def _worst(drawn: Plan, approve_above: Credits) -> str:
     of = "" if budget.limit is None else f" of {budget.limit.spoken}"
     sum_of_it = f"{budget.charged} charged + {budget.held} held + {own} of this plan"
     return f"{worst.spoken}{of}: {sum_of_it}; a person confirms above {approve_above.spoken}"
+
+
+def suggestions(found: Sequence[Suggestion]) -> None:
+    """Cheaper ways: what each saves, what to write where, and what it changes."""
+    tell()
+    if not found:
+        tell("No cheaper way to the same campaign was found.")
+        return
+    for suggestion in found:
+        tell(suggestion.spoken, style="bold")
+        for edit in suggestion.proposal.edits:
+            tell(f"    {edit.spoken}")
+        tell(f"    {suggestion.note}", style="dim")
+    if len(found) > 1:
+        tell("Each saving is for that change alone; together they may save less than their sum.")
 
 
 WORD_STYLE = {"same": "", "removed": "red", "added": "green"}

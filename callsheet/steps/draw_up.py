@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -95,11 +95,21 @@ def draw_up(
     loaded = resolve(spec)
     settings = environment.read(loaded.root)
     surveyed = survey(loaded, settings.home)
+    drawn = _drawn(loaded, surveyed, settings, route_name(settings, sandbox=sandbox), selection)
+    return replace(drawn, plan=planning.without_new_takes(drawn.plan)) if attach_only else drawn
+
+
+def redraw(drawn: Drawn, loaded: Loaded) -> Drawn:
+    """The plan of another campaign in the place of this one: same settings, route and selection. Errors as `draw_up`."""
+    surveyed = survey(loaded, drawn.settings.home)
+    return _drawn(loaded, surveyed, drawn.settings, drawn.plan.route, drawn.selection)
+
+
+def _drawn(loaded: Loaded, surveyed: Survey, settings: Settings, route: str, selection: Selection) -> Drawn:
     chosen = selection.of(loaded.variants)
-    route = route_name(settings, sandbox=sandbox)
     footage = {variant.label: surveyed.footage(variant) for variant in chosen}
-    picked = _pilot(selection, chosen, footage)
-    chosen = picked.variants if picked else chosen
+    pilot = _pilot(selection, chosen, footage)
+    chosen = pilot.variants if pilot else chosen
     campaign = loaded.campaign
     view = _view(settings, loaded, route, chosen, footage)
     plan = planning.draw_up(
@@ -112,12 +122,10 @@ def draw_up(
         budget=campaign.budget,
         view=view,
         again=selection.again_of(loaded.variants),
-        limit=limit,
+        limit=selection.limit,
     )
-    if attach_only:
-        plan = planning.without_new_takes(plan)
     return Drawn(
-        loaded=loaded, survey=surveyed, settings=settings, plan=plan, view=view, selection=selection, pilot=picked
+        loaded=loaded, survey=surveyed, settings=settings, plan=plan, view=view, selection=selection, pilot=pilot
     )
 
 

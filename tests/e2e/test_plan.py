@@ -126,6 +126,27 @@ def test_skip_limit_and_pilot_choose_on_the_command_line(many: Studio) -> None:
     assert "error: --skip shoar* matches none of the 24 variants." in ended.err
 
 
+def test_cheaper_ways_are_named_with_their_saving_and_the_line_to_write(many: Studio) -> None:
+    """The clips have no sound: with and without it, they come out the same."""
+    out = many.call(*PLAN, "--suggest").out
+    assert "saves 432 credits ($6.35): keep_original_sound is not swept: no clip has sound\n" in out
+    assert "    specs/tiny.yaml:14: write keep_original_sound: true\n" in out
+    found = document(many.call(*PLAN, "--suggest", "--json"))["suggestions"]
+    assert [(one["kind"], one["credits"], one["usd"]) for one in found] == [("silent", "432", "6.35")]  # type: ignore[attr-defined]
+    many.write(
+        many.spec.read_text()
+        .replace("[true, false]", "true")
+        .replace("aspect_ratios:", "framing: crop\naspect_ratios:")
+    )
+    assert "No cheaper way to the same campaign was found." in many.call(*PLAN, "--suggest").out
+
+
+def test_suggestions_are_about_the_whole_campaign(left_alone: Studio) -> None:
+    ended = left_alone.call(*PLAN, "--suggest", "--only", "beach*")
+    assert ended.code == 2
+    assert "--suggest looks at the whole campaign, and --only leaves some of it out." in ended.err
+
+
 def test_a_kept_plan_needs_a_persons_yes_as_any_run_does(left_alone: Studio) -> None:
     ended = left_alone.call("run", "--plan", "plan.json")
     assert ended.code == 4
