@@ -27,15 +27,15 @@ def of_chunks(chunks: Iterable[bytes]) -> str:
     return running.hexdigest()
 
 
-def of_json(value: Canonical) -> str:
-    """The digest of canonical JSON. TypeError on a float or anything JSON has no word for."""
-    return of_bytes(canonical(value).encode())
-
-
 def canonical(value: Canonical) -> str:
-    """The one spelling of a value as JSON. TypeError as for `of_json`."""
+    """Canonical JSON. TypeError on a float or anything JSON has no word for."""
     _refuse_floats(value)
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def of_json(value: Canonical) -> str:
+    """The digest of canonical JSON. TypeError as for `canonical`."""
+    return of_bytes(canonical(value).encode())
 
 
 def short(digest: str) -> str:

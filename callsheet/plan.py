@@ -5,16 +5,18 @@ approval of it cannot be used for anything else.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Literal
 
-from callsheet import catalogue, digest
+from callsheet import catalogue, changes, digest
 from callsheet.credits import ZERO, Credits, total
+from callsheet.digest import Canonical
 from callsheet.errors import BudgetExceeded, NotApproved, PlanChanged
+from callsheet.nearest import listed
 from callsheet.sweep import Variant
 from callsheet.take import CHARGED, LIVE, State, Take
-from callsheet.tariff import price_of
+from callsheet.tariff import most_of, price_of
 
 Action = Literal["shoot", "attach", "skip", "blocked"]
 
@@ -38,6 +40,8 @@ class LedgerView:
     takes: Mapping[str, Take]
     #: Newest archived take of another content, by (slug, take number): what the campaign made here before.
     earlier: Mapping[tuple[str, int], Take]
+    #: Identities of those by take id, as canonical JSON; empty for a take older than their recording.
+    identities: Mapping[int, str] = field(default_factory=dict)
     held: Credits
     charged: Credits
     #: Ids of archived takes whose file is no longer in the archive.
@@ -134,26 +138,34 @@ class Approval:
     by: str
 
 
-def key_of(variant: Variant, footage: Footage) -> str:
-    """VariantKey: the digest of everything that is paid for, by content. Names, paths and order of keys do not count.
+def identity_of(variant: Variant, footage: Footage) -> dict[str, Canonical]:
+    """Everything that is paid for, by content. Names, paths and order of keys do not count.
 
     It holds the source's bytes and the window of it, not the prepared bytes: another version of the encoder must not buy
-    everything again.
+    everything again. The ledger keeps it with each take, so that a later plan can say what changed.
     """
-    return digest.of_json(
-        {
-            "clip": footage.clip,
-            "window": footage.window,
-            "framing": variant.framing if variant.framing == "native" else [variant.framing, variant.aspect_ratio],
-            "references": footage.references,
-            "prompt": variant.text,
-            "aspect_ratio": variant.aspect_ratio,
-            "keep_original_sound": variant.keep_original_sound,
-            "model": variant.model,
-            "options": _options(variant),
-            "take": variant.take,
-        }
-    )
+    return {
+        "clip": footage.clip,
+        "window": footage.window,
+        "framing": variant.framing if variant.framing == "native" else [variant.framing, variant.aspect_ratio],
+        "references": footage.references,
+        "prompt": variant.text,
+        "aspect_ratio": variant.aspect_ratio,
+        "keep_original_sound": variant.keep_original_sound,
+        "model": variant.model,
+        "options": _options(variant),
+        "take": variant.take,
+    }
+
+
+def key_of(variant: Variant, footage: Footage) -> str:
+    """VariantKey: the digest of the identity."""
+    return digest.of_json(identity_of(variant, footage))
+
+
+def price_of_take(variant: Variant, seconds: Fraction) -> Credits:
+    """What one take of this variant costs, whose prepared clip, or whose result, is so long."""
+    return price_of(catalogue.model(variant.model), seconds, variant.options)
 
 
 def _options(variant: Variant) -> dict[str, str | int | bool]:
@@ -172,15 +184,24 @@ def draw_up(
     budget: Credits | None,
     view: LedgerView,
     again: Collection[str] = (),
+    limit: int | None = None,
 ) -> Plan:
-    """The plan of these variants. `footage` by variant label; `again`: labels to render although they are archived."""
-    keys = {variant.label: key_of(variant, footage[variant.label]) for variant in variants}
+    """The plan of these variants. `footage` by variant label; `again`: labels to render although they are archived.
+
+    limit: of the variants that would be shot, only the first so many are in the plan; all others are.
+    """
     lines: list[Line] = []
     claimed: dict[str, str] = {}
+    room = len(variants) if limit is None else limit
     for variant in variants:
-        line = _line(variant, keys[variant.label], footage[variant.label], view, rerender, variant.label in again)
+        identity = identity_of(variant, footage[variant.label])
+        line = _line(variant, identity, footage[variant.label].seconds, view, rerender, variant.label in again)
         if line.action == "shoot" and line.key in claimed:
             line = _same_as(line, claimed[line.key])
+        if line.action == "shoot":
+            room -= 1
+            if room < 0:
+                continue
         claimed.setdefault(line.key, variant.label)
         lines.append(line)
     limits = Budget(limit=budget, charged=view.charged, held=view.held)
@@ -193,10 +214,17 @@ def draw_up(
     )
 
 
-def _line(variant: Variant, key: str, footage: Footage, view: LedgerView, rerender: str, again: bool) -> Line:
+def _line(
+    variant: Variant, identity: Mapping[str, Canonical], seconds: Fraction, view: LedgerView, rerender: str, again: bool
+) -> Line:
+    key = digest.of_json(identity)
     take = view.takes.get(key)
-    price = price_of(catalogue.model(variant.model), footage.seconds, variant.options)
-    action, reason = _decide(variant, take, view, rerender, again)
+    price = price_of_take(variant, seconds)
+    if take is None:
+        action: Action = "shoot"
+        reason = _why_new(variant, identity, view)
+    else:
+        action, reason = _decide(variant, take, view, rerender, again)
     return Line(
         variant=variant,
         key=key,
@@ -204,15 +232,13 @@ def _line(variant: Variant, key: str, footage: Footage, view: LedgerView, rerend
         reason=reason,
         credits=price if action == "shoot" else ZERO,
         price=price,
-        seconds=footage.seconds,
+        seconds=seconds,
         take=take,
         supersedes=take.id if take else 0,
     )
 
 
-def _decide(variant: Variant, take: Take | None, view: LedgerView, rerender: str, again: bool) -> tuple[Action, str]:
-    if take is None:
-        return "shoot", _why_new(variant, view)
+def _decide(variant: Variant, take: Take, view: LedgerView, rerender: str, again: bool) -> tuple[Action, str]:
     if take.state in LIVE:
         return _resume(take, view)
     if take.state not in CHARGED:
@@ -229,11 +255,15 @@ def _decide(variant: Variant, take: Take | None, view: LedgerView, rerender: str
     return "skip", f"archived on {take.updated_at:%Y-%m-%d} as {take.archive}, nothing of it changed"
 
 
-def _why_new(variant: Variant, view: LedgerView) -> str:
+def _why_new(variant: Variant, identity: Mapping[str, Canonical], view: LedgerView) -> str:
     earlier = view.earlier.get((variant.slug, variant.take))
     if earlier is None:
         return "not rendered yet"
-    return f"changed since take {earlier.id} of {earlier.updated_at:%Y-%m-%d}"
+    since = f"changed since take {earlier.id} of {earlier.updated_at:%Y-%m-%d}"
+    recorded = changes.recorded(view.identities.get(earlier.id, ""))
+    if recorded is None:
+        return since
+    return f"{since}: {listed([change.title for change in changes.between(recorded, identity)])}"
 
 
 def _resume(take: Take, view: LedgerView) -> tuple[Action, str]:
@@ -322,6 +352,17 @@ def decimal_seconds(seconds: Fraction) -> str:
     """Seconds as decimal text, to the microsecond, without trailing zeros: "5.312"."""
     micro = round(seconds * 1_000_000)
     return f"{micro // 1_000_000}.{micro % 1_000_000:06d}".rstrip("0").rstrip(".")
+
+
+def worst_case(plan: Plan) -> Credits:
+    """What the campaign will have cost at most, once this plan has run: charged and held before, and its own takes."""
+    own = total([dearest(line) for line in plan.of("shoot")])
+    return plan.budget.charged + plan.budget.held + own
+
+
+def dearest(line: Line) -> Credits:
+    """The most that a take of this line can be charged: its price, or what a result of whole seconds more would cost."""
+    return most_of(catalogue.model(line.variant.model), line.seconds, line.variant.options)
 
 
 def without_new_takes(plan: Plan) -> Plan:

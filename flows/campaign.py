@@ -100,7 +100,10 @@ async def campaign(
     spec: str,
     sandbox: bool = False,
     only: list[str] | None = None,
+    skip: list[str] | None = None,
     again: list[str] | None = None,
+    limit: int | None = None,
+    pilot: str | None = None,
     attach_only: bool = False,
     max_usd: str | None = None,
     approved: str | None = None,
@@ -109,7 +112,14 @@ async def campaign(
     """Run the campaign at `spec`. `approved` is the digest of the plan that a person confirmed; without it, a plan dearer
     than the campaign's approve_above does not run."""
     async with studio.opened(
-        Path(spec), sandbox=sandbox, only=only or (), again=again or (), attach_only=attach_only
+        Path(spec),
+        sandbox=sandbox,
+        only=only or (),
+        skip=skip or (),
+        again=again or (),
+        limit=limit,
+        pilot=pilot,
+        attach_only=attach_only,
     ) as at:
         outcome.approve(at, approved=approved, by=approved_by, max_usd=max_usd)
         await acreate_table_artifact(

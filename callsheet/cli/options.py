@@ -5,11 +5,27 @@ from typing import Annotated
 
 import typer
 
+from callsheet.selection import Selection
+
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="The campaign, a YAML file.", show_default=False)]
+OptionalSpec = Annotated[
+    Path | None, typer.Argument(metavar="[SPEC]", help="The campaign; a --plan knows its own.", show_default=False)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Only = Annotated[
     list[str] | None,
     typer.Option("--only", metavar="GLOB", help="Only variants whose slug matches; may be given several times."),
+]
+Skip = Annotated[
+    list[str] | None,
+    typer.Option("--skip", metavar="GLOB", help="Not the variants whose slug matches; may be given several times."),
+]
+Limit = Annotated[
+    int | None, typer.Option("--limit", metavar="N", help="Shoot only the first N of what the plan would shoot.", min=1)
+]
+Pilot = Annotated[
+    str | None,
+    typer.Option("--pilot", metavar="pairwise", help="Only a few variants, with every pair of axis values in one."),
 ]
 Again = Annotated[
     list[str] | None,
@@ -18,3 +34,10 @@ Again = Annotated[
 Sandbox = Annotated[
     bool, typer.Option("--sandbox", help="Free drafts by the local provider; nothing leaves this machine.")
 ]
+
+
+def selection(
+    only: list[str] | None, skip: list[str] | None, again: list[str] | None, limit: int | None, pilot: str | None
+) -> Selection:
+    """What these options choose. SpecError."""
+    return Selection(only=tuple(only or ()), skip=tuple(skip or ()), again=tuple(again or ()), limit=limit, pilot=pilot)

@@ -1,33 +1,123 @@
-"""`callsheet plan`: what a run would do and cost now, line by line, with the reason of each."""
+"""`callsheet plan`: what a run would do and cost now: line by line with the reason of each, and axis by axis."""
 
-from typing import Annotated
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
+from callsheet import breakdown
 from callsheet.cli import console, options
+from callsheet.errors import SpecError
+from callsheet.plan import worst_case
+from callsheet.selection import Selection
 from callsheet.steps.draw_up import Drawn
+from callsheet.suggest import Suggestion
+from callsheet.work import Work
 
 
 def plan(
     spec: options.Spec,
     only: options.Only = None,
+    skip: options.Skip = None,
+    limit: options.Limit = None,
+    pilot: options.Pilot = None,
     again: options.Again = None,
     sandbox: Annotated[
         bool | None,
         typer.Option("--sandbox/--paid", help="Plan for the sandbox or the paid provider; by default as the key says."),
     ] = None,
+    lines: Annotated[bool, typer.Option("--lines", help="Show every line, however many there are.")] = False,
+    why: Annotated[
+        str | None, typer.Option("--why", metavar="SLUG", help="Explain one variant: price, parts, what changed.")
+    ] = None,
+    suggest: Annotated[
+        bool, typer.Option("--suggest", help="Name cheaper ways, each with its saving and what to write where.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Keep the plan in a file, for `run --plan FILE`.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Show what a run would do and cost now. Nothing is spent, nothing is sent."""
+    from callsheet.steps import record
     from callsheet.steps.draw_up import draw_up
+    from callsheet.steps.economise import economise
+    from callsheet.steps.estimate import estimate
+    from callsheet.steps.explain import explain
 
+    selection = options.selection(only, skip, again, limit, pilot)
+    _refuse_together(selection, why=why, suggest=suggest, out=out)
     on_sandbox = sandbox if sandbox is not None else not has_key(spec)
-    drawn = draw_up(spec, sandbox=on_sandbox, only=only or (), again=again or ())
+    drawn = draw_up(spec, sandbox=on_sandbox, **selection.as_arguments())
+    if why is not None:
+        explanation = explain(drawn, why)
+        console.document(explanation.as_json()) if json else console.explanation(explanation)
+        return
+    if out is not None:
+        record.write(drawn, out)
+    work = estimate(drawn)
+    suggestions = economise(drawn) if suggest else None
     if json:
-        console.document(drawn.plan.as_json())
+        console.document(document(drawn, work, suggestions))
         return
     console.problems(drawn.survey.warnings)
-    console.plan(drawn.plan, where=where(drawn, assumed=sandbox is None and on_sandbox))
+    console.plan(drawn.plan.lines, all_lines=lines)
+    console.by_axis(breakdown.by_axis(drawn.plan.lines), breakdown.summed(None, drawn.plan.lines))
+    facts = facts_of(drawn, work, where=where(drawn, assumed=sandbox is None and on_sandbox))
+    for name, value in facts:
+        console.tell(f"{name:<10} {value}")
+    if suggestions is not None:
+        console.suggestions(suggestions)
+    if out is not None:
+        console.say(f"Kept in {out}. Run exactly this: callsheet run --plan {shlex.quote(str(out))}")
+
+
+def _refuse_together(selection: Selection, *, why: str | None, suggest: bool, out: Path | None) -> None:
+    """SpecError for options that ask for different things."""
+    if why is not None and (suggest or out is not None):
+        other = "--suggest" if suggest else "--out"
+        raise SpecError(f"--why explains one variant, and {other} is about the whole plan: they do not go together.")
+    if suggest and selection:
+        raise SpecError(
+            f"--suggest looks at the whole campaign, and {selection.words[0]} leaves some of it out.",
+            hint=f"Leave {selection.words[0]} out.",
+        )
+
+
+def document(drawn: Drawn, work: Work, suggestions: Sequence[Suggestion] | None = None) -> dict[str, Any]:
+    """The plan for a program: the stable keys, the money by axis, the work before the first submission, what was asked for."""
+    worst = worst_case(drawn.plan)
+    asked = {} if suggestions is None else {"suggestions": [suggestion.as_json() for suggestion in suggestions]}
+    return {
+        **asked,
+        **drawn.plan.as_json(),
+        "axes": [axis.as_json() for axis in breakdown.by_axis(drawn.plan.lines)],
+        "pilot": None if drawn.pilot is None else drawn.pilot.as_json(),
+        "work": {**work.as_json(), "worst_case": {"credits": str(worst), "usd": str(worst.usd)}},
+    }
+
+
+def facts_of(drawn: Drawn, work: Work, *, where: str) -> Sequence[tuple[str, str]]:
+    """The totals of a plan, as `plan` and `run` show them."""
+    approve_above = drawn.loaded.campaign.approve_above
+    return console.plan_facts(
+        drawn.plan,
+        where=where,
+        work=work,
+        selected=_selected(drawn),
+        pilot=drawn.pilot,
+        approve_above=approve_above,
+    )
+
+
+def _selected(drawn: Drawn) -> str:
+    """Which part of the campaign this is; nothing for all of it."""
+    words = drawn.selection.words
+    if not words:
+        return ""
+    return f"{len(drawn.plan.lines)} of the campaign's {len(drawn.loaded.variants)} variants: {shlex.join(words)}"
 
 
 def has_key(spec: options.Spec) -> bool:

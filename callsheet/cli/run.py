@@ -12,27 +12,33 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from callsheet.cli import console, options
-from callsheet.cli.plan import where
+from callsheet.cli.plan import facts_of, where
 from callsheet.credits import Credits
 from callsheet.errors import CallsheetError, NotApproved, SpecError
+from callsheet.selection import Selection
 from callsheet.steps import draw_up, settings
 from callsheet.steps.draw_up import Drawn
 
 if TYPE_CHECKING:
+    from callsheet.steps.record import Recorded
     from callsheet.steps.wrap import Account
-
-#: A dearer plan than this is shown line by line only up to so many lines; `callsheet plan` shows them all.
-LINES_SHOWN = 60
 
 
 def run(
-    spec: options.Spec,
+    spec: options.OptionalSpec = None,
     sandbox: options.Sandbox = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Approve the plan without asking.")] = False,
     only: options.Only = None,
+    skip: options.Skip = None,
+    limit: options.Limit = None,
+    pilot: options.Pilot = None,
     again: options.Again = None,
     max_usd: Annotated[
         str | None, typer.Option("--max-usd", metavar="USD", help="Most that this run may cost.")
+    ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option("--plan", metavar="FILE", help="Exactly the plan in this file (plan --out), or nothing."),
     ] = None,
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Without a Prefect server that stays.")] = False,
     json: options.Json = False,
@@ -40,14 +46,23 @@ def run(
 ) -> None:
     """Render what the plan says, archive it, build the review board."""
     from callsheet.cli import prefect_server
-    from callsheet.steps import studio
+    from callsheet.steps import record, studio
 
     began = time.monotonic()
+    selection = options.selection(only, skip, again, limit, pilot)
+    recorded = None if plan is None else _recorded(plan, spec, selection, sandbox=sandbox)
+    if recorded is not None:
+        spec, sandbox, selection = recorded.spec, recorded.sandbox, recorded.plan.chosen
+    if spec is None:
+        raise SpecError("no campaign was named.", hint="Write callsheet run SPEC, or callsheet run --plan FILE.")
     root = settings.find_checkout(Path.cwd(), spec.absolute().parent)
     ceiling = _ceiling(max_usd)
     if not ephemeral:
         settings.prefect_api_url()  # a wrong address is told before anything else
-    drawn = draw_up.draw_up(spec, sandbox=sandbox, only=only or (), again=again or (), attach_only=attach_only)
+    if recorded is not None:
+        drawn = record.draw_up_again(recorded)
+    else:
+        drawn = draw_up.draw_up(spec, sandbox=sandbox, attach_only=attach_only, **selection.as_arguments())
     studio.require_key(drawn.settings, sandbox=sandbox)
     studio.require_drafts(drawn.loaded.campaign, sandbox=sandbox)
     approved_by = _approve(drawn, yes=yes, ceiling=ceiling)
@@ -63,8 +78,8 @@ def run(
             lambda: flow(
                 spec=str(spec),
                 sandbox=sandbox,
-                only=only or [],
-                again=again or [],
+                # What nobody asked for is not passed: a checkout with older flows runs on.
+                **{name: value for name, value in selection.as_arguments().items() if value},
                 attach_only=attach_only,
                 max_usd=max_usd,
                 approved=drawn.plan.digest,
@@ -80,6 +95,19 @@ def run(
         _summary(account, timedelta(seconds=time.monotonic() - began))
     if account.exit_code:
         raise typer.Exit(account.exit_code)
+
+
+def _recorded(file: Path, spec: Path | None, selection: Selection, *, sandbox: bool) -> "Recorded":
+    """The plan to run. SpecError where the command line says something besides it."""
+    from callsheet.steps import record
+
+    if selection:
+        raise SpecError(
+            f"--plan runs what was selected when the plan was drawn up, and {selection.words[0]} selects anew.",
+            where=str(file),
+            hint=f"Leave {selection.words[0]} out, or draw up another plan.",
+        )
+    return record.read(file, spec=spec, sandbox=sandbox)
 
 
 def _until_stopped(walk: Coroutine[Any, Any, "Account"]) -> "Account":
@@ -123,9 +151,10 @@ def _ceiling(amount: str | None) -> Credits | None:
 def _approve(drawn: Drawn, *, yes: bool, ceiling: Credits | None) -> str:
     """Show the plan and get a person's word for what it costs. BudgetError; nothing has started by then."""
     from callsheet import plan as planning
+    from callsheet.steps.estimate import estimate
 
     console.problems(drawn.survey.warnings)
-    console.facts(console.plan_facts(drawn.plan, where=where(drawn)), aside=True)
+    console.facts(facts_of(drawn, estimate(drawn), where=where(drawn)), aside=True)
     for line in drawn.plan.of("blocked"):
         console.say(f"  blocked  {line.variant.label}: {line.reason}", style="red")
     planning.approve(drawn.plan, by="terminal", confirmed=True, ceiling=ceiling, place=drawn.budget_place)

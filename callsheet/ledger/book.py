@@ -21,12 +21,17 @@ from sqlalchemy import Connection, Engine, RowMapping, case, create_engine, even
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
+from callsheet import digest
 from callsheet.credits import ZERO, Credits
 from callsheet.errors import BudgetExceeded, IllegalTransition, LedgerUnreachable, SchemaOutdated, TakeAlreadyLive
 from callsheet.ledger import tables
 from callsheet.ledger.tables import approvals, journal, takes
 from callsheet.take import CHARGED, HELD, State, Take, may
 
+#: The columns of a take; requests and identities are long, and are asked for by themselves.
+_TAKE = tuple(column for column in takes.c if column.name not in ("request", "identity"))
+#: Ids in one query; SQLite takes 32,766 values in one.
+BATCH = 10_000
 #: How long a writer waits for another before LedgerUnreachable. A commit takes about 0.2 ms (FINDINGS).
 PATIENCE = timedelta(seconds=30)
 #: Keys in one query; SQLite takes 32,766 values, and older ones 999.
@@ -60,6 +65,12 @@ class Booking:
     supersedes: int
     #: Ceiling of the campaign on this route; None for no ceiling.
     budget: Credits | None
+    #: Canonical JSON of what the key is the digest of; empty where it is not known.
+    identity: str = ""
+
+    def __post_init__(self) -> None:
+        if self.identity and digest.of_bytes(self.identity.encode()) != self.key:
+            raise ValueError(f"the identity of {self.slug} is not what its key stands for")
 
 
 def _now() -> datetime:
@@ -104,8 +115,9 @@ class Ledger:
                     plan=booking.plan,
                     created_at=at,
                     updated_at=at,
+                    identity=booking.identity,
                 )
-                .returning(takes)
+                .returning(*_TAKE)
             )
             return _take(row.mappings().one())
 
@@ -158,7 +170,7 @@ class Ledger:
     def take(self, take_id: int) -> Take:
         """KeyError when there is no such take."""
         with self._reading() as connection:
-            row = connection.execute(select(takes).where(takes.c.id == take_id)).mappings().one_or_none()
+            row = connection.execute(select(*_TAKE).where(takes.c.id == take_id)).mappings().one_or_none()
         if row is None:
             raise KeyError(take_id)
         return _take(row)
@@ -172,9 +184,19 @@ class Ledger:
         loaded: dict[str, Any] = json.loads(body)
         return loaded
 
+    def identities(self, take_ids: Sequence[int]) -> dict[int, str]:
+        """The identity of each of these takes as canonical JSON; empty for a take older than their recording."""
+        found: dict[int, str] = {}
+        with self._reading() as connection:
+            for begin in range(0, len(take_ids), BATCH):
+                batch = take_ids[begin : begin + BATCH]
+                rows = connection.execute(select(takes.c.id, takes.c.identity).where(takes.c.id.in_(batch)))
+                found.update({row.id: row.identity for row in rows})
+        return found
+
     def takes(self, *, campaign: str | None = None, route: str | None = None) -> tuple[Take, ...]:
         """Every take, oldest first."""
-        query = select(takes).order_by(takes.c.id)
+        query = select(*_TAKE).order_by(takes.c.id)
         if campaign is not None:
             query = query.where(takes.c.campaign == campaign)
         if route is not None:
@@ -210,7 +232,7 @@ class Ledger:
 
     def _refuse_second_take(self, connection: Connection, booking: Booking) -> None:
         newer = connection.execute(
-            select(takes)
+            select(*_TAKE)
             .where(takes.c.route == booking.route, takes.c.key == booking.key)
             .where(
                 takes.c.state.in_(sorted(HELD))
@@ -241,7 +263,7 @@ class Ledger:
 
     def _move(self, take_id: int, then: State, **values: Any) -> Take:
         with self._writing() as connection:
-            row = connection.execute(select(takes).where(takes.c.id == take_id)).mappings().one_or_none()
+            row = connection.execute(select(*_TAKE).where(takes.c.id == take_id)).mappings().one_or_none()
             if row is None:
                 raise KeyError(take_id)
             _refuse_illegal(_take(row), then)
@@ -249,7 +271,7 @@ class Ledger:
                 update(takes)
                 .where(takes.c.id == take_id)
                 .values(state=then, updated_at=self._now(), **values)
-                .returning(takes)
+                .returning(*_TAKE)
             )
             return _take(moved.mappings().one())
 
@@ -313,7 +335,9 @@ def _open_schema(connection: Connection) -> None:
         tables.create(connection)
         return
     found = connection.execute(select(tables.version.c.version)).scalar_one()
-    if found != tables.SCHEMA_VERSION:
+    if found in tables.MIGRATIONS:
+        tables.migrate(connection, found)
+    elif found != tables.SCHEMA_VERSION:
         raise SchemaOutdated(
             f"The ledger is of version {found}, and this Callsheet reads version {tables.SCHEMA_VERSION}.",
             hint="Use the Callsheet that wrote it, or set CALLSHEET_HOME to a new folder (the old ledger's takes stay there).",
@@ -352,7 +376,7 @@ def _outranks(take: Take, other: Take | None) -> bool:
 
 
 def _take(row: RowMapping) -> Take:
-    values = {name: row[name] for name in row if name != "request"}
+    values = dict(row)
     charged = values.pop("charged")
     return Take(
         **{

@@ -4,6 +4,7 @@ The rules stand in constraints and triggers, not only in Python: another program
 them either. The legal transitions are rows, copied from `callsheet.take`.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,12 +24,13 @@ from sqlalchemy import (
     TypeDecorator,
     insert,
     text,
+    update,
 )
 
 from callsheet.take import LIVE, TRANSITIONS, State
 
-#: Raised when a table changes; a ledger of another version is refused, never guessed at.
-SCHEMA_VERSION = 1
+#: Raised when a table changes. An older ledger is brought forward by `migrate`; a newer one is refused, never guessed at.
+SCHEMA_VERSION = 2
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -75,6 +77,9 @@ takes = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
     Column("submitted_at", UtcTime),
+    Column(
+        "identity", Text, nullable=False, server_default=""
+    ),  # canonical JSON whose digest is the key; "" in old takes
     CheckConstraint(f"state in ({_listed(frozenset(State))})", name="a_known_state"),
     CheckConstraint("state not in ('submitted', 'succeeded', 'archived') or job <> ''", name="a_job_has_an_id"),
     CheckConstraint("state <> 'archived' or (archive <> '' and sha256 <> '')", name="an_archived_take_has_a_file"),
@@ -130,6 +135,9 @@ approvals = Table(
     Column("at", UtcTime, nullable=False),
 )
 
+IDENTITY_TRIGGER = """create trigger takes_keep_their_identity before update on takes when new.identity <> old.identity
+       begin select raise(abort, 'illegal change: the identity of a take never changes'); end"""
+
 #: SQLite's own guards. Every transition is journalled by the database, so none can be made without a trace.
 SQLITE_TRIGGERS = (
     """create trigger takes_begin_reserved before insert on takes when new.state <> 'reserved'
@@ -154,7 +162,13 @@ SQLITE_TRIGGERS = (
        begin select raise(abort, 'illegal change: the journal is append-only'); end""",
     """create trigger journal_is_as_written before update on journal
        begin select raise(abort, 'illegal change: the journal is append-only'); end""",
+    IDENTITY_TRIGGER,
 )
+
+#: What leads from a version to the next. Only additions: no row of a ledger is ever written anew.
+MIGRATIONS: Mapping[int, tuple[str, ...]] = {
+    1: ("alter table takes add column identity text default '' not null", IDENTITY_TRIGGER),
+}
 
 
 def create(connection: Connection) -> None:
@@ -165,3 +179,11 @@ def create(connection: Connection) -> None:
     for trigger in SQLITE_TRIGGERS:
         connection.execute(text(trigger))
     connection.execute(insert(version).values(version=SCHEMA_VERSION))
+
+
+def migrate(connection: Connection, found: int) -> None:
+    """Bring a ledger of version `found` to this one, in the transaction of the connection. KeyError where no way leads."""
+    for step in range(found, SCHEMA_VERSION):
+        for statement in MIGRATIONS[step]:
+            connection.execute(text(statement))
+    connection.execute(update(version).values(version=SCHEMA_VERSION))

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,10 +10,12 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from callsheet import plan as planning
-from callsheet import sweep
 from callsheet.credits import ZERO
+from callsheet.digest import Canonical
 from callsheet.errors import LedgerError, LedgerUnreachable, StoreUnreachable
+from callsheet.pilot import Pilot, pairwise
 from callsheet.plan import LedgerView, Plan
+from callsheet.selection import Selection
 from callsheet.steps import settings as environment
 from callsheet.steps.load import Loaded, resolve
 from callsheet.steps.settings import SQLITE, Settings
@@ -49,10 +51,18 @@ class Drawn:
     survey: Survey
     settings: Settings
     plan: Plan
+    #: What the ledger and the archive said when it was drawn up.
+    view: LedgerView
+    selection: Selection
+    pilot: Pilot | None = None
 
     @property
     def archive_root(self) -> Path:
         return self.loaded.root / self.loaded.campaign.archive.to
+
+    def identity(self, variant: Variant) -> dict[str, Canonical]:
+        """What the key of this variant is the digest of."""
+        return planning.identity_of(variant, self.survey.footage(variant))
 
     @property
     def budget_place(self) -> str:
@@ -71,20 +81,38 @@ def draw_up(
     *,
     sandbox: bool,
     only: Sequence[str] = (),
+    skip: Sequence[str] = (),
     again: Sequence[str] = (),
+    limit: int | None = None,
+    pilot: str | None = None,
     attach_only: bool = False,
 ) -> Drawn:
     """The plan for `spec` now. SpecError and its kin for a campaign that cannot run; LedgerError.
 
-    only, again: globs of slugs. attach_only: leave out every line that would cost anything new.
+    only, skip, again: globs of slugs. limit: shoot the first so many only. pilot: how a small set is chosen of what only
+    and skip leave. attach_only: leave out every line that would cost anything new.
     """
+    selection = Selection(only=tuple(only), skip=tuple(skip), again=tuple(again), limit=limit, pilot=pilot)
     loaded = resolve(spec)
     settings = environment.read(loaded.root)
     surveyed = survey(loaded, settings.home)
-    chosen = sweep.select(loaded.variants, only)
-    route = route_name(settings, sandbox=sandbox)
+    drawn = _drawn(loaded, surveyed, settings, route_name(settings, sandbox=sandbox), selection)
+    return replace(drawn, plan=planning.without_new_takes(drawn.plan)) if attach_only else drawn
+
+
+def redraw(drawn: Drawn, loaded: Loaded) -> Drawn:
+    """The plan of another campaign in the place of this one: same settings, route and selection. Errors as `draw_up`."""
+    surveyed = survey(loaded, drawn.settings.home)
+    return _drawn(loaded, surveyed, drawn.settings, drawn.plan.route, drawn.selection)
+
+
+def _drawn(loaded: Loaded, surveyed: Survey, settings: Settings, route: str, selection: Selection) -> Drawn:
+    chosen = selection.of(loaded.variants)
     footage = {variant.label: surveyed.footage(variant) for variant in chosen}
+    pilot = _pilot(selection, chosen, footage)
+    chosen = pilot.variants if pilot else chosen
     campaign = loaded.campaign
+    view = _view(settings, loaded, route, chosen, footage)
     plan = planning.draw_up(
         campaign=campaign.name,
         route=route,
@@ -92,18 +120,27 @@ def draw_up(
         footage=footage,
         rerender=campaign.rerender,
         budget=campaign.budget,
-        view=_view(settings, loaded, route, chosen, footage),
-        again={variant.label for variant in sweep.select(loaded.variants, again)} if again else (),
+        view=view,
+        again=selection.again_of(loaded.variants),
+        limit=selection.limit,
     )
-    if attach_only:
-        plan = planning.without_new_takes(plan)
-    return Drawn(loaded=loaded, survey=surveyed, settings=settings, plan=plan)
+    return Drawn(
+        loaded=loaded, survey=surveyed, settings=settings, plan=plan, view=view, selection=selection, pilot=pilot
+    )
+
+
+def _pilot(selection: Selection, variants: Sequence[Variant], footage: Mapping[str, planning.Footage]) -> Pilot | None:
+    if selection.pilot is None:
+        return None
+    prices = {v.label: planning.price_of_take(v, footage[v.label].seconds) for v in variants}
+    return pairwise(variants, prices)
 
 
 def bare(loaded: Loaded, *, sandbox: bool) -> Drawn:
     """A plan of nothing, for what has to be done for a campaign whose files cannot be used."""
     settings, campaign = environment.read(loaded.root), loaded.campaign
     nothing = replace(loaded, variants=())
+    view = LedgerView(takes={}, earlier={}, held=ZERO, charged=ZERO)
     plan = planning.draw_up(
         campaign=campaign.name,
         route=route_name(settings, sandbox=sandbox),
@@ -111,10 +148,10 @@ def bare(loaded: Loaded, *, sandbox: bool) -> Drawn:
         footage={},
         rerender=campaign.rerender,
         budget=campaign.budget,
-        view=LedgerView(takes={}, earlier={}, held=ZERO, charged=ZERO),
+        view=view,
     )
     unseen = Survey(loaded=nothing, clips={}, stills={}, clip_preparations={}, still_preparations={}, warnings=())
-    return Drawn(loaded=nothing, survey=unseen, settings=settings, plan=plan)
+    return Drawn(loaded=nothing, survey=unseen, settings=settings, plan=plan, view=view, selection=Selection())
 
 
 def ledger_url(settings: Settings) -> str:
@@ -197,13 +234,15 @@ def _view(
     try:
         takes = ledger.newest(sorted(keys), route=route)
         money = ledger.money(campaign=campaign.name, route=route)
-        mine = ledger.takes(campaign=campaign.name, route=route)
+        earlier = _earlier(ledger.takes(campaign=campaign.name, route=route), keys, variants)
+        identities = ledger.identities([take.id for take in earlier.values()])
     finally:
         ledger.close()
     now, archive = datetime.now(UTC), loaded.root / campaign.archive.to
     return LedgerView(
         takes=takes,
-        earlier={(take.slug, take.number): take for take in mine if take.state in CHARGED and take.key not in keys},
+        earlier=earlier,
+        identities=identities,
         held=money.held,
         charged=money.charged,
         missing={
@@ -213,3 +252,13 @@ def _view(
         },
         replayable={take.id for take in takes.values() if take.state in SENT and replayable(take, now)},
     )
+
+
+def _earlier(takes: Sequence[Take], keys: Collection[str], variants: Sequence[Variant]) -> dict[tuple[str, int], Take]:
+    """The newest paid take of other content under the name of each of these variants."""
+    names = {(variant.slug, variant.take) for variant in variants}
+    return {
+        (take.slug, take.number): take
+        for take in takes
+        if take.state in CHARGED and take.key not in keys and (take.slug, take.number) in names
+    }

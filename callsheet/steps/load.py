@@ -66,7 +66,7 @@ def load(spec: Path) -> Loaded:
 def resolve(spec: Path) -> Loaded:
     """The same, with what is missing in `problems`: whoever looks into the files that are there can tell all at once."""
     root = settings.studio_root(spec)
-    campaign = document.parse(_read(spec), file=str(spec), sources=_sources(root))
+    campaign = document.parse(_read(spec), file=str(spec), sources=sources(root))
     problems: list[Problem] = []
     clips: dict[str, SourceClip] = {}
     members: dict[str, tuple[str, ...]] = {}
@@ -159,7 +159,7 @@ def _read(spec: Path) -> bytes:
     return text
 
 
-def _sources(root: Path) -> Sources:
+def sources(root: Path) -> Sources:
     """How the files are read that a campaign names: those it extends, and prompts."""
     return Sources(document=lambda name: _text(Path(name), name), prompt=lambda path: _text(root / path, path))
 

@@ -6,36 +6,23 @@ makes an entry count. Two processes preparing the same thing wait for each other
 
 import asyncio
 import fcntl
-import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from callsheet import catalogue, digest
+from callsheet import catalogue
 from callsheet.errors import PlanChanged
 from callsheet.media import clips, stills
 from callsheet.plan import decimal_seconds
+from callsheet.steps import cache
 from callsheet.steps import studio as studios
+from callsheet.steps.cache import PreparedFile
 from callsheet.steps.studio import Studio
 from callsheet.steps.survey import Surveyed, clip_need, hash_of
 from callsheet.sweep import Variant
 from callsheet.tariff import billed_seconds
-
-
-@dataclass(frozen=True, kw_only=True)
-class PreparedFile:
-    """A file that the model accepts. Seconds is the container's length (zero for a still)."""
-
-    path: Path
-    sha256: str
-    bytes: int
-    width: int
-    height: int
-    seconds: Fraction = Fraction(0)
 
 
 async def prepare(label: str) -> None:
@@ -55,7 +42,6 @@ async def prepared_clip(studio: Studio, variant: Variant) -> PreparedFile:
     surveyed = studio.drawn.survey.clips[variant.clip]
     preparation = studio.drawn.survey.clip_preparation(variant)
     limits = clip_need(variant).limits
-    name = digest.of_json({"source": surveyed.sha256, "preparation": preparation.identity()})
 
     def moved(fraction: float) -> None:
         studio.tell(variant.label, "prepare", "moved", fraction, variant.clip)
@@ -73,14 +59,13 @@ async def prepared_clip(studio: Studio, variant: Variant) -> PreparedFile:
             seconds=facts.seconds,
         )
 
-    return await _once(studio, f"clips/{name}{preparation.suffix}", make)
+    return await _once(studio, cache.clip_entry(surveyed.sha256, preparation), make)
 
 
 async def prepared_still(studio: Studio, variant: Variant, number: int) -> PreparedFile:
     """One prepared reference image of a variant, from the cache or made now."""
     surveyed = studio.drawn.survey.stills[variant.references][number]
     preparation = studio.drawn.survey.still_preparation(variant, surveyed.path)
-    name = digest.of_json({"source": surveyed.sha256, "preparation": preparation.identity()})
 
     async def make(target: Path) -> PreparedFile:
         facts = await asyncio.to_thread(stills.prepare, surveyed.path, preparation, target)
@@ -88,7 +73,7 @@ async def prepared_still(studio: Studio, variant: Variant, number: int) -> Prepa
         sha256 = await asyncio.to_thread(hash_of, target)
         return PreparedFile(path=target, sha256=sha256, bytes=facts.bytes, width=facts.width, height=facts.height)
 
-    return await _once(studio, f"stills/{name}{preparation.suffix}", make)
+    return await _once(studio, cache.still_entry(surveyed.sha256, preparation), make)
 
 
 def _refuse_other_price(studio: Studio, label: str, clip: PreparedFile) -> None:
@@ -117,58 +102,29 @@ def _refuse_changed(studio: Studio, surveyed: Surveyed[Any], made: Path) -> None
     )
 
 
-async def _once(studio: Studio, name: str, make: Callable[[Path], Awaitable[PreparedFile]]) -> PreparedFile:
+async def _once(studio: Studio, entry: str, make: Callable[[Path], Awaitable[PreparedFile]]) -> PreparedFile:
     """Variants that need the same file wait for the one that makes it; a failure is forgotten, so that a retry tries."""
-    work = studio.prepared.get(name)
+    work = studio.prepared.get(entry)
     if work is None:
-        target = studio.home / "cache" / name
-        work = studio.prepared[name] = asyncio.create_task(_cached(target, make))
+        target = cache.place(studio.home, entry)
+        work = studio.prepared[entry] = asyncio.create_task(_cached(target, make))
     try:
         return await asyncio.shield(work)
     except Exception:
-        if studio.prepared.get(name) is work:
-            del studio.prepared[name]
+        if studio.prepared.get(entry) is work:
+            del studio.prepared[entry]
         raise
 
 
 async def _cached(target: Path, make: Callable[[Path], Awaitable[PreparedFile]]) -> PreparedFile:
     target.parent.mkdir(parents=True, exist_ok=True)
     async with _locked(target.with_name(f"{target.name}.lock")):
-        known = _recall(target)
+        known = cache.recall(target)
         if known is not None:
             return known
         made = await make(target)
-        _remember(made)
+        cache.remember(made)
         return made
-
-
-def _recall(target: Path) -> PreparedFile | None:
-    """A complete entry, else None: facts that are unreadable or speak of another size mean that it is made again."""
-    try:
-        facts = json.loads(_facts_file(target).read_text("utf-8"))
-        if target.stat().st_size != facts["bytes"]:
-            return None
-        return PreparedFile(**{**facts, "path": target, "seconds": Fraction(facts["seconds"])})
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _remember(made: PreparedFile) -> None:
-    facts = {
-        "sha256": made.sha256,
-        "bytes": made.bytes,
-        "width": made.width,
-        "height": made.height,
-        "seconds": str(made.seconds),
-    }
-    final = _facts_file(made.path)
-    part = final.with_name(f".{final.name}.part-{os.getpid()}")
-    part.write_text(json.dumps(facts), "utf-8")
-    part.replace(final)
-
-
-def _facts_file(target: Path) -> Path:
-    return target.with_name(f"{target.name}.json")
 
 
 @asynccontextmanager

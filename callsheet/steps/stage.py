@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from callsheet.provider.client import Staged
 from callsheet.steps import prepare
 from callsheet.steps import studio as studios
-from callsheet.steps.prepare import PreparedFile
+from callsheet.steps.cache import PreparedFile
 from callsheet.steps.studio import Studio
 from callsheet.take import State
 

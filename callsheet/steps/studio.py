@@ -34,7 +34,7 @@ from callsheet.steps.settings import Settings
 
 if TYPE_CHECKING:
     from callsheet.provider.client import Accepted, Staged
-    from callsheet.steps.prepare import PreparedFile
+    from callsheet.steps.cache import PreparedFile
 
 
 @dataclass(kw_only=True)
@@ -105,7 +105,10 @@ async def opened(
     *,
     sandbox: bool,
     only: Sequence[str] = (),
+    skip: Sequence[str] = (),
     again: Sequence[str] = (),
+    limit: int | None = None,
+    pilot: str | None = None,
     attach_only: bool = False,
 ) -> AsyncIterator[Studio]:
     """Draw up the plan and open everything a run of it needs; close it all at the end.
@@ -117,7 +120,16 @@ async def opened(
     _say_opened()
 
     def draw() -> Drawn:
-        return drawing.draw_up(spec, sandbox=sandbox, only=only, again=again, attach_only=attach_only)
+        return drawing.draw_up(
+            spec,
+            sandbox=sandbox,
+            only=only,
+            skip=skip,
+            again=again,
+            limit=limit,
+            pilot=pilot,
+            attach_only=attach_only,
+        )
 
     async with _opened(await asyncio.to_thread(load, spec), sandbox=sandbox, draw=draw) as studio:
         yield studio

@@ -9,6 +9,7 @@ the route replays keys, else held.
 import logging
 from datetime import UTC, datetime
 
+from callsheet import digest
 from callsheet.errors import LedgerError, ProviderError, Rejected, SubmissionInDoubt, Unavailable
 from callsheet.ledger.book import Booking
 from callsheet.plan import Line
@@ -69,6 +70,7 @@ def _reserve(studio: Studio, line: Line) -> Take:
             plan=studio.plan.digest,
             supersedes=line.supersedes,
             budget=studio.plan.budget.limit,
+            identity=digest.canonical(studio.drawn.identity(line.variant)),
         )
     )
     _log(take)

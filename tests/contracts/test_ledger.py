@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from callsheet import digest
 from callsheet.credits import Credits
 from callsheet.errors import (
     BudgetExceeded,
@@ -265,6 +266,107 @@ def test_a_ledger_of_another_version_is_refused(ledger: Ledger, file: Path) -> N
     raw.close()
     with pytest.raises(SchemaOutdated, match="version 99"):
         Ledger(f"sqlite:///{file}")
+
+
+OLD = (Path(__file__).parent / "ledger-1.sql").read_text("utf-8")
+
+
+@pytest.fixture
+def old(file: Path) -> Path:
+    """A ledger of schema version 1, as it was laid out and filled by the Callsheet of that time."""
+    raw = sqlite3.connect(file)
+    raw.executescript(OLD)
+    raw.close()
+    return file
+
+
+def rows(file: Path, query: str) -> list[tuple[object, ...]]:
+    raw = sqlite3.connect(file)
+    found = raw.execute(query).fetchall()
+    raw.close()
+    return found
+
+
+def test_an_old_ledger_is_brought_forward_and_no_row_of_it_is_touched(old: Path) -> None:
+    columns = ", ".join(f'"{row[1]}"' for row in rows(old, "pragma table_info(takes)"))
+    queries = [f"select {columns} from takes", "select * from journal", "select * from approvals"]
+    before = [rows(old, query) for query in queries]
+    ledger = Ledger(f"sqlite:///{old}")
+    takes = ledger.takes()
+    ledger.close()
+    assert [rows(old, query) for query in queries] == before
+    assert [str(take.state) for take in takes] == ["archived", "in_doubt", "failed", "reserved"]
+    assert rows(old, "select version from ledger_version") == [(2,)]
+    assert rows(old, "select distinct identity from takes") == [("",)]
+
+
+def test_an_old_ledger_ends_up_laid_out_as_a_new_one(old: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new.sqlite"
+    for file in (old, new):
+        Ledger(f"sqlite:///{file}").close()
+    queries = [
+        "select name, sql from sqlite_master where type in ('trigger', 'index') order by name",
+        "select name, type, \"notnull\", dflt_value from pragma_table_info('takes')",
+    ]
+    assert [rows(old, query) for query in queries] == [rows(new, query) for query in queries]
+
+
+def test_an_old_ledger_works_and_guards_as_before(old: Path) -> None:
+    ledger = Ledger(f"sqlite:///{old}")
+    assert ledger.identities([1, 2]) == {1: "", 2: ""}
+    ledger.submitted(2, job="task-2")
+    take = ledger.reserve(replace(BOOKING, key="9" * 64))
+    assert take.id == 5
+    with pytest.raises(TakeAlreadyLive):
+        ledger.reserve(replace(BOOKING, key="3" * 64))
+    with pytest.raises(IllegalTransition):
+        ledger.submitted(1, job="task-9")
+    assert ledger.money(campaign="hello", route="sandbox").held == Credits.of("63.84") * 3
+    ledger.close()
+    raw = sqlite3.connect(old)
+    for change in ("update takes set price = 1", "update takes set identity = 'x'", "delete from journal"):
+        with pytest.raises(sqlite3.IntegrityError, match="illegal"):
+            raw.execute(change)
+    raw.close()
+
+
+def test_an_old_ledger_that_several_processes_open_at_once_is_brought_forward_once(old: Path) -> None:
+    failed: list[Exception] = []
+
+    def open_it() -> None:
+        try:
+            Ledger(f"sqlite:///{old}").close()
+        except Exception as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert rows(old, "select version from ledger_version") == [(2,)]
+
+
+def test_a_take_keeps_the_identity_that_its_key_is_the_digest_of(ledger: Ledger, file: Path) -> None:
+    identity = digest.canonical({"prompt": "dusk", "take": 1})
+    take = ledger.reserve(replace(BOOKING, key=digest.of_bytes(identity.encode()), identity=identity))
+    plain = ledger.reserve(BOOKING)
+    assert ledger.identities([take.id, plain.id, 99]) == {take.id: identity, plain.id: ""}
+    raw = sqlite3.connect(file)
+    with pytest.raises(sqlite3.IntegrityError, match="identity of a take never changes"):
+        raw.execute("update takes set identity = 'other'")
+    raw.close()
+
+
+def test_an_identity_that_is_not_what_the_key_stands_for_is_refused() -> None:
+    with pytest.raises(ValueError, match="not what its key stands for"):
+        replace(BOOKING, identity='{"prompt":"dusk"}')
+
+
+def test_identities_of_very_many_takes_are_read_in_batches(ledger: Ledger) -> None:
+    take = ledger.reserve(BOOKING)
+    assert ledger.identities([*range(2, 40_000), take.id]) == {take.id: ""}
 
 
 def test_a_ledger_that_is_no_database_or_of_another_kind_says_so(tmp_path: Path) -> None:

@@ -2,64 +2,32 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
 
 import pytest
 
+from callsheet import catalogue, digest
 from callsheet.credits import ZERO, Credits
 from callsheet.errors import BudgetExceeded, NotApproved, PlanChanged
-from callsheet.plan import Footage, LedgerView, Plan, approve, decimal_seconds, draw_up, key_of, without_new_takes
+from callsheet.plan import (
+    Footage,
+    LedgerView,
+    Plan,
+    approve,
+    dearest,
+    decimal_seconds,
+    draw_up,
+    identity_of,
+    key_of,
+    without_new_takes,
+    worst_case,
+)
 from callsheet.sweep import Variant, expand
-from callsheet.take import State, Take
+from callsheet.take import State
 
 from .campaigns import campaign
-
-NOTHING = LedgerView(takes={}, earlier={}, held=ZERO, charged=ZERO)
-LENGTHS = {"beach": Fraction("5.312"), "pier": Fraction(4)}
-
-
-def footage(variant: Variant) -> Footage:
-    references = ("r1", "r2") if variant.references == "brand" else ()
-    return Footage(clip=f"sha-{variant.clip}", window=None, seconds=LENGTHS[variant.clip], references=references)
-
-
-def plan(
-    view: LedgerView = NOTHING, *, rerender: str = "changed", again: tuple[str, ...] = (), budget: str = "2720"
-) -> Plan:
-    variants = expand(campaign())
-    return draw_up(
-        campaign="hello",
-        route="sandbox",
-        variants=variants,
-        footage={variant.label: footage(variant) for variant in variants},
-        rerender=rerender,
-        budget=Credits.of(budget),
-        view=view,
-        again=again,
-    )
-
-
-def take_of(key: str, state: State, number: int = 7) -> Take:
-    at = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-    return Take(
-        id=number,
-        campaign="hello",
-        route="sandbox",
-        slug="beach--none--dusk--16x9",
-        key=key,
-        number=1,
-        state=state,
-        price=Credits.of("63.84"),
-        idempotency_key="callsheet-0123456789",
-        plan="p",
-        job="task-1",
-        reason="content_policy_violation" if state is State.FAILED else "",
-        archive="hello/beach.mp4",
-        created_at=at,
-        updated_at=at,
-    )
+from .plans import NOTHING, footage, plan, take_of
 
 
 def with_first(state: State, **changes: Any) -> Plan:
@@ -122,6 +90,23 @@ def test_a_changed_variant_says_what_it_was_before() -> None:
     assert plan(view).lines[0].reason == "changed since take 7 of 2026-11-23"
 
 
+def test_a_changed_variant_says_which_parts_changed_where_the_ledger_knows() -> None:
+    variant = expand(campaign())[0]
+    before = identity_of(replace(variant, text="At dawn.", keep_original_sound=False), footage(variant))
+    earlier = {(variant.slug, 1): take_of("other", State.ARCHIVED)}
+    view = replace(NOTHING, earlier=earlier, identities={7: digest.canonical(before)})
+    assert plan(view).lines[0].reason == "changed since take 7 of 2026-11-23: prompt and sound"
+    unknown = replace(NOTHING, earlier=earlier, identities={7: ""})
+    assert plan(unknown).lines[0].reason == "changed since take 7 of 2026-11-23"
+
+
+def test_the_key_is_the_digest_of_the_identity() -> None:
+    variant = expand(campaign())[6]
+    identity = identity_of(variant, footage(variant))
+    assert digest.of_bytes(digest.canonical(identity).encode()) == key_of(variant, footage(variant))
+    assert plan().lines[6].key == digest.of_json(identity)
+
+
 def test_the_same_content_twice_is_bought_once() -> None:
     variants = expand(campaign())
     same = {v.label: replace(footage(v), clip="sha-one", seconds=Fraction(4)) for v in variants}
@@ -131,6 +116,32 @@ def test_the_same_content_twice_is_bought_once() -> None:
     )  # fmt: skip
     assert len(drawn.of("shoot")) == 12
     assert "the same content as beach" in drawn.of("skip")[0].reason
+
+
+def limited(limit: int, view: LedgerView = NOTHING, **media: Any) -> Plan:
+    variants = expand(campaign())
+    return draw_up(
+        campaign="hello", route="sandbox", variants=variants,
+        footage={v.label: replace(footage(v), **media) for v in variants},
+        rerender="changed", budget=None, view=view, limit=limit,
+    )  # fmt: skip
+
+
+def test_a_limit_keeps_the_first_new_takes_in_plan_order_and_everything_that_costs_nothing_new() -> None:
+    whole = plan()
+    done = {line.key: take_of(line.key, State.ARCHIVED, number) for number, line in enumerate(whole.lines[:2], 1)}
+    drawn = limited(3, replace(NOTHING, takes=done))
+    assert [line.action for line in drawn.lines] == ["skip", "skip", "shoot", "shoot", "shoot"]
+    assert [line.variant for line in drawn.lines] == [line.variant for line in whole.lines[:5]]
+    assert limited(24).lines == limited(1000).lines == whole.lines
+
+
+def test_no_line_is_the_same_as_one_that_the_limit_left_out() -> None:
+    drawn = limited(5, clip="sha-one", seconds=Fraction(4))
+    labels = {line.variant.label for line in drawn.lines}
+    assert len(drawn.of("shoot")) == 5
+    for line in drawn.of("skip"):
+        assert line.reason.removeprefix("the same content as ") in labels
 
 
 CHANGES: list[Callable[[Variant, Footage], tuple[Variant, Footage]]] = [
@@ -191,6 +202,20 @@ def test_finishing_a_dead_run_spends_nothing_new() -> None:
     finishing = without_new_takes(with_first(State.SUBMITTED))
     assert [line.action for line in finishing.lines] == ["attach"]
     assert finishing.credits == ZERO
+
+
+def test_the_worst_case_counts_what_is_spoken_for_and_this_plan_only_once() -> None:
+    drawn = with_first(State.SUBMITTED, held=Credits.of("63.84"), charged=Credits.of(100))
+    assert worst_case(drawn) == Credits.of("163.84") + drawn.credits
+    assert len(drawn.of("shoot")) == 23
+
+
+def test_a_price_that_is_settled_on_what_was_rendered_can_grow_to_whole_seconds_and_any_other_is_final() -> None:
+    final = plan().lines[0]
+    assert dearest(final) == final.price == Credits.of("63.84")
+    motion = catalogue.model("kling-v3-motion-control")
+    variant = replace(final.variant, model=motion.name, options=motion.settled({}))
+    assert dearest(replace(final, variant=variant, seconds=Fraction("3.4"))) == Credits.of("32.6592")
 
 
 @pytest.mark.parametrize(("seconds", "text"), [("5.312", "5.312"), ("4", "4"), ("1/3", "0.333333"), ("10", "10")])

@@ -1,0 +1,226 @@
+"""A plan as a file: what was drawn up from what, so that a run can be held to exactly it, or say what moved since."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from callsheet import catalogue, digest
+from callsheet.credits import Credits
+from callsheet.errors import SpecError
+from callsheet.nearest import listed
+from callsheet.plan import Line, Plan
+from callsheet.selection import Selection
+
+#: Raised whenever a field changes its meaning, goes away, or is needed to tell what moved.
+VERSION = 1
+#: The key that makes a JSON document a plan of ours.
+MARK = "callsheet_plan"
+#: Bytes of a plan file; one of 10,000 lines has a quarter of that.
+MAX_BYTES = 16_000_000
+#: Lines that are named one by one in an error.
+LINES_NAMED = 8
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class SelectionRecord(_Record):
+    only: list[str]
+    skip: list[str]
+    again: list[str]
+    limit: int | None
+    pilot: str | None
+
+
+class LineRecord(_Record):
+    label: str
+    key: str
+    action: str
+    credits: str
+    #: The newest take of this content that was known.
+    supersedes: int
+
+
+class PlanFile(_Record):
+    """`spec` and the files of `media` are as a person writes them in the checkout. All digests are SHA-256."""
+
+    callsheet_plan: int
+    campaign: str
+    spec: str
+    spec_sha256: str
+    route: str
+    selection: SelectionRecord
+    digest: str
+    credits: str
+    usd: str
+    budget: str | None
+    #: The catalogue's entry of each model: limits and price rule.
+    models: dict[str, str]
+    media: dict[str, str]
+    lines: list[LineRecord]
+
+    @property
+    def chosen(self) -> Selection:
+        """The selection that it was drawn up with."""
+        asked = self.selection
+        return Selection(
+            only=tuple(asked.only),
+            skip=tuple(asked.skip),
+            again=tuple(asked.again),
+            limit=asked.limit,
+            pilot=asked.pilot,
+        )
+
+    def text(self) -> str:
+        """The file."""
+        return self.model_dump_json(indent=1) + "\n"
+
+
+def record(plan: Plan, selection: Selection, *, spec: str, spec_sha256: str, media: Mapping[str, str]) -> PlanFile:
+    """The file of this plan."""
+    names = sorted({line.variant.model for line in plan.lines})
+    return PlanFile(
+        callsheet_plan=VERSION,
+        campaign=plan.campaign,
+        spec=spec,
+        spec_sha256=spec_sha256,
+        route=plan.route,
+        selection=SelectionRecord(**selection.as_arguments()),
+        digest=plan.digest,
+        credits=str(plan.credits),
+        usd=str(plan.credits.usd),
+        budget=None if plan.budget.limit is None else str(plan.budget.limit),
+        models={name: digest_of_model(catalogue.model(name)) for name in names},
+        media=dict(sorted(media.items())),
+        lines=[_line(line) for line in plan.lines],
+    )
+
+
+def digest_of_model(model: catalogue.Model) -> str:
+    """The digest of everything that the catalogue says of a model."""
+    return digest.of_bytes(json.dumps(asdict(model), sort_keys=True, default=str).encode())
+
+
+def _line(line: Line) -> LineRecord:
+    return LineRecord(
+        label=line.variant.label,
+        key=line.key,
+        action=line.action,
+        credits=str(line.credits),
+        supersedes=line.supersedes,
+    )
+
+
+def read(text: bytes, *, file: str) -> PlanFile:
+    """The plan in this text. SpecError where it is none, is of another version, or is damaged; `file` is where it lies."""
+    written = _document(text, file)
+    if written[MARK] != VERSION:
+        raise SpecError(
+            f"this plan is of version {written[MARK]}, and this Callsheet reads version {VERSION}.",
+            where=file,
+            hint="Draw it up again with callsheet plan SPEC --out.",
+        )
+    try:
+        return PlanFile.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        at = ".".join(str(step) for step in first["loc"])
+        raise SpecError(
+            f"this plan is damaged: {at}: {first['msg'][:1].lower()}{first['msg'][1:]}.",
+            where=file,
+            hint="Draw it up again with callsheet plan SPEC --out.",
+        ) from None
+
+
+def is_plan(text: bytes) -> bool:
+    """Is this a plan of ours, of whatever version?"""
+    try:
+        _document(text, "")
+    except SpecError:
+        return False
+    return True
+
+
+def _document(text: bytes, file: str) -> dict[str, Any]:
+    try:
+        written = json.loads(text) if len(text) <= MAX_BYTES else None
+    except (ValueError, RecursionError):
+        written = None
+    if not isinstance(written, dict) or MARK not in written:
+        raise SpecError(
+            "this is not a plan of Callsheet.", where=file, hint="Write one with callsheet plan SPEC --out plan.json."
+        )
+    return written
+
+
+# --- what moved -----------------------------------------------------------------------------------------------------
+
+
+def moved(then: PlanFile, now: PlanFile) -> tuple[str, ...]:
+    """Everything that is not as it was when the plan was drawn up, each in a few words; nothing where the plan holds."""
+    found = [*_sources(then, now), *_lines(then, now)]
+    if not found and then.digest != now.digest:
+        found.append(f"plan {digest.short(then.digest)} is plan {digest.short(now.digest)} now")
+    return tuple(found)
+
+
+def _sources(then: PlanFile, now: PlanFile) -> Iterator[str]:
+    if then.campaign != now.campaign:
+        yield f"the campaign is called {now.campaign} and not {then.campaign}"
+    if then.spec_sha256 != now.spec_sha256:
+        yield f"{now.spec} was edited"
+    for file in sorted(then.media.keys() & now.media.keys()):
+        if then.media[file] != now.media[file]:
+            yield f"{file} has other bytes"
+    if gone := sorted(then.media.keys() - now.media.keys()):
+        yield f"{listed(gone)} {_is(gone)} not used any more"
+    if new := sorted(now.media.keys() - then.media.keys()):
+        yield f"{listed(new)} {_is(new)} used besides"
+    for model in sorted(then.models.keys() & now.models.keys()):
+        if then.models[model] != now.models[model]:
+            yield f"the price table says something else of {model}"
+    if then.budget != now.budget:
+        yield f"the budget is {_amount(now.budget)} and not {_amount(then.budget)}"
+    if then.route != now.route:
+        yield f"the route is {now.route} and not {then.route}"
+
+
+def _lines(then: PlanFile, now: PlanFile) -> Iterator[str]:
+    """What the ledger and the archive turned round, line by line; other content or prices follow from the above: a count."""
+    before = {line.label: line for line in then.lines}
+    after = {line.label: line for line in now.lines}
+    turned = [words for label in before | after if (words := _turned(before.get(label), after.get(label)))]
+    yield from turned[:LINES_NAMED]
+    if len(turned) > LINES_NAMED:
+        yield f"{len(turned) - LINES_NAMED} more lines changed like that"
+    others = [
+        label
+        for label in before.keys() & after.keys()
+        if before[label] != after[label] and not _turned(before[label], after[label])
+    ]
+    if others:
+        yield f"{len(others)} line{'' if len(others) == 1 else 's'} with other content or prices"
+
+
+def _turned(before: LineRecord | None, after: LineRecord | None) -> str:
+    if before is None:
+        return f"{after.label} is new" if after else ""
+    if after is None:
+        return f"{before.label} is not in it any more"
+    if before.action != after.action:
+        return f"{before.label} was {before.action} and is {after.action}"
+    if before.supersedes != after.supersedes and before.key == after.key:
+        return f"{before.label} has a newer take, {after.supersedes}"
+    return ""
+
+
+def _is(files: list[str]) -> str:
+    return "is" if len(files) == 1 else "are"
+
+
+def _amount(budget: str | None) -> str:
+    return "none" if budget is None else Credits.of(budget).spoken

@@ -1,0 +1,94 @@
+"""Which variants of a campaign a plan is about, as a person asks for them on the command line."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from callsheet.errors import NothingToShoot, SpecError
+from callsheet.nearest import did_you_mean, listed
+from callsheet.sweep import Variant
+from callsheet.yamltext import shown
+
+#: The ways to choose a pilot.
+PILOTS = ("pairwise",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """only, skip, again: globs of slugs. limit: most variants to shoot. pilot: how a small set of them is chosen.
+
+    SpecError for a limit below 1 and for an unknown kind of pilot.
+    """
+
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
+    limit: int | None = None
+    pilot: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise SpecError(f"{self.limit} is not a number of variants.", where="--limit", hint="Write 1 or more.")
+        if self.pilot is not None and self.pilot not in PILOTS:
+            near = did_you_mean(self.pilot, PILOTS) or "."
+            hint = f"Write --pilot {listed(PILOTS, last='or')}."
+            raise SpecError(f"there is no pilot {shown(self.pilot)}{near}", where="--pilot", hint=hint)
+
+    def __bool__(self) -> bool:
+        """Does it leave anything out, or add anything?"""
+        return self != Selection()
+
+    def as_arguments(self) -> dict[str, Any]:
+        """Plain values by name: what a flow and a plan file are given."""
+        return {
+            "only": list(self.only),
+            "skip": list(self.skip),
+            "again": list(self.again),
+            "limit": self.limit,
+            "pilot": self.pilot,
+        }
+
+    def of(self, variants: Sequence[Variant]) -> tuple[Variant, ...]:
+        """The variants that --only names and --skip does not. NothingToShoot when none is left."""
+        chosen = matching(variants, self.only, "--only") if self.only else tuple(variants)
+        if not self.skip:
+            return chosen
+        skipped = {variant.label for glob in self.skip for variant in matching(variants, (glob,), "--skip")}
+        left = tuple(variant for variant in chosen if variant.label not in skipped)
+        if not left:
+            raise NothingToShoot(
+                f"--skip {' '.join(self.skip)} leaves none of the {len(chosen)} variants.", hint=_example(variants)
+            )
+        return left
+
+    def again_of(self, variants: Sequence[Variant]) -> frozenset[str]:
+        """Labels of the variants to render although they are archived. NothingToShoot when --again names none."""
+        found = matching(variants, self.again, "--again") if self.again else ()
+        return frozenset(variant.label for variant in found)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The options and their values, as they are typed."""
+        globs = (("--only", self.only), ("--skip", self.skip), ("--again", self.again))
+        found = [word for option, values in globs for value in values for word in (option, value)]
+        if self.pilot is not None:
+            found += ["--pilot", self.pilot]
+        if self.limit is not None:
+            found += ["--limit", str(self.limit)]
+        return tuple(found)
+
+
+def matching(variants: Sequence[Variant], globs: Sequence[str], option: str) -> tuple[Variant, ...]:
+    """The variants whose slug or label matches one of the globs. NothingToShoot when none does."""
+    chosen = tuple(
+        v for v in variants if any(fnmatchcase(v.slug, glob) or fnmatchcase(v.label, glob) for glob in globs)
+    )
+    if not chosen:
+        what = f"{option} {' '.join(globs)} matches none of the {len(variants)} variants."
+        raise NothingToShoot(what, hint=_example(variants))
+    return chosen
+
+
+def _example(variants: Sequence[Variant]) -> str:
+    return f"A slug looks like {variants[0].slug}; `callsheet plan` lists them all."

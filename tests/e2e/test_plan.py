@@ -1,0 +1,231 @@
+"""`callsheet plan` and the run of a kept plan, as a person types them."""
+
+import json
+
+import pytest
+
+from tests.e2e.conftest import CAMPAIGN, SPEC, Ended, NewStudio, Studio
+
+#: Two clips by three prompts by two shapes by two sounds: 24 variants of 36 credits.
+MANY = CAMPAIGN.replace(
+    "  dusk: Re-light the scene at dusk.\naspect_ratios: [16:9]",
+    '  dusk: Re-light the scene at dusk.\n  neon: "Neon, {{ weather }}."\n'
+    "variables: {weather: [wet, dry]}\naspect_ratios: [16:9, 9:16]\nkeep_original_sound: [true, false]",
+).replace("references:", "  shore: {source: media/beach.mp4, trim: 0s..2.5s}\nreferences:")
+PLAN = ("plan", SPEC, "--sandbox")
+KEPT = ("run", "--plan", "plan.json", "--yes")
+
+
+@pytest.fixture
+def many(studio: Studio) -> Studio:
+    studio.write(MANY.replace("$5.00", "$50.00"))
+    return studio
+
+
+@pytest.fixture
+def kept(studio: Studio) -> Studio:
+    return with_a_plan(studio)
+
+
+@pytest.fixture(scope="module")
+def left_alone(new_studio: NewStudio) -> Studio:
+    """The same for tests that change nothing."""
+    return with_a_plan(new_studio())
+
+
+def with_a_plan(studio: Studio) -> Studio:
+    """The studio, with its plan in plan.json."""
+    ended = studio.call(*PLAN, "--out", "plan.json")
+    assert ended.code == 0, ended.err
+    assert "Run exactly this: callsheet run --plan plan.json" in ended.err
+    return studio
+
+
+def assert_moved(studio: Studio, told: str) -> None:
+    ended = studio.call(*KEPT)
+    assert ended.code == 4, ended.err
+    assert told in ended.err
+    assert ended.err.count("Nothing was spent.") == 1
+    assert "Look at it again: callsheet plan specs/tiny.yaml --out plan.json" in ended.err
+    assert studio.untouched()
+
+
+def rows(ended: Ended) -> list[str]:
+    """The lines of what was told, with single spaces."""
+    assert ended.code == 0, ended.err
+    return [" ".join(line.split()) for line in ended.out.splitlines()]
+
+
+def document(ended: Ended) -> dict[str, object]:
+    assert ended.code == 0, ended.err
+    found: dict[str, object] = json.loads(ended.out)
+    return found
+
+
+def test_the_money_is_told_axis_by_axis_and_adds_up(many: Studio) -> None:
+    out = rows(many.call(*PLAN))
+    assert "keep_original_sound true 12 12 432 $6.36" in out
+    assert "all 24 24 864 $12.71" in out
+    assert "cost 864 credits ($12.71)" in out
+
+
+def test_json_has_the_stable_keys_and_the_money_by_axis(many: Studio) -> None:
+    found = document(many.call(*PLAN, "--json"))
+    assert {"campaign", "digest", "totals", "budget", "lines", "axes", "work", "pilot"} <= set(found)
+    assert found["totals"] == {
+        "variants": 24, "shoot": 24, "attach": 0, "skip": 0, "blocked": 0, "credits": "864", "usd": "12.71",
+    }  # fmt: skip
+    assert found["work"] == {
+        "prepare": {"clips": 2, "clips_to_make": 2, "stills": 0, "stills_to_make": 0},
+        "upload": {"files": 2, "bytes": (many.root / "media/beach.mp4").stat().st_size, "unsized": 1},
+        "worst_case": {"credits": "864", "usd": "12.71"},
+    }
+
+
+def test_more_than_sixty_lines_are_shown_when_asked_for(many: Studio) -> None:
+    many.write(MANY.replace("$5.00", "$500.00").replace("aspect_ratios:", "takes: 3\naspect_ratios:"))
+    few, all_of_them = many.call(*PLAN), many.call(*PLAN, "--lines")
+    assert "beach--none--dusk--16x9--sound--t1" not in few.out
+    assert "72 lines are not shown; --lines shows all of them." in few.err
+    assert all_of_them.out.count("not rendered yet") == 72
+    assert "aspect_ratio" in few.out
+
+
+def test_the_worst_case_is_told_where_a_person_has_to_approve(many: Studio) -> None:
+    many.write(MANY.replace("$5.00", "$50.00\napprove_above: $10.00"))
+    out = many.call(*PLAN).out
+    assert "at worst   864 credits ($12.71) of 3400 credits ($50.00): 0 charged + 0 held + 864 of this plan" in out
+    assert "at worst" not in many.call(*PLAN, "--limit", "1").out
+
+
+def test_one_line_is_explained_with_its_places(studio: Studio) -> None:
+    out = rows(studio.call(*PLAN, "--why", "beach--none--dusk--16x9"))
+    assert "price 3 s, billed as 3 s at 12 credits a second: 36 credits ($0.53)" in out
+    assert any(row.startswith("clip specs/tiny.yaml:5 clips.beach media/beach.mp4 (") for row in out)
+    assert "prompt specs/tiny.yaml:9 prompts.dusk Re-light the scene at dusk." in out
+    assert "sound default kept" in out
+    ended = studio.call(*PLAN, "--why", "beech--none--dusk--16x9")
+    assert ended.code == 2
+    assert "--why: error: there is no variant `beech--none--dusk--16x9` in this plan; did you mean" in ended.err
+
+
+def test_skip_limit_and_pilot_choose_on_the_command_line(many: Studio) -> None:
+    def lines(*options: str) -> list[str]:
+        found = document(many.call(*PLAN, "--json", *options))
+        return [line["slug"] for line in found["lines"]]  # type: ignore[attr-defined]
+
+    assert len(lines("--skip", "shore*")) == 12
+    assert lines("--skip", "*--mute", "--limit", "2") == [
+        "beach--none--dusk--16x9--sound",
+        "beach--none--dusk--9x16--sound",
+    ]
+    assert 6 <= len(lines("--pilot", "pairwise")) <= 8
+    assert "cover all " in many.call(*PLAN, "--pilot", "pairwise").out
+    ended = many.call(*PLAN, "--skip", "shoar*")
+    assert ended.code == 2
+    assert "error: --skip shoar* matches none of the 24 variants." in ended.err
+
+
+def test_cheaper_ways_are_named_with_their_saving_and_the_line_to_write(many: Studio) -> None:
+    """The clips have no sound: with and without it, they come out the same."""
+    out = many.call(*PLAN, "--suggest").out
+    assert "saves 432 credits ($6.35): keep_original_sound is not swept: no clip has sound\n" in out
+    assert "    specs/tiny.yaml:14: write keep_original_sound: true\n" in out
+    found = document(many.call(*PLAN, "--suggest", "--json"))["suggestions"]
+    assert [(one["kind"], one["credits"], one["usd"]) for one in found] == [("silent", "432", "6.35")]  # type: ignore[attr-defined]
+    many.write(
+        many.spec.read_text()
+        .replace("[true, false]", "true")
+        .replace("aspect_ratios:", "framing: crop\naspect_ratios:")
+    )
+    assert "No cheaper way to the same campaign was found." in many.call(*PLAN, "--suggest").out
+
+
+def test_suggestions_are_about_the_whole_campaign(left_alone: Studio) -> None:
+    ended = left_alone.call(*PLAN, "--suggest", "--only", "beach*")
+    assert ended.code == 2
+    assert "--suggest looks at the whole campaign, and --only leaves some of it out." in ended.err
+
+
+def test_a_kept_plan_needs_a_persons_yes_as_any_run_does(left_alone: Studio) -> None:
+    ended = left_alone.call("run", "--plan", "plan.json")
+    assert ended.code == 4
+    assert "there is no terminal to ask for approval at" in ended.err
+    assert left_alone.untouched()
+
+
+def test_a_kept_plan_is_found_and_held_from_elsewhere_in_the_checkout(kept: Studio) -> None:
+    file = kept.root / "media" / "plan.json"
+    (kept.root / "plan.json").rename(file)
+    ended = kept.call("run", "--plan", str(file))
+    assert "this run costs 36 credits ($0.53)" in ended.err
+
+
+def test_an_edited_campaign_is_named(kept: Studio) -> None:
+    kept.write(CAMPAIGN + "# a comment\n")
+    assert_moved(kept, "plan.json: error: 1 thing moved since this plan was drawn up: specs/tiny.yaml was edited.")
+
+
+def test_a_campaign_that_cannot_be_planned_any_more_is_named(kept: Studio) -> None:
+    kept.change("budget: $5.00", "budgit: $5.00")
+    assert_moved(kept, "specs/tiny.yaml was edited: 1 problem in the campaign.")
+
+
+def test_a_file_with_other_bytes_is_named(kept: Studio) -> None:
+    clip = kept.root / "media/beach.mp4"
+    whole = clip.read_bytes()
+    clip.unlink()  # it is a link to the one that all tests share
+    clip.write_bytes(whole + b"\0\0\0\x08free")
+    assert_moved(
+        kept, "2 things moved since this plan was drawn up: media/beach.mp4 has other bytes; 1 line with other"
+    )
+
+
+def test_a_ledger_that_moved_on_is_named_by_line(kept: Studio) -> None:
+    ended = kept.call("run", SPEC, "--sandbox", "--yes", "--ephemeral")
+    assert ended.code == 0, ended.err
+    ended = kept.call(*KEPT)
+    assert ended.code == 4
+    assert "beach--none--dusk--16x9 was shoot and is skip. Nothing was spent." in ended.err
+    assert kept.takes() == ["archived"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("run", "specs/other.yaml", *KEPT[1:]), "plan.json: error: this is a plan of specs/tiny.yaml, and not of specs/"),
+        ((*KEPT, "--only", "beach*"), "plan.json: error: --plan runs what was selected when the plan was drawn up, and --only"),
+        (("run", "--plan", SPEC), "specs/tiny.yaml: error: this is not a plan of Callsheet."),
+        (("run", "--plan", "plam.json"), "plam.json: error: the plan cannot be read: No such file or directory."),
+        (("run",), "error: no campaign was named."),
+        ((*PLAN, "--out", SPEC), "specs/tiny.yaml: error: this file is no plan, and is not replaced by one."),
+        ((*PLAN, "--out", "no/such/plan.json"), "no/such/plan.json: error: the plan cannot be written: No such file"),
+        ((*PLAN, "--out", "p.json", "--why", "x"), "error: --why explains one variant, and --out keeps the plan"),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_together_is_refused(left_alone: Studio, words: tuple[str, ...], message: str) -> None:
+    ended = left_alone.call(*words)
+    assert ended.code == 2, ended.err
+    assert ended.err.startswith(message)
+    assert left_alone.spec.read_text() == CAMPAIGN
+    assert left_alone.untouched()
+
+
+def test_a_plan_for_the_provider_is_not_run_on_the_sandbox(new_studio: NewStudio) -> None:
+    studio = new_studio()
+    assert studio.call("plan", SPEC, "--paid", "--out", "plan.json").code == 0
+    ended = studio.call(*KEPT, "--sandbox")
+    assert ended.code == 2
+    assert "this is a plan for the route evolink, and not for the sandbox." in ended.err
+    ended = studio.call(*KEPT)
+    assert ended.code == 5
+    assert "There is no EVOLINK_API_KEY" in ended.err
+    assert studio.untouched()
+
+
+def test_a_kept_plan_runs_with_its_own_selection(many: Studio) -> None:
+    assert many.call(*PLAN, "--only", "shore--none--dusk--*", "--limit", "2", "--out", "plan.json").code == 0
+    ended = many.call(*KEPT, "--ephemeral", "--json")
+    assert ended.code == 0, ended.err
+    assert document(ended)["archived"] == 2
+    assert many.takes() == ["archived", "archived"]
