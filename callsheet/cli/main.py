@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import callsheet
-from callsheet.cli import check, models, plan, reconcile, review, run, sandbox, schema, status
+from callsheet.cli import check, init, models, plan, reconcile, review, run, sandbox, schema, status
 from callsheet.errors import CallsheetError
 
 INTERRUPTED = 130
@@ -36,6 +36,7 @@ def _root(
 ) -> None: ...
 
 
+app.command("init")(init.init)
 app.command("check")(check.check)
 app.command("plan")(plan.plan)
 app.command("run")(run.run)
