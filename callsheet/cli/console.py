@@ -3,6 +3,7 @@
 With `--json` exactly one document is written to standard output. Colours follow the terminal and NO_COLOR (rich's rule).
 """
 
+import codecs
 import json
 import shutil
 import sys
@@ -15,6 +16,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from callsheet.checkup import Check
 from callsheet.credits import Credits
 from callsheet.errors import MONEY_WORDS, CallsheetError, Problem, SpecInvalid, SpecSyntax
 from callsheet.plan import Plan, decimal_seconds
@@ -45,6 +47,22 @@ def say(text: str = "", style: str = "") -> None:
 def tell(text: str = "", style: str = "") -> None:
     """One line of a result, to standard output."""
     out.print(Text(text, style=style))
+
+
+def encoding() -> str:
+    """What standard output takes, by Python's own name, as utf-8 or ascii."""
+    return codecs.lookup(out.encoding).name
+
+
+CHECK_MARK = {"ok": ("ok", "green"), "note": ("--", "yellow"), "no": ("no", "bold red")}
+
+
+def check(found: Check) -> None:
+    """One line of `callsheet doctor`, to standard output; on a terminal its further lines stand below the first."""
+    mark, style = CHECK_MARK[found.status]
+    room = max(out.width - 4, 20) if out.is_terminal else PIPE_WIDTH
+    for number, line in enumerate(Text(found.line).wrap(out, room)):
+        out.print(Text.assemble((f"{mark:<4}" if number == 0 else " " * 4, style), line))
 
 
 def can_ask() -> bool:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import callsheet
-from callsheet.cli import check, init, models, plan, reconcile, review, run, sandbox, schema, status
+from callsheet.cli import check, doctor, init, models, plan, reconcile, review, run, sandbox, schema, status
 from callsheet.errors import CallsheetError
 
 INTERRUPTED = 130
@@ -47,6 +47,7 @@ app.command("review")(review.review)
 app.command("sandbox")(sandbox.sandbox)
 app.command("models")(models.models)
 app.command("schema")(schema.schema)
+app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:
