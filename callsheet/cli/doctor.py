@@ -10,7 +10,7 @@ import typer
 
 from callsheet import checkup
 from callsheet.checkup import Check
-from callsheet.cli import console, options, prefect_server
+from callsheet.cli import console, options
 from callsheet.errors import CallsheetError
 from callsheet.steps import settings
 
@@ -55,6 +55,8 @@ async def _all(*, online: bool, aloud: bool) -> list[Check]:
 
 def _prefect(*, online: bool) -> Check:
     """The server that a run would report to."""
+    from callsheet.cli import prefect_server
+
     try:
         api = settings.prefect_api_url()
     except CallsheetError as error:
