@@ -13,12 +13,12 @@ def check(
     specs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="SPEC...", help="Campaigns, YAML files.", show_default=False, autocompletion=completion.specs
+            metavar="SPEC", help="Campaigns, YAML files.", show_default=False, autocompletion=completion.specs
         ),
     ],
     json: options.Json = False,
 ) -> None:
-    """Find every problem of the campaigns and their media. Nothing is spent, nothing is sent."""
+    """Find every problem of campaigns and their media. Nothing is spent, nothing is sent."""
     found: list[Problem] = []
     code = 0
     for spec in specs:

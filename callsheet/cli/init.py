@@ -8,7 +8,12 @@ import typer
 
 from callsheet.cli import console, options
 
-Folder = Annotated[Path, typer.Argument(metavar="[DIR]", help="Its folder; made if need be.", show_default=False)]
+Folder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DIR", help="Folder of the studio, made if need be; by default this one.", show_default=False
+    ),
+]
 
 
 def init(folder: Folder = Path(), json: options.Json = False) -> None:

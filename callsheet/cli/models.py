@@ -6,7 +6,7 @@ from callsheet.credits import Credits
 
 
 def models(json: options.Json = False) -> None:
-    """List the models a campaign can name, with what they accept and cost."""
+    """List the models with what each accepts and costs."""
     rows = list(catalogue.models().values())
     if json:
         console.document({"models": [row.model_dump(mode="json") for row in rows]})

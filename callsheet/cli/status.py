@@ -17,12 +17,12 @@ STYLE = {State.ARCHIVED: "green", State.FAILED: "red", State.RELEASED: "dim"}
 
 OptionalSpec = Annotated[
     Path | None,
-    typer.Argument(metavar="[SPEC]", help="Only this campaign.", show_default=False, autocompletion=completion.specs),
+    typer.Argument(metavar="SPEC", help="Only this campaign.", show_default=False, autocompletion=completion.specs),
 ]
 
 
 def status(spec: OptionalSpec = None, json: options.Json = False) -> None:
-    """List the takes of the ledger with their states."""
+    """List the takes of the ledger, each with its state."""
     takes = _takes(spec)
     held, charged = _sum(takes, HELD), _sum(takes, CHARGED)
     if json:
