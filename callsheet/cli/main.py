@@ -51,7 +51,7 @@ COMMANDS: tuple[tuple[Callable[..., None], tuple[str, ...]], ...] = (
     (reconcile.reconcile, ("reconcile specs/hello.yaml", "reconcile specs/hello.yaml --not-accepted 12")),
     (review.review, ("review specs/hello.yaml --open",)),
     (sandbox.sandbox, ("sandbox --port 4100",)),
-    (models.models, ("models", "models --json")),
+    (models.models, ("models", "models kling-o1-video-edit")),
     (schema.schema, ("schema > specs/campaign.schema.json",)),
     (doctor.doctor, ("doctor", "doctor --online")),
 )

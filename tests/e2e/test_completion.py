@@ -66,6 +66,7 @@ def offered(monkeypatch: pytest.MonkeyPatch) -> Offered:
         ("callsheet run --only ", []),
         (f"callsheet reconcile {SPEC} --not-accepted ", []),
         ("callsheet rec", ["reconcile"]),
+        ("callsheet models kling-o1-video-edit-", ["kling-o1-video-edit-fast"]),
         ("callsheet init ", []),
     ],
 )
