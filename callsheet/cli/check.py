@@ -5,15 +5,20 @@ from typing import Annotated
 
 import typer
 
-from callsheet.cli import console, options
+from callsheet.cli import completion, console, options
 from callsheet.errors import Problem, SpecError, SpecInvalid, SpecSyntax
 
 
 def check(
-    specs: Annotated[list[Path], typer.Argument(metavar="SPEC...", help="Campaigns, YAML files.", show_default=False)],
+    specs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SPEC", help="Campaigns, YAML files.", show_default=False, autocompletion=completion.specs
+        ),
+    ],
     json: options.Json = False,
 ) -> None:
-    """Find every problem of the campaigns and their media. Nothing is spent, nothing is sent."""
+    """Find every problem of campaigns and their media. Nothing is spent, nothing is sent."""
     found: list[Problem] = []
     code = 0
     for spec in specs:

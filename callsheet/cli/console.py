@@ -3,6 +3,8 @@
 With `--json` exactly one document is written to standard output. Colours follow the terminal and NO_COLOR (rich's rule).
 """
 
+import codecs
+import io
 import json
 import shutil
 import sys
@@ -14,11 +16,12 @@ from textwrap import wrap
 from typing import Any, Literal
 
 from rich.cells import cell_len
-from rich.console import Console
 from rich.text import Text
 
 from callsheet.breakdown import Axis, Share, shortened
 from callsheet.changes import FileChange
+from callsheet.checkup import Check
+from callsheet.cli.terminal import SPELT_OUT, Console, has_hung_up
 from callsheet.credits import Credits
 from callsheet.errors import MONEY_WORDS, CallsheetError, Problem, SpecInvalid, SpecSyntax
 from callsheet.pilot import Pilot
@@ -34,8 +37,8 @@ from callsheet.yamltext import MAX_BYTES
 SEVERITY_STYLE = {"error": "bold red", "warning": "bold yellow", "note": "cyan"}
 #: Columns where standard output is no terminal: one line a row, for grep and for logs.
 PIPE_WIDTH = 1000
-#: Spaces between the columns of a table.
-GAP = 2
+#: Spaces between the columns of a table, and in front of what stands below a row.
+GAP, INDENT = 2, " " * 4
 #: Columns of a fact's name.
 FACT = 11
 #: Lines of a plan that are shown without being asked for; and values of one axis, at most.
@@ -79,6 +82,35 @@ def facts(pairs: Iterable[tuple[str, str]], *, aside: bool = False) -> None:
             target.print(Text(f"{head:<{FACT}}{line}"))
 
 
+def fit() -> None:
+    """Make ready for whatever is at the other end: a character that it does not know is spelt out, never an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=SPELT_OUT)
+
+
+def hang_up_if_gone() -> None:
+    """Leave as a program whose reader has gone, if it has. SystemExit."""
+    if has_hung_up(sys.__stdout__):
+        out.on_broken_pipe()
+
+
+def encoding() -> str:
+    """What standard output takes, by Python's own name, as utf-8 or ascii."""
+    return codecs.lookup(out.encoding).name
+
+
+CHECK_MARK = {"ok": ("ok", "green"), "note": ("--", "yellow"), "no": ("no", "bold red")}
+
+
+def check(found: Check) -> None:
+    """One line of `callsheet doctor`, to standard output; on a terminal its further lines stand below the first."""
+    mark, style = CHECK_MARK[found.status]
+    room = out.width - len(INDENT) if out.is_terminal else PIPE_WIDTH
+    for number, line in enumerate(_folded(Text(found.line), room)):
+        out.print(Text.assemble((INDENT if number else f"{mark:<{len(INDENT)}}", style), line))
+
+
 def can_ask() -> bool:
     """Is there a person at the other end of standard input?"""
     return sys.stdin is not None and sys.stdin.isatty()
@@ -93,27 +125,81 @@ def ask(question: str) -> bool:
 def table(names: Sequence[str], rows: Sequence[Sequence[str | Text]], *, right: Sequence[str] = ()) -> None:
     """Rows under their names, to standard output; `right`: names of columns that are set flush right.
 
-    The last column is free text. Where the terminal is too narrow for it, it stands below its row, so that no name or
-    number is ever broken.
+    The last column is free text. Where the terminal is too narrow for it, it stands below its row. Where it is too narrow
+    for the others too, the widest of them, a name, stands above its row, and what is then still too wide becomes a list.
+    No name or number is ever broken.
     """
-    cells = [[Text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
-    header = [Text(name, style="bold") for name in names]
-    *widths, last = (max(cell.cell_len for cell in column) for column in zip(header, *cells, strict=True))
-    below = sum(widths) + GAP * len(widths) + last > out.width
+    cells = [[_legible(cell) for cell in row] for row in rows]
+    header = [Text(out.spelt(name), style="bold") for name in names]
+    widths = [max(cell.cell_len for cell in column) for column in zip(header, *cells, strict=True)]
     flush = [name in right for name in names]
-    out.print(_line(header[:-1] if below else header, widths, flush))
-    for row in cells:
-        out.print(_line(row[:-1] if below else row, widths, flush))
-        if below and row[-1].plain:
-            indent = " " * (2 * GAP)
-            for part in row[-1].wrap(out, max(out.width - len(indent), 20)):
-                out.print(Text(indent, style="dim") + part)
+    inner = list(range(len(names) - 1))
+    if _room(widths) <= out.width:
+        for row in (header, *cells):
+            out.print(_line(row, widths, flush))
+    elif _room(widths[:-1]) <= out.width:
+        for row in (header, *cells):
+            out.print(_line([row[column] for column in inner], widths, flush))
+            if row is not header:
+                _below(row[-1])
+    else:
+        _stacked(header, cells, widths, flush)
+
+
+def _stacked(
+    header: Sequence[Text], cells: Sequence[Sequence[Text]], widths: Sequence[int], flush: Sequence[bool]
+) -> None:
+    """Each row as its widest column of words, a line of the others below it, and the free text below that."""
+    title = max(range(len(widths) - 1), key=lambda column: (not flush[column], widths[column]))
+    others = [column for column in range(len(widths) - 1) if column != title]
+    shape = [widths[column] for column in others], [flush[column] for column in others]
+    fits = _room(shape[0]) + len(INDENT) <= out.width
+    for row in (header, *cells) if fits else cells:
+        out.print(row[title])
+        if fits:
+            out.print(Text(INDENT) + _line([row[column] for column in others], *shape))
+        else:
+            named = (f"{header[column].plain} {row[column].plain}" for column in others if row[column].plain)
+            _below(Text(", ".join(named)))
+        if row is not header:
+            _below(row[-1])
+
+
+def _below(cell: Text) -> None:
+    """Free text under its row, in as many lines as it takes."""
+    if cell.plain:
+        for part in _folded(cell, out.width - len(INDENT)):
+            out.print(Text(INDENT) + part)
+
+
+def _folded(text: Text, room: int) -> Iterator[Text]:
+    """Lines of at most so many columns, broken between words only: a path or a name is there to be copied."""
+    line = Text()
+    for word in text.split(" "):
+        if line and line.cell_len + 1 + word.cell_len > room:
+            yield line
+            line = Text()
+        line = line + Text(" ") + word if line else word
+    yield line
+
+
+def _room(widths: Sequence[int]) -> int:
+    """Columns that they take side by side."""
+    return sum(widths) + GAP * (len(widths) - 1)
+
+
+def _legible(cell: str | Text) -> Text:
+    """As the terminal will show it, so that what is measured is what is seen."""
+    text = Text(cell) if isinstance(cell, str) else cell.copy()
+    if not out.takes_all:
+        text.plain = out.spelt(text.plain)
+    return text
 
 
 def _line(cells: Sequence[Text], widths: Sequence[int], flush: Sequence[bool]) -> Text:
     """One row; what is last has no spaces behind it."""
     line = Text()
-    for cell, width, right in zip(cells, [*widths, 0], flush, strict=False):
+    for cell, width, right in zip(cells, widths, flush, strict=False):
         spaces = " " * max(0, width - cell.cell_len)
         line.append_text(Text(spaces) + cell if right else cell + Text(spaces)).append(" " * GAP)
     line.rstrip()
@@ -122,14 +208,12 @@ def _line(cells: Sequence[Text], widths: Sequence[int], flush: Sequence[bool]) -
 
 def document(value: Any) -> None:
     """The one JSON document of a `--json` command."""
-    out.file.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
-    out.file.flush()
+    out.put(json.dumps(value, indent=2, ensure_ascii=not out.takes_all) + "\n")
 
 
 def raw(text: str) -> None:
     """Text as it is, to standard output (schemas, files)."""
-    out.file.write(text)
-    out.file.flush()
+    out.put(text)
 
 
 def error(problem: CallsheetError) -> None:
@@ -188,7 +272,7 @@ def _excerpt(problem: Problem) -> Sequence[str]:
     shown = "".join(c if c.isprintable() else "·" for c in line[begin : begin + EXCERPT])
     return (
         f"{problem.line:>5} | {shown}",
-        f"{' ' * 5} | {' ' * cell_len(shown[: problem.column - 1 - begin])}^",
+        f"{' ' * 5} | {' ' * cell_len(err.spelt(shown[: problem.column - 1 - begin]))}^",
     )
 
 

@@ -2,13 +2,14 @@
 
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Annotated
 
 import typer
 
 import callsheet
-from callsheet.cli import check, models, plan, reconcile, review, run, sandbox, schema, status
+from callsheet.cli import check, doctor, help, init, models, plan, reconcile, review, run, sandbox, schema, status
 from callsheet.errors import CallsheetError
 
 INTERRUPTED = 130
@@ -21,6 +22,9 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    cls=help.Group,
+    context_settings=help.SETTINGS,
+    epilog=help.examples(("init my-campaign", "plan specs/hello.yaml", "run specs/hello.yaml --sandbox")),
 )
 
 
@@ -38,16 +42,23 @@ def _root(
 ) -> None: ...
 
 
-app.command("check")(check.check)
-app.command("plan")(plan.plan)
-app.command("run")(run.run)
-app.command("status")(status.status)
-app.command("spend")(status.spend)
-app.command("reconcile")(reconcile.reconcile)
-app.command("review")(review.review)
-app.command("sandbox")(sandbox.sandbox)
-app.command("models")(models.models)
-app.command("schema")(schema.schema)
+#: The commands in the order in which they are met, with what may be typed.
+COMMANDS: tuple[tuple[Callable[..., None], tuple[str, ...]], ...] = (
+    (init.init, ("init my-campaign", "init")),
+    (check.check, ("check specs/hello.yaml", "check specs/*.yaml --json")),
+    (plan.plan, ("plan specs/hello.yaml", "plan specs/hello.yaml --paid --only 'bunny--*'")),
+    (run.run, ("run specs/hello.yaml --sandbox", "run specs/hello.yaml --only 'cup--none--*' --max-usd 1")),
+    (status.status, ("status", "status specs/hello.yaml --json")),
+    (status.spend, ("spend",)),
+    (reconcile.reconcile, ("reconcile specs/hello.yaml", "reconcile specs/hello.yaml --not-accepted 12")),
+    (review.review, ("review specs/hello.yaml --open",)),
+    (sandbox.sandbox, ("sandbox --port 4100",)),
+    (models.models, ("models", "models kling-o1-video-edit")),
+    (schema.schema, ("schema > specs/campaign.schema.json",)),
+    (doctor.doctor, ("doctor", "doctor --online")),
+)
+for _function, _typed in COMMANDS:
+    app.command(_function.__name__, cls=help.Command, epilog=help.examples(_typed))(_function)
 
 
 def main() -> None:
@@ -55,19 +66,22 @@ def main() -> None:
     from callsheet.cli import console
 
     signal.signal(signal.SIGTERM, _interrupt)
+    console.fit()
     try:
         app()
     except CallsheetError as error:
         console.error(error)
         sys.exit(error.exit_code)
     except SystemExit as leaving:
+        if leaving.code == 1 and isinstance(leaving.__context__, BrokenPipeError):  # what typer makes of any pipe's end
+            console.hang_up_if_gone()
+            console.defect(leaving.__context__)
+            sys.exit(UNEXPECTED)
         if leaving.code == INTERRUPTED:  # typer makes this of KeyboardInterrupt
             console.say(
                 "Interrupted. What was submitted goes on at the provider; run the campaign again to collect it."
             )
         raise
-    except BrokenPipeError:
-        sys.exit(UNEXPECTED)
     except Exception as failure:
         console.defect(failure)
         sys.exit(UNEXPECTED)

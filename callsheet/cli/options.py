@@ -5,16 +5,27 @@ from typing import Annotated
 
 import typer
 
+from callsheet.cli import completion
 from callsheet.selection import Selection
 
-Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="The campaign, a YAML file.", show_default=False)]
+Spec = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SPEC", help="The campaign, a YAML file.", show_default=False, autocompletion=completion.specs
+    ),
+]
 OptionalSpec = Annotated[
     Path | None, typer.Argument(metavar="[SPEC]", help="The campaign; a --plan knows its own.", show_default=False)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Only = Annotated[
     list[str] | None,
-    typer.Option("--only", metavar="GLOB", help="Only variants whose slug matches; may be given several times."),
+    typer.Option(
+        "--only",
+        metavar="GLOB",
+        help="Only variants whose slug matches; may be given several times.",
+        autocompletion=completion.slugs,
+    ),
 ]
 Skip = Annotated[
     list[str] | None,
@@ -29,7 +40,12 @@ Pilot = Annotated[
 ]
 Again = Annotated[
     list[str] | None,
-    typer.Option("--again", metavar="GLOB", help="Render these again although they are archived. It costs again."),
+    typer.Option(
+        "--again",
+        metavar="GLOB",
+        help="Render these again although they are archived. It costs again.",
+        autocompletion=completion.slugs,
+    ),
 ]
 Sandbox = Annotated[
     bool, typer.Option("--sandbox", help="Free drafts by the local provider; nothing leaves this machine.")

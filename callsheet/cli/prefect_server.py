@@ -27,10 +27,24 @@ def ensure(root: Path) -> str:
     """
     settings.forbid_telemetry()
     api = settings.prefect_api_url()
-    if _is_healthy(api):
+    if look(api):
         return api
+    host, port = _place(api)
+    _start(root, host, port)
+    _await(api)
+    ui = f"http://{host}:{port}"
+    console.say(f"Started a Prefect server: watch the run at {ui}")
+    stop = Path(sys.executable).with_name("prefect")
+    console.say(f"It keeps running, with the history of your runs. Stop it with: {stop} server stop")
+    return api
+
+
+def look(api: str) -> bool:
+    """Does a Prefect server answer there? Where a run could not start one either, the error that it would end with."""
+    if _is_healthy(api):
+        return True
     parts = urlsplit(api)
-    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    host, port = _place(api)
     if not settings.is_loopback(host):
         raise Unavailable(
             f"No Prefect server answers at {parts.scheme}://{parts.netloc.rpartition('@')[2]} (PREFECT_API_URL).",
@@ -42,13 +56,13 @@ def ensure(root: Path) -> str:
             f"Port {port} of this machine is taken by something that is not a Prefect server.",
             hint=f"Free it, choose {_other_port(port)}, or pass --ephemeral for no server.",
         )
-    _start(root, host, port)
-    _await(api)
-    ui = f"http://{host}:{port}"
-    console.say(f"Started a Prefect server: watch the run at {ui}")
-    stop = Path(sys.executable).with_name("prefect")
-    console.say(f"It keeps running, with the history of your runs. Stop it with: {stop} server stop")
-    return api
+    return False
+
+
+def _place(api: str) -> tuple[str, int]:
+    """Host and port of an address."""
+    parts = urlsplit(api)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _other_port(port: int) -> str:

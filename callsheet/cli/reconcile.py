@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from callsheet.cli import console, options, run
+from callsheet.cli import completion, console, options, run
 from callsheet.cli.plan import has_key
 from callsheet.errors import MediaError, SpecError
 
@@ -19,7 +19,12 @@ def reconcile(
         typer.Option(metavar="TAKE JOB", help="The provider has take TAKE as job JOB: follow it."),
     ] = None,
     not_accepted: Annotated[
-        int | None, typer.Option(metavar="TAKE", help="The provider never had take TAKE: release its hold.")
+        int | None,
+        typer.Option(
+            metavar="TAKE",
+            help="The provider never had take TAKE: release its hold.",
+            autocompletion=completion.takes_in_doubt,
+        ),
     ] = None,
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Without a Prefect server.")] = False,
     json: options.Json = False,

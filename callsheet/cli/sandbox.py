@@ -9,10 +9,15 @@ from callsheet.cli import console
 
 
 def sandbox(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes any free one.", min=0, max=65535)] = 4100,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", help="Port on 127.0.0.1; 0 takes any free one.", min=0, max=65535)
+    ] = 4100,
     while_used: Annotated[bool, typer.Option("--while-used", hidden=True)] = False,
 ) -> None:
-    """Serve the provider's API on this machine: free, offline, and drafts instead of the real thing."""
+    """Serve the provider's API on this machine, free and offline.
+
+    It renders drafts instead of the real thing, until Ctrl-C.
+    """
     from callsheet.sandbox import server
     from callsheet.steps import draw_up, settings
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from callsheet.cli import console, options
+from callsheet.cli import completion, console, options
 from callsheet.credits import ZERO, Credits
 from callsheet.take import State, Take
 
@@ -16,11 +16,14 @@ NAMES = ("take", "variant", "state", "route", "credits", "since (UTC)", "file, r
 #: What is not settled is yellow.
 STYLE = {State.ARCHIVED: "green", State.FAILED: "red", State.RELEASED: "dim"}
 
-OptionalSpec = Annotated[Path | None, typer.Argument(metavar="[SPEC]", help="Only this campaign.", show_default=False)]
+OptionalSpec = Annotated[
+    Path | None,
+    typer.Argument(metavar="SPEC", help="Only this campaign.", show_default=False, autocompletion=completion.specs),
+]
 
 
 def status(spec: OptionalSpec = None, json: options.Json = False) -> None:
-    """List the takes of the ledger with their states."""
+    """List the takes of the ledger, each with its state."""
     takes = _takes(spec)
     held, charged = _held(takes), _charged(takes)
     if json:

@@ -91,7 +91,7 @@ async def write(
     head = [binary(), "-hide_banner", "-nostdin", "-loglevel", "error", "-nostats", "-progress", "pipe:1"]
     arguments = ffmpeg.compile(graph, cmd=[*head, "-stats_period", "0.25"], overwrite_output=True)
     try:
-        await _run(arguments, float(seconds), time_limit, on_progress)
+        await _run(arguments, time_limit, _progress(float(seconds), on_progress))
         _sync(part)
         part.replace(target)
     finally:
@@ -119,15 +119,23 @@ async def check_decodes(path: Path, *, time_limit: timedelta) -> None:
     video = source(path, xerror=None)["V:0"]
     graph = ffmpeg.output(video, "pipe:", f="null")
     head = [binary(), "-hide_banner", "-nostdin", "-loglevel", "error", "-nostats", "-progress", "pipe:1"]
-    await _run(ffmpeg.compile(graph, cmd=[*head, "-stats_period", "5"]), 0.0, time_limit, None)
+    await _run(ffmpeg.compile(graph, cmd=[*head, "-stats_period", "5"]), time_limit, _progress(0.0, None))
 
 
-async def _run(arguments: list[str], seconds: float, time_limit: timedelta, on_progress: Progress | None) -> None:
+async def ask(*words: str, time_limit: timedelta) -> tuple[str, ...]:
+    """What ffmpeg prints about itself, line by line: `ask("-version", …)`. ToolMissing, ToolFailed."""
+    lines: list[str] = []
+    await _run([binary(), "-hide_banner", *words], time_limit, lines.append)
+    return tuple(lines)
+
+
+async def _run(arguments: list[str], time_limit: timedelta, on_line: Callable[[str], None]) -> None:
+    """Run ffmpeg to its end; `on_line` hears its standard output."""
     process = await _start(arguments)
     complaints: deque[str] = deque(maxlen=40)
     try:
         async with asyncio.timeout(time_limit.total_seconds()):
-            await asyncio.gather(_follow(process, seconds, on_progress), _collect(process, complaints))
+            await asyncio.gather(_hear(process.stdout, on_line), _hear(process.stderr, complaints.append))
             await process.wait()
     except TimeoutError:
         raise TookTooLong(
@@ -157,17 +165,20 @@ async def _start(arguments: list[str]) -> asyncio.subprocess.Process:
         ) from error
 
 
-async def _follow(process: asyncio.subprocess.Process, seconds: float, on_progress: Progress | None) -> None:
-    """Read the `key=value` blocks of `-progress`; the time is microseconds or N/A."""
-    async for line in _lines(process.stdout):
+def _progress(seconds: float, on_progress: Progress | None) -> Callable[[str], None]:
+    """Reads the `key=value` blocks of `-progress`; the time is microseconds or N/A."""
+
+    def hear(line: str) -> None:
         key, _, value = line.partition("=")
         if on_progress and seconds > 0 and key == "out_time_us" and value.lstrip("-").isdigit():
             on_progress(min(max(int(value) / 1e6 / seconds, 0.0), 1.0))
 
+    return hear
 
-async def _collect(process: asyncio.subprocess.Process, complaints: "deque[str]") -> None:
-    async for line in _lines(process.stderr):
-        complaints.append(line)
+
+async def _hear(pipe: asyncio.StreamReader | None, on_line: Callable[[str], None]) -> None:
+    async for line in _lines(pipe):
+        on_line(line)
 
 
 async def _lines(pipe: asyncio.StreamReader | None) -> AsyncIterator[str]:

@@ -94,6 +94,18 @@ async def serving(
                     place.address.unlink(missing_ok=True)
 
 
+def try_port() -> int:
+    """Listen on a free port of this machine for an instant, and reach it; which one. PortTaken where that cannot be done."""
+    with closing(_bind("127.0.0.1", 0)) as listener:
+        port = int(listener.getsockname()[1])
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=2).close()
+        except OSError as error:
+            what = f"This machine does not reach its own 127.0.0.1: {error.strerror or error}."
+            raise PortTaken(what, hint="Bring the loopback interface up, or let the firewall pass it.") from error
+        return port
+
+
 class _Server(uvicorn.Server):
     """uvicorn raises the signals it caught a second time when it ends, before anything here is put away."""
 

@@ -123,7 +123,7 @@ def find_checkout(*starts: Path) -> Path:
                 return folder
     raise NoCheckout(
         f"No {MARKER} in {starts[-1].absolute()} or above it, so there are no flows to run.",
-        hint=f"Change into a Callsheet checkout: the folder with flows/ and {MARKER}.",
+        hint=f"Change into a studio, the folder with flows/ and {MARKER}, or lay one out: callsheet init DIR",
     )
 
 

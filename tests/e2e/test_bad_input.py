@@ -316,7 +316,7 @@ CASES = {
         prepare=lambda studio: (studio.root / "prefect.yaml").unlink(),
         code=8,
         message="error: No prefect.yaml in ",
-        hint="Change into a Callsheet checkout: the folder with flows/ and prefect.yaml.",
+        hint="Change into a studio, the folder with flows/ and prefect.yaml, or lay one out: callsheet init DIR",
     ),
     "an --only that matches nothing": Case(
         words=(*RUN, "--only", "beech--*"),

@@ -1,0 +1,48 @@
+"""What is there to work with: which ffmpeg runs here and what it can do, and which PyAV probes."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+from callsheet.errors import ToolMissing
+from callsheet.media import command
+
+#: It prints a few hundred lines; a cold start from a slow disk is what takes long.
+ASK_LIMIT = timedelta(seconds=20)
+
+#: ` V....D libx264   libx264 H.264 …` and ` .S zscale   V->V   …`: flags, a name, the rest.
+_ROW = re.compile(r"^[A-Z.]{2,6} (\S+) ")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """An ffmpeg that runs. version is its own word, as 9.0.2 or N-118…"""
+
+    version: str
+    encoders: frozenset[str]
+    filters: frozenset[str]
+
+
+async def inspect() -> Tool:
+    """Ask ffmpeg what it is and can do. ToolMissing where none runs, ToolFailed where it ends badly."""
+    said = " ".join(await command.ask("-version", time_limit=ASK_LIMIT))
+    found = re.search(r"ffmpeg version n?(\d+(?:\.\d+)*|\S+)", said)
+    if found is None:
+        raise ToolMissing(
+            f"{command.binary()} is not an ffmpeg.", hint="Unset IMAGEIO_FFMPEG_EXE, or set it to a working ffmpeg."
+        )
+    return Tool(version=found[1], encoders=await _listed("-encoders"), filters=await _listed("-filters"))
+
+
+async def _listed(what: str) -> frozenset[str]:
+    rows = (_ROW.match(f"{line} ") for line in await command.ask(what, time_limit=ASK_LIMIT))
+    return frozenset(row[1] for row in rows if row)
+
+
+def pyav_version() -> str:
+    """The version of PyAV, which has to be loaded for that: its libraries are what may not fit. ToolMissing."""
+    try:
+        import av
+    except ImportError as error:
+        raise ToolMissing(f"PyAV cannot be loaded: {error}.", hint="Install it again: pip install av") from error
+    return av.__version__

@@ -1,0 +1,188 @@
+"""Look at this machine: what a run would need and does not find. Nothing is changed, and no other machine is asked.
+
+Every error that a run would end with is met here on purpose, one at a time, and told with all the others.
+"""
+
+import shutil
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from pydantic import SecretStr
+
+from callsheet import checkup
+from callsheet.checkup import Check
+from callsheet.errors import CallsheetError, LedgerUnreachable, NoCheckout
+from callsheet.steps import draw_up, settings
+from callsheet.steps.settings import MARKER, Settings
+
+FLOW = "flows/campaign.py"
+#: How to get a key; the provider's own pages say where.
+KEY_HINT = "To render for money, put it into the environment or into .env."
+
+
+async def examine(folder: Path) -> AsyncIterator[Check]:
+    """Each check as it is done, for a run from `folder`."""
+    yield checkup.of_python(sys.version_info[:3])
+    yield _told("packages", _packages)
+    yield await _told_later("ffmpeg", _ffmpeg)
+    yield _told("pyav", _pyav)
+    yield _told("checkout", lambda: _checkout(folder))
+    try:
+        found = settings.read(settings.studio_root(folder / "-"))
+    except CallsheetError as error:
+        yield checkup.of_error("settings", error)
+        return  # where home, ledger and provider are is not known
+    home = _told("home", lambda: _home(found))
+    yield home
+    if home.status != "no" or found.ledger is not None:
+        yield _told("ledger", lambda: _ledger(found))
+    yield _told("sandbox", _sandbox)
+    for check in _provider(found):
+        yield check
+
+
+async def ask_provider(folder: Path) -> Check:
+    """Whether the provider takes the key, and what it can still spend: a status read, which costs nothing."""
+    return await _told_later("online", lambda: _balance(folder))
+
+
+def _told(name: str, look: Callable[[], Check]) -> Check:
+    try:
+        return look()
+    except CallsheetError as error:
+        return checkup.of_error(name, error)
+
+
+async def _told_later(name: str, look: Callable[[], Awaitable[Check]]) -> Check:
+    try:
+        return await look()
+    except CallsheetError as error:
+        return checkup.of_error(name, error)
+
+
+def _packages() -> Check:
+    try:
+        stated = metadata.requires("callsheet") or []
+    except metadata.PackageNotFoundError:
+        what = "Callsheet runs without being installed, so versions of packages are not compared"
+        return Check(name="packages", status="note", message=what, hint="Install it with pip.")
+    required = [requirement for requirement in stated if ";" not in requirement]
+    return checkup.of_packages(required, {name: _version(name) for name in map(checkup.requirement_name, required)})
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+async def _ffmpeg() -> Check:
+    from callsheet.media import tool
+
+    found = await tool.inspect()
+    return checkup.of_ffmpeg(found.version, found.encoders, found.filters)
+
+
+def _pyav() -> Check:
+    from callsheet.media import tool
+
+    return Check(name="pyav", status="ok", message=f"PyAV {tool.pyav_version()}")
+
+
+def _checkout(folder: Path) -> Check:
+    root = settings.find_checkout(folder)
+    if not (root / FLOW).is_file():
+        raise NoCheckout(
+            f"{root} has a {MARKER} but no {FLOW}.",
+            hint="`callsheet init` there adds what it lacks and keeps the rest.",
+        )
+    return Check(name="checkout", status="ok", message=f"studio {root}")
+
+
+def _home(found: Settings) -> Check:
+    """Write a file that has no name and is gone at once, in the home or, before there is one, where it would be made."""
+    place = _existing(found.home)
+    try:
+        with TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        why = "a file stands in its place" if isinstance(error, NotADirectoryError) else error.strerror
+        raise LedgerUnreachable(
+            f"CALLSHEET_HOME cannot be a folder that is written to: {why}.",
+            where=str(found.home),
+            hint="Set CALLSHEET_HOME to a folder of yours, or remove what is there.",
+        ) from error
+    return checkup.of_home(str(found.home), shutil.disk_usage(place).free)
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    return next(place for place in (folder, *folder.parents) if place.exists())
+
+
+def _ledger(found: Settings) -> Check:
+    from callsheet.ledger.tables import SCHEMA_VERSION
+
+    file = Path((found.ledger or draw_up.ledger_url(found)).removeprefix("sqlite:///"))
+    if not file.exists():
+        if found.ledger is not None and not file.parent.is_dir():
+            raise LedgerUnreachable(
+                f"The ledger's folder {file.parent} is not there.",
+                where="CALLSHEET_LEDGER",
+                hint="Make it, or unset this.",
+            )
+        return Check(name="ledger", status="ok", message="no ledger yet: the first run makes it")
+    ledger = draw_up.open_ledger(found)
+    try:
+        takes = len(ledger.takes())
+    finally:
+        ledger.close()
+    counted = f"{takes} take{'' if takes == 1 else 's'}"
+    return Check(name="ledger", status="ok", message=f"ledger of version {SCHEMA_VERSION} with {counted}")
+
+
+def _sandbox() -> Check:
+    from callsheet.sandbox import server
+
+    server.try_port()
+    return Check(name="sandbox", status="ok", message="the sandbox can listen on 127.0.0.1")
+
+
+def _provider(found: Settings) -> Iterator[Check]:
+    """The key, and where it would be sent. What is wrong here stops paid runs only."""
+    from callsheet.provider.client import Route
+
+    if found.api_key is None:
+        what = "EVOLINK_API_KEY is not set: runs are free drafts only"
+        yield Check(name="key", status="note", message=what, hint=KEY_HINT)
+    else:
+        yield Check(name="key", status="ok", message="EVOLINK_API_KEY is set")
+    try:
+        Route(name=_route(found), api=found.api, files=found.files, key=found.api_key or SecretStr("none"))
+    except CallsheetError as error:
+        yield Check(name="provider", status="note", message=f"paid runs cannot work: {error.what}", hint=error.hint)
+        return
+    status: checkup.Status = "note" if found.is_local else "ok"
+    here = ", which is this machine and not EvoLink" if found.is_local else ""
+    yield Check(name="provider", status=status, message=f"paid runs go to {found.api}{here}, uploads to {found.files}")
+
+
+def _route(found: Settings) -> str:
+    return draw_up.route_name(found, sandbox=False)
+
+
+async def _balance(folder: Path) -> Check:
+    from callsheet.provider.client import Provider, Route
+    from callsheet.steps.studio import require_key
+
+    found = settings.read(settings.studio_root(folder / "-"))
+    require_key(found, sandbox=False)
+    route = Route(name=_route(found), api=found.api, files=found.files, key=found.api_key or SecretStr(""))
+    async with Provider(route) as provider:
+        left = await provider.balance()
+    spoken = f", which can spend {left.spoken}" if left is not None else "; it does not say what is left"
+    return Check(name="online", status="ok", message=f"{found.api} takes the key{spoken}")
