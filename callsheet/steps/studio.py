@@ -25,6 +25,7 @@ from callsheet.provider.client import Provider, Route
 from callsheet.provider.staging import ProviderStaging
 from callsheet.provider.watch import Watch
 from callsheet.steps import draw_up as drawing
+from callsheet.steps import leftovers
 from callsheet.steps import settings as environment
 from callsheet.steps.draw_up import SANDBOX, Drawn
 from callsheet.steps.load import load
@@ -123,6 +124,8 @@ async def opened(
             Provider(route) as provider,
             Watch(provider) as watch,
         ):
+            store = DiskStore(drawn.archive_root)
+            await asyncio.to_thread(leftovers.sweep, settings.home, store)
             ledger = drawing.open_ledger(settings)
             studio = Studio(
                 drawn=drawn,
@@ -130,7 +133,7 @@ async def opened(
                 provider=provider,
                 staging=ProviderStaging(provider),
                 watch=watch,
-                store=DiskStore(drawn.archive_root),
+                store=store,
                 in_flight=asyncio.Semaphore(settings.max_in_flight),
                 encoders=asyncio.Semaphore(max(1, (os.cpu_count() or 2) // 2)),
                 listener=_listener.get(),
