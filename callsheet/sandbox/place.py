@@ -53,6 +53,11 @@ class Place:
         return self.root / "server.log"
 
     @property
+    def last_log(self) -> Path:
+        """What the server before this one wrote."""
+        return self.root / "server.last.log"
+
+    @property
     def last_port(self) -> Path:
         return self.root / "port"
 

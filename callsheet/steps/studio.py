@@ -25,7 +25,7 @@ from callsheet.provider.client import Provider, Route
 from callsheet.provider.staging import ProviderStaging
 from callsheet.provider.watch import Watch
 from callsheet.steps import draw_up as drawing
-from callsheet.steps import locks
+from callsheet.steps import leftovers, locks
 from callsheet.steps import settings as environment
 from callsheet.steps.draw_up import SANDBOX, Drawn
 from callsheet.steps.load import Loaded, load, resolve
@@ -165,6 +165,8 @@ async def _opened(loaded: Loaded, *, sandbox: bool, draw: Callable[[], Drawn]) -
             Provider(way) as provider,
             Watch(provider) as watch,
         ):
+            store = DiskStore(drawn.archive_root)
+            await asyncio.to_thread(leftovers.sweep, settings.home, store)
             ledger = drawing.open_ledger(settings)
             studio = Studio(
                 drawn=drawn,
@@ -172,7 +174,7 @@ async def _opened(loaded: Loaded, *, sandbox: bool, draw: Callable[[], Drawn]) -
                 provider=provider,
                 staging=ProviderStaging(provider),
                 watch=watch,
-                store=DiskStore(drawn.archive_root),
+                store=store,
                 in_flight=asyncio.Semaphore(settings.max_in_flight),
                 encoders=asyncio.Semaphore(max(1, (os.cpu_count() or 2) // 2)),
                 listener=_listener.get(),

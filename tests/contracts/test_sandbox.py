@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -812,6 +813,106 @@ async def test_a_server_whose_only_run_is_killed_ends_by_itself(tmp_path: Path) 
     user.kill()
     await user.wait()
     await gone(process)
+
+
+async def killed(home: Path) -> int:
+    process = server_process(home)
+    os.kill(process, signal.SIGKILL)
+    await gone(process)
+    return process
+
+
+async def test_a_server_killed_under_a_run_comes_back_at_its_address_with_its_jobs(
+    tmp_path: Path, encode: Encode
+) -> None:
+    async with launch.running(tmp_path, command=START) as address, client_of(address.url) as http:
+        sandbox = Sandbox(home=tmp_path, http=http)
+        url = await sandbox.upload(encode(picture="testsrc2"))
+        task_id = (await sandbox.submit(KEY, video_urls=[url])).json()["id"]
+        await sandbox.reaches(task_id, "processing")
+        for _ in range(2):
+            first = await killed(tmp_path)
+            await until(partial(is_up_as_another, tmp_path, first))
+        assert await launch.healthy(Place.under(tmp_path)) == address.url
+        assert (await sandbox.submit(KEY, video_urls=[url])).headers["idempotency-replayed"] == "true"
+        assert (await sandbox.settled(task_id))["status"] == "completed"
+        assert await sandbox.remaining() == 100_000 - 36
+        process = server_process(tmp_path)
+    await gone(process)
+
+
+async def is_up_as_another(home: Path, process: int) -> bool:
+    """Does another server answer, and does the run that started it know?"""
+    place = Place.under(home)
+    if not await launch.healthy(place) or server_process(home) == process:
+        return False
+    starting = Lock(place.start_lock)
+    is_known = starting.take()
+    starting.release()
+    return is_known
+
+
+async def test_two_runs_whose_server_is_killed_share_the_next_one(tmp_path: Path) -> None:
+    async with launch.running(tmp_path, command=START) as one, launch.running(tmp_path, command=START) as two:
+        first = await killed(tmp_path)
+        await until(partial(is_up_as_another, tmp_path, first))
+        process = server_process(tmp_path)
+        await asyncio.sleep(2 * launch.LIFE_PERIOD.total_seconds())
+        assert await launch.healthy(Place.under(tmp_path)) == one.url == two.url
+        assert server_process(tmp_path) == process
+    await gone(process)
+
+
+async def test_a_run_whose_server_cannot_come_back_is_ended_with_what_the_server_said(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with launch.running(tmp_path, command=START):
+            await killed(tmp_path)
+            with sqlite3.connect(Place.under(tmp_path).book) as book:
+                book.execute("PRAGMA user_version = 99")
+            book.close()
+            await asyncio.sleep(60)
+
+    with pytest.raises(Unavailable, match="ended in the middle of the run") as failure:
+        await run()
+    assert str(failure.value).count("has version 99") == 1
+    assert Place.under(tmp_path).last_log.exists()
+    assert (failure.value.retry, failure.value.exit_code) == ("never", 5)
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
+async def test_a_run_whose_server_comes_back_elsewhere_is_ended(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with launch.running(tmp_path, command=START) as address:
+            await killed(tmp_path)
+            with socket.create_server(("127.0.0.1", httpx.URL(address.url).port or 0)):
+                await asyncio.sleep(60)
+
+    with pytest.raises(Unavailable, match=r"its port \d+ is taken by another program"):
+        await run()
+
+
+async def test_a_server_that_ends_again_and_again_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "MOST_RESTARTS", 1)
+
+    async def run() -> None:
+        async with launch.running(tmp_path, command=START):
+            await until(partial(is_up_as_another, tmp_path, await killed(tmp_path)))
+            await killed(tmp_path)
+            await asyncio.sleep(60)
+
+    with pytest.raises(Unavailable, match="2 times in one run"):
+        await run()
+
+
+async def test_a_run_that_is_cancelled_or_fails_is_not_mistaken_for_one_whose_server_ended(tmp_path: Path) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1), launch.running(tmp_path, command=START):
+            await asyncio.sleep(60)
+    with pytest.raises(KeyError, match="a defect"):
+        async with launch.running(tmp_path, command=START):
+            raise KeyError("a defect")
 
 
 async def test_the_server_is_started_without_the_paid_key(tmp_path: Path) -> None:

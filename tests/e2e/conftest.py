@@ -3,12 +3,11 @@
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 
 from callsheet.ledger.book import Ledger
 from callsheet.media import command
+from tests.conftest import free_port
 
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("callsheet")
@@ -142,12 +142,6 @@ def _count(file: Path, table: str) -> int:
             return 0
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A good clip and a good picture, and every kind of bad one."""
@@ -204,27 +198,6 @@ def new_studio(media: Path, tmp_path_factory: pytest.TempPathFactory) -> NewStud
 @pytest.fixture
 def studio(new_studio: NewStudio) -> Studio:
     return new_studio()
-
-
-@pytest.fixture(scope="session")
-def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
-    """Settings for whole runs: a Prefect server that the first of them starts, stopped by its id at the end."""
-    home = tmp_path_factory.mktemp("prefect")
-    yield {"PREFECT_API_URL": f"http://127.0.0.1:{free_port()}/api", "PREFECT_HOME": str(home)}
-    pid = home / "server.pid"
-    if pid.exists():
-        _end(int(pid.read_text()))
-
-
-def _end(process: int) -> None:
-    """SIGTERM, and SIGKILL where that is not obeyed within ten seconds."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        for _ in range(100):
-            try:
-                os.kill(process, number if _ == 0 else 0)
-            except ProcessLookupError:
-                return
-            time.sleep(0.1)
 
 
 @pytest.fixture(scope="session")

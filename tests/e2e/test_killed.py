@@ -172,3 +172,31 @@ def test_killed_three_times_at_random_and_run_again_it_has_paid_once_and_archive
     again = studio.run()
     assert again.code == 0, again.err
     assert_paid_once_and_archived(studio)
+
+
+def test_a_sandbox_that_dies_in_a_run_is_started_again_and_one_that_cannot_be_ends_the_run(
+    new_studio: NewStudio, prefect: Mapping[str, str]
+) -> None:
+    studio = laid_out(new_studio, prefect)
+    running = studio.start("run", SPEC, "--sandbox", "--yes")
+    wait_until(lambda: a_draft_is_rendered(studio), running, "a draft is rendered")
+    kill_sandbox(studio)
+    wait_until(lambda: "archived" in states(studio), running, "the sandbox was started again, and a draft is archived")
+    kill_sandbox(studio)
+    written_by_version(studio, 99)
+    out, err = running.communicate(timeout=PATIENCE)
+    assert running.returncode == 5, err
+    assert "error: The sandbox ended in the middle of the run." in err
+    assert "has version 99; this Callsheet writes version 1." in err
+    assert "Traceback (most recent call last)" not in err.partition("The sandbox ended")[0]
+    assert out == ""
+    written_by_version(studio, 1)
+    again = studio.run()
+    assert again.code == 0, again.err
+    assert_paid_once_and_archived(studio)
+
+
+def written_by_version(studio: Studio, version: int) -> None:
+    """Let the sandbox's book say that another Callsheet wrote it; a server that starts on it ends at once."""
+    with closing(sqlite3.connect(studio.home / "sandbox/book.sqlite", timeout=10)) as book:
+        book.execute(f"pragma user_version = {version}")

@@ -1,7 +1,8 @@
 """A stand-in for the provider on loopback whose submit answers are scripted by prompt, and that keeps its own book.
 
 It speaks the documented routes over real HTTP; a job's result is the very clip that was uploaded. What a prompt's script
-holds is done in turn at each submit of it, and then the job is simply accepted.
+holds is done in turn at each submit of it, and then the job is simply accepted. Its links are signed, and what it refuses
+or fails it quotes back, key and link and all, as a careless provider does.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
@@ -22,6 +24,9 @@ from starlette.routing import Route
 ACCEPT_THEN_500 = "accept, then 500"
 FAIL_LATER = "accept, then fail the job"
 FAIL_AND_CHARGE = "accept, then fail the job and keep the credits"
+#: What makes a link of this provider a password.
+SIGNATURE = "b3a1c5d9e7f20468ac"
+SIGNED = f"?X-Amz-Expires=86400&X-Amz-Signature={SIGNATURE}"
 
 
 @dataclass
@@ -59,9 +64,11 @@ class LocalProvider:
         script = self.scripts.get(prompt, [])
         act = script.pop(0) if script else "accept"
         if isinstance(act, int):
-            return _error(act, "refused")
+            return _error(
+                act, "refused", f"{request.headers['authorization']} may not edit {document['video_urls'][0]}"
+            )
         job = f"task-unified-{len(self.jobs):08d}"
-        clip = document["video_urls"][0].rsplit("/", 1)[1]
+        clip = document["video_urls"][0]
         self.jobs[job] = {"clip": clip, "prompt": prompt, "end": act}
         self.keys[key] = (job, body.decode())
         if self.on_accept is not None:
@@ -78,11 +85,15 @@ class LocalProvider:
             assert not isinstance(file, str)
             name = f"{len(self.uploads)}-{file.filename}"
             self.uploads[name] = await file.read()
-        data = {"file_id": name, "file_url": f"{self.url}/files/{name}", "expires_at": "2099-01-01T00:00:00+00:00"}
+        data = {
+            "file_id": name,
+            "file_url": f"{self.url}/files/{name}{SIGNED}",
+            "expires_at": "2099-01-01T00:00:00+00:00",
+        }
         return JSONResponse({"success": True, "code": 200, "msg": "ok", "data": data})
 
     async def result(self, request: Request) -> Response:
-        clip = self.uploads[self.jobs[request.path_params["job"]]["clip"]]
+        clip = self.uploads[urlsplit(self.jobs[request.path_params["job"]]["clip"]).path.removeprefix("/files/")]
         if self.results:
             return _error(self.results.pop(), "scripted")
         if self.truncate:
@@ -95,17 +106,18 @@ class LocalProvider:
 
     def _task(self, job: str) -> dict[str, Any]:
         if self.jobs[job]["end"] in (FAIL_LATER, FAIL_AND_CHARGE):
-            error = {"code": "content_policy_violation", "message": "Content policy violation."}
+            quoted = f"Content policy violation in {self.jobs[job]['clip']}."
+            error = {"code": "content_policy_violation", "message": quoted}
             kept = self.jobs[job]["end"] == FAIL_AND_CHARGE
             billing = {"charge_status": "charged", "refund_status": "pending"} if kept else {}
             return {"id": job, "status": "failed", "progress": 0, "error": error, "billing": billing}
-        link = f"{self.url}/results/{job}.mp4"
+        link = f"{self.url}/results/{job}.mp4{SIGNED}"
         return {"id": job, "status": "completed", "progress": 100, "results": [link], "usage": {"credits_used": 36}}
 
 
-def _error(status: int, code: str) -> Response:
+def _error(status: int, code: str, message: str = "scripted") -> Response:
     kind = "service_unavailable_error" if status == 503 else "invalid_request_error"
-    error = {"code": status, "message": "scripted", "type": kind, "machine": code}
+    error = {"code": status, "message": message, "type": kind, "machine": code}
     return JSONResponse({"error": error}, status_code=status)
 
 

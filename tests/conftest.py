@@ -1,0 +1,36 @@
+"""One Prefect server for all tests that need one."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+    """Settings for whole runs: a Prefect server that the first of them starts, stopped by its id at the end."""
+    home = tmp_path_factory.mktemp("prefect")
+    yield {"PREFECT_API_URL": f"http://127.0.0.1:{free_port()}/api", "PREFECT_HOME": str(home)}
+    pid = home / "server.pid"
+    if pid.exists():
+        _end(int(pid.read_text()))
+
+
+def _end(process: int) -> None:
+    """SIGTERM, and SIGKILL where that is not obeyed within ten seconds."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for _ in range(100):
+            try:
+                os.kill(process, number if _ == 0 else 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.1)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

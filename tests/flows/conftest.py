@@ -1,0 +1,88 @@
+"""The flow of this checkout, its runs told to the session's Prefect server, and what that server knows."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+#: Seconds. The recorder writes in batches; a busy machine takes its time.
+PATIENCE = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """The Prefect server's API, and its database on this disk."""
+
+    api: str
+    home: Path
+
+    def find(self, what: str, run: str) -> list[dict[str, Any]]:
+        """Everything of one kind that belongs to this flow run: task_runs, artifacts, logs."""
+        return self.ask(f"{what}/filter", {what: {"flow_run_id": {"any_": [run]}}, "limit": 200})
+
+    def flow_run(self, run: str) -> dict[str, Any]:
+        return self.ask("flow_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})[0]
+
+    def task_runs(self, run: str) -> list[dict[str, Any]]:
+        """The task runs of a flow run that has ended, once the server has written down the end of each."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            found = self.find("task_runs", run)
+            if found and all(one["state_type"] in ("COMPLETED", "FAILED", "CRASHED") for one in found):
+                return found
+            assert time.monotonic() < deadline, [(one["name"], one["state_type"]) for one in found]
+            time.sleep(0.2)
+
+    def ask(self, path: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+        request = urllib.request.Request(
+            f"{self.api}/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            found: list[dict[str, Any]] = json.loads(answer.read())
+        return found
+
+    def written(self) -> bytes:
+        """Every byte of its database: whatever it was told, events included."""
+        return b"".join(file.read_bytes() for file in sorted(self.home.glob("prefect.db*")))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """The flow, run in a process of its own and told to the server."""
+
+    prefect: Mapping[str, str]
+
+    def run(self, spec: Path, *words: str, **settings: str) -> dict[str, str]:
+        """Its `run` (an id), `state` and `message`. words: sandbox."""
+        steers = ("EVOLINK_", "CALLSHEET_", "PREFECT_")
+        plain = {name: value for name, value in os.environ.items() if not name.startswith(steers)}
+        ended = subprocess.run(
+            [sys.executable, "-m", "tests.flows.drive", str(spec), *words],
+            cwd=ROOT,
+            env={**plain, **self.prefect, **settings},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert ended.returncode == 0, ended.stderr
+        found: dict[str, str] = json.loads(ended.stdout)
+        return found
+
+
+@pytest.fixture(scope="session")
+def server(prefect: Mapping[str, str]) -> Server:
+    return Server(api=prefect["PREFECT_API_URL"], home=Path(prefect["PREFECT_HOME"]))
+
+
+@pytest.fixture(scope="session")
+def campaign(prefect: Mapping[str, str]) -> Flow:
+    return Flow(prefect=prefect)
