@@ -32,7 +32,7 @@ DOORWAYS = {
     "boto3": {"archive", "provider"},
 }
 #: Files that may start a process, and files that may read the environment.
-PROCESSES = {"media/command.py", "sandbox/launch.py", "cli/prefect_server.py"}
+PROCESSES = {"media/command.py", "media/prober.py", "sandbox/launch.py", "cli/prefect_server.py"}
 ENVIRONMENT = {"steps/settings.py", "sandbox/launch.py"}
 
 

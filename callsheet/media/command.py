@@ -7,6 +7,7 @@ named .mp4 read its neighbours through the concat demuxer; `-format_whitelist` i
 
 import asyncio
 import os
+import resource
 import signal
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -30,6 +31,10 @@ STILL_FORMATS = "image2,png_pipe,jpeg_pipe,webp_pipe"
 PROTOCOLS = "file"
 #: Pixels of one frame above which ffmpeg refuses to decode (8K is 33 million).
 MAX_PIXELS = 67_108_864
+
+#: Bytes of one file that ffmpeg may write (ours stay far below), and of its address space.
+MAX_FILE = 4 << 30
+MEMORY = 16 << 30
 
 #: x264 does not finish within seconds of SIGTERM (it flushes its look-ahead), so it gets this long, then SIGKILL.
 GRACE = timedelta(milliseconds=500)
@@ -150,7 +155,7 @@ async def _run(arguments: list[str], time_limit: timedelta, on_line: Callable[[s
 
 async def _start(arguments: list[str]) -> asyncio.subprocess.Process:
     try:
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             *arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -163,6 +168,18 @@ async def _start(arguments: list[str]) -> asyncio.subprocess.Process:
         raise ToolMissing(
             f"ffmpeg cannot be started: {error.strerror or error}.", hint="Set IMAGEIO_FFMPEG_EXE to a working ffmpeg."
         ) from error
+    _bound(process.pid)
+    return process
+
+
+def _bound(process: int) -> None:
+    """A hostile clip can make ffmpeg write or remember without end; Linux ends it then. Elsewhere the time limit does."""
+    if not hasattr(resource, "prlimit"):
+        return
+    bounds = ((resource.RLIMIT_FSIZE, MAX_FILE), (resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_CORE, 0))
+    for kind, most in bounds:
+        with suppress(OSError, ValueError):  # it has ended already, or is bound more tightly than that
+            resource.prlimit(process, kind, (most, most))
 
 
 def _progress(seconds: float, on_progress: Progress | None) -> Callable[[str], None]:

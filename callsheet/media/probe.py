@@ -2,7 +2,8 @@
 
 Nothing here trusts the file: the first bytes decide before any library sees it, PyAV may open local files of known
 containers only (a text file named .mp4 would otherwise read its neighbours through the concat demuxer: measured), and
-Pillow refuses pictures above 64 million pixels from their header.
+Pillow refuses pictures above 64 million pixels from their header. Both decode in a process of their own (`prober`): a file
+that crashes one of them must not end a run.
 """
 
 import struct
@@ -24,10 +25,12 @@ from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideData
 from av.video.stream import VideoStream
 from PIL import Image, ImageCms, UnidentifiedImageError
+from pydantic import TypeAdapter
 
 from callsheet.errors import Unacceptable
 from callsheet.limits import ClipFacts, StillFacts, Transfer
 from callsheet.media.command import FORMATS, MAX_PIXELS, PROTOCOLS
+from callsheet.media.prober import ProberDied, prober
 
 #: Pixels of a still above which it is refused unread; a 1.6 gigapixel PNG is 194 kB on disk (measured).
 MAX_STILL_PIXELS = 64_000_000
@@ -49,16 +52,42 @@ PATIENCE = (10.0, 10.0)
 
 Kind = Literal["video", "picture", "sound", "text", "web page", "empty", "unknown"]
 
+_CLIP, _STILL = TypeAdapter(ClipFacts), TypeAdapter(StillFacts)
+
 _EXPORT = "Export it again as MP4 (H.264), or use another file."
 _EXPORT_STILL = "Export it again as JPEG or PNG, or use another file."
 
 
 def clip(path: Path) -> ClipFacts:
-    """The facts of a video file; reads the header, the index and the first frame. Blocks for 5 to 30 ms.
+    """The facts of a video file; reads the header, the index and the first frame, in another process. Blocks for 5 to
+    30 ms, the first time for 0.4 s more.
 
     Raises Unacceptable, `where` being the path, for anything that is not a readable video: no such file, empty, text, a
-    picture, sound only, truncated, undecodable.
+    picture, sound only, truncated, undecodable, or fatal to whoever reads it.
     """
+    _refuse_unless_video(path)
+    try:
+        return _CLIP.validate_python(prober.facts("clip", path))
+    except ProberDied as error:
+        raise _refusal(path, f"cannot be read as a video ({error.why}).", _EXPORT) from None
+
+
+def still(path: Path) -> StillFacts:
+    """The facts of a picture file; decodes it once (40 ms for 4 million pixels), so a truncated one is found, in another
+    process.
+
+    Raises Unacceptable, `where` being the path: no such file, empty, not a picture, more than 64 million pixels, damaged,
+    or fatal to whoever reads it.
+    """
+    _head(path)
+    try:
+        return _STILL.validate_python(prober.facts("still", path))
+    except ProberDied as error:
+        raise _refusal(path, f"is a damaged picture ({error.why}).", _EXPORT_STILL) from None
+
+
+def clip_here(path: Path) -> ClipFacts:
+    """The same as `clip`, in this process: for the prober's own."""
     _refuse_unless_video(path)
     boxes = _boxes(path)
     try:
@@ -72,11 +101,8 @@ def clip(path: Path) -> ClipFacts:
         raise _refusal(path, f"cannot be read as a video ({_reason(error)}).", _EXPORT) from error
 
 
-def still(path: Path) -> StillFacts:
-    """The facts of a picture file; decodes it once (40 ms for 4 million pixels), so a truncated one is found.
-
-    Raises Unacceptable, `where` being the path: no such file, empty, not a picture, more than 64 million pixels, damaged.
-    """
+def still_here(path: Path) -> StillFacts:
+    """The same as `still`, in this process: for the prober's own."""
     head = _head(path)
     kind = _kind(head)
     if kind in ("empty", "text", "web page", "video", "sound") and not head.startswith(b"GIF8"):

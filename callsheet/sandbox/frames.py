@@ -3,6 +3,7 @@
 import tempfile
 from dataclasses import dataclass
 from datetime import timedelta
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,10 @@ async def of_clip(path: Path, facts: ClipFacts) -> Sampled:
     stream = source(path)["v:0"].filter("fps", PER_SECOND, round="up").filter("scale", width, height, flags="area")
     with tempfile.TemporaryDirectory(prefix="callsheet-") as folder:
         raw = Path(folder) / "frames.raw"
-        options = {"f": "rawvideo", "pix_fmt": "rgb24"}
+        # No more than the clip says it has: before a late last frame, the one before it would be repeated until the disk is
+        # full. (`-t` on the input does not help: the filter still hears of the late end.)
+        most = ceil((facts.seconds + 1) * PER_SECOND)
+        options = {"f": "rawvideo", "pix_fmt": "rgb24", "frames:v": most}
         await write(raw, stream, options=options, seconds=facts.seconds, time_limit=TIME_LIMIT)
         pixels = np.fromfile(raw, dtype=np.uint8)
     count = len(pixels) // (width * height * 3)

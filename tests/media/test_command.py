@@ -1,6 +1,7 @@
 """The doorway to ffmpeg: a finished file or none, and no process that outlives the call."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -38,6 +39,35 @@ async def test_what_passes_its_time_is_stopped_and_leaves_nothing(pattern: Film,
 async def test_a_frame_beyond_the_largest_is_not_decoded(pattern: Film, tmp_path: Path) -> None:
     with pytest.raises(ToolFailed):
         await write(tmp_path / "out.mp4", command.source(pattern("plain.mp4"), max_pixels=1000)["V:0"])
+
+
+async def test_a_running_ffmpeg_can_neither_fill_the_disk_nor_the_memory(pattern: Film, tmp_path: Path) -> None:
+    endless = command.source(pattern("plain.mp4"), stream_loop=-1)["V:0"]
+    writing = asyncio.create_task(write(tmp_path / "out.mp4", endless))
+    limits = await asyncio.to_thread(_limits_of_writer, tmp_path)
+    writing.cancel()
+    await asyncio.wait([writing])
+    rows = {line[:26].strip(): line[26:47].strip() for line in limits.splitlines()}
+    assert rows["Max file size"] == str(command.MAX_FILE)
+    assert rows["Max address space"] == str(command.MEMORY)
+    assert rows["Max core file size"] == "0"
+
+
+def _limits_of_writer(folder: Path) -> str:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        processes = [path for path in Path("/proc").glob("[0-9]*") if _is_writing(path, folder)]
+        if processes and list(folder.iterdir()):
+            return (processes[0] / "limits").read_text()
+        time.sleep(0.01)
+    return ""
+
+
+def _is_writing(process: Path, folder: Path) -> bool:
+    try:
+        return str(folder).encode() in (process / "cmdline").read_bytes()
+    except OSError:  # it has just ended
+        return False
 
 
 @pytest.fixture

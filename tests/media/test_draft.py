@@ -4,6 +4,8 @@ import asyncio
 import hashlib
 import subprocess
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -303,6 +305,16 @@ async def test_a_clip_that_breaks_off_raises_and_leaves_nothing(film: Film, park
     with pytest.raises(ToolFailed):
         await engine.render(shot_of(damaged, "dusk"), target, lambda part: None)
     assert not target.parent.exists() or not list(target.parent.iterdir())
+
+
+async def test_a_clip_with_a_day_between_two_frames_is_looked_through_for_as_long_as_it_says_it_is(film: Film) -> None:
+    """Repeating the picture before the gap would write gigabytes to the disk."""
+    gap = "setpts='if(eq(N,59),PTS+86400/TB,PTS)'"
+    filming = ("-f", "lavfi", "-i", "testsrc2=s=160x90:r=30:d=2", "-vf", gap, "-fps_mode", "passthrough")
+    clip = film("gap.mp4", *filming, "-c:v", "libx264", "-preset", "ultrafast", "-bf", "0", "-use_editlist", "0")
+    said = replace(probe.clip(clip), seconds=Fraction(2))
+    sampled = await frames.of_clip(clip, said)
+    assert len(sampled.frames) <= 3 * frames.PER_SECOND
 
 
 async def test_a_reference_that_is_no_picture_raises(park: Path, tmp_path: Path) -> None:
