@@ -19,7 +19,8 @@ import pytest
 import callsheet
 from callsheet.credits import Credits
 from callsheet.ledger.book import Booking, Ledger
-from tests.e2e.conftest import CAMPAIGN, PATIENCE, ROOT, SPEC, Ended, NewStudio, Studio, free_port
+from tests.conftest import free_port
+from tests.e2e.conftest import CAMPAIGN, PATIENCE, ROOT, SPEC, Ended, NewStudio, Studio
 from tests.steps.local_provider import FAIL_LATER, LocalProvider, serving
 
 SLUG = "beach--none--dusk--16x9"

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.conftest import free_port
 from tests.contracts.scripted_provider import Reply, Scripted
-from tests.e2e.conftest import NewStudio, Studio, free_port
+from tests.e2e.conftest import NewStudio, Studio
 
 KEY = "sk-evo-of-a-test-0123456789"
 

@@ -13,7 +13,8 @@ import pytest
 
 from callsheet.steps.lay_out import campaign_name
 from callsheet.steps.settings import Settings
-from tests.e2e.conftest import COMMAND, PATIENCE, ROOT, Ended, Studio, free_port
+from tests.conftest import free_port
+from tests.e2e.conftest import COMMAND, PATIENCE, ROOT, Ended, Studio
 
 SPEC = "specs/summer-launch.yaml"
 
