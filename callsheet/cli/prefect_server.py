@@ -84,16 +84,23 @@ def _start(root: Path, host: str, port: int) -> None:
     command = [sys.executable, "-m", "prefect", "server", "start", "--background", "--host", host, "--port", str(port)]
     console.say("Starting a Prefect server in the background (some ten seconds) …", style="dim")
     settings.forget_dead_prefect_server()
-    ended = subprocess.run(  # noqa: S603 our own interpreter
-        command,
-        cwd=root,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE.total_seconds(),
-        check=False,
-        start_new_session=True,  # Ctrl-C in the run is not meant for the server
-    )
+    try:
+        ended = subprocess.run(  # noqa: S603 our own interpreter
+            command,
+            cwd=root,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE.total_seconds(),
+            check=False,
+            start_new_session=True,  # Ctrl-C in the run is not meant for the server
+        )
+    except subprocess.TimeoutExpired:
+        raise Unavailable(
+            f"The Prefect server did not start within {PATIENCE.total_seconds():.0f} s: this machine may be very busy.",
+            hint="Run again, or pass --ephemeral to run without one.",
+            retry="never",
+        ) from None
     if ended.returncode:
         said = " ".join((ended.stderr or ended.stdout).split())[-400:]
         raise Unavailable(

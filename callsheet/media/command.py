@@ -16,6 +16,7 @@ from datetime import timedelta
 from fractions import Fraction
 from functools import cache
 from itertools import count
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,7 @@ async def ask(*words: str, time_limit: timedelta) -> tuple[str, ...]:
 
 async def _run(arguments: list[str], time_limit: timedelta, on_line: Callable[[str], None]) -> None:
     """Run ffmpeg to its end; `on_line` hears its standard output."""
-    process = await _start(arguments)
+    process = await _start(arguments, time_limit)
     complaints: deque[str] = deque(maxlen=40)
     try:
         async with asyncio.timeout(time_limit.total_seconds()):
@@ -153,7 +154,7 @@ async def _run(arguments: list[str], time_limit: timedelta, on_line: Callable[[s
         raise ToolFailed(f"ffmpeg ended with {process.returncode}: {said[-600:]}")
 
 
-async def _start(arguments: list[str]) -> asyncio.subprocess.Process:
+async def _start(arguments: list[str], time_limit: timedelta) -> asyncio.subprocess.Process:
     try:
         process = await asyncio.create_subprocess_exec(
             *arguments,
@@ -168,15 +169,25 @@ async def _start(arguments: list[str]) -> asyncio.subprocess.Process:
         raise ToolMissing(
             f"ffmpeg cannot be started: {error.strerror or error}.", hint="Set IMAGEIO_FFMPEG_EXE to a working ffmpeg."
         ) from error
-    _bound(process.pid)
+    _bound(process.pid, time_limit)
     return process
 
 
-def _bound(process: int) -> None:
-    """A hostile clip can make ffmpeg write or remember without end; Linux ends it then. Elsewhere the time limit does."""
+def _bound(process: int, time_limit: timedelta) -> None:
+    """A hostile clip can make ffmpeg write or remember without end; Linux ends it then. Elsewhere the time limit does.
+
+    The processor time is what all cores can give within the time limit: it ends an ffmpeg whose own process was killed,
+    and that nobody waits for any more.
+    """
     if not hasattr(resource, "prlimit"):
         return
-    bounds = ((resource.RLIMIT_FSIZE, MAX_FILE), (resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_CORE, 0))
+    work = ceil(time_limit.total_seconds() * (os.cpu_count() or 1))
+    bounds = (
+        (resource.RLIMIT_FSIZE, MAX_FILE),
+        (resource.RLIMIT_AS, MEMORY),
+        (resource.RLIMIT_CPU, work),
+        (resource.RLIMIT_CORE, 0),
+    )
     for kind, most in bounds:
         with suppress(OSError, ValueError):  # it has ended already, or is bound more tightly than that
             resource.prlimit(process, kind, (most, most))

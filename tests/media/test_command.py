@@ -1,6 +1,7 @@
 """The doorway to ffmpeg: a finished file or none, and no process that outlives the call."""
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -41,7 +42,9 @@ async def test_a_frame_beyond_the_largest_is_not_decoded(pattern: Film, tmp_path
         await write(tmp_path / "out.mp4", command.source(pattern("plain.mp4"), max_pixels=1000)["V:0"])
 
 
-async def test_a_running_ffmpeg_can_neither_fill_the_disk_nor_the_memory(pattern: Film, tmp_path: Path) -> None:
+async def test_a_running_ffmpeg_can_neither_fill_the_disk_nor_the_memory_nor_outlive_its_run(
+    pattern: Film, tmp_path: Path
+) -> None:
     endless = command.source(pattern("plain.mp4"), stream_loop=-1)["V:0"]
     writing = asyncio.create_task(write(tmp_path / "out.mp4", endless))
     limits = await asyncio.to_thread(_limits_of_writer, tmp_path)
@@ -50,6 +53,7 @@ async def test_a_running_ffmpeg_can_neither_fill_the_disk_nor_the_memory(pattern
     rows = {line[:26].strip(): line[26:47].strip() for line in limits.splitlines()}
     assert rows["Max file size"] == str(command.MAX_FILE)
     assert rows["Max address space"] == str(command.MEMORY)
+    assert 0 < int(rows["Max cpu time"]) <= PATIENCE.total_seconds() * (os.cpu_count() or 1)
     assert rows["Max core file size"] == "0"
 
 
