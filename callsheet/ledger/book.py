@@ -207,7 +207,7 @@ class Ledger:
     def newest(self, keys: Sequence[str], *, route: str) -> dict[str, Take]:
         """The newest take that was not released or failed of each key, else the newest of any state."""
         found: dict[str, Take] = {}
-        query = select(takes).where(takes.c.route == route).order_by(takes.c.id)
+        query = select(*_TAKE).where(takes.c.route == route).order_by(takes.c.id)
         with self._reading() as connection:
             for start in range(0, len(keys), KEYS_AT_ONCE):
                 some = query.where(takes.c.key.in_(keys[start : start + KEYS_AT_ONCE]))

@@ -167,7 +167,11 @@ SQLITE_TRIGGERS = (
 
 #: What leads from a version to the next. Only additions: no row of a ledger is ever written anew.
 MIGRATIONS: Mapping[int, tuple[str, ...]] = {
-    1: ("alter table takes add column identity text default '' not null", IDENTITY_TRIGGER),
+    1: (
+        "alter table takes add column identity text default '' not null",
+        'create index if not exists takes_of_a_key ON takes (route, "key")',
+        IDENTITY_TRIGGER,
+    ),
 }
 
 
