@@ -26,6 +26,8 @@ from callsheet.yamltext import Document, Path, shown
 #: Variants of one sweep. A plan of so many was measured to stay under 400 MB (bench/).
 MOST_VARIANTS = 100_000
 
+#: A # that is hardly meant as a comment: those have a space behind it, as `# warm`.
+_CUT_OFF = re.compile(r" +#[^\s#]")
 _SINGLE_BRACES = re.compile(r"(?<!\{)\{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\}")
 
 
@@ -97,6 +99,11 @@ def _prompt_problems(sheet: Sheet) -> Iterator[Problem]:
             yield problem
         if is_filled:
             yield from _length_problems(sheet, path, text)
+        if (rest := sheet.document.behind(path)) and _CUT_OFF.match(rest) and path[-1] != "file":
+            message = f"the prompt ends before {shown(rest.strip())}: a # behind a space begins a comment"
+            yield sheet.problem(
+                path, message, "Put the whole prompt in quotes, if that belongs to it.", severity="warning"
+            )
 
 
 def _placeholder_problems(sheet: Sheet, path: Path, text: str) -> Iterator[Problem]:

@@ -80,14 +80,16 @@ class Selection:
 
 
 def matching(variants: Sequence[Variant], globs: Sequence[str], option: str) -> tuple[Variant, ...]:
-    """The variants whose slug or label matches one of the globs. NothingToShoot when none does."""
-    chosen = tuple(
-        v for v in variants if any(fnmatchcase(v.slug, glob) or fnmatchcase(v.label, glob) for glob in globs)
-    )
-    if not chosen:
-        what = f"{option} {' '.join(globs)} matches none of the {len(variants)} variants."
-        raise NothingToShoot(what, hint=_example(variants))
-    return chosen
+    """The variants whose slug or label matches one of the globs. NothingToShoot where one of them matches none: a
+    mistyped one among several would else be left out in silence."""
+    found: set[str] = set()
+    for glob in globs:
+        matched = {v.label for v in variants if fnmatchcase(v.slug, glob) or fnmatchcase(v.label, glob)}
+        if not matched:
+            what = f"{option} {glob} matches none of the {len(variants)} variants."
+            raise NothingToShoot(what, hint=_example(variants))
+        found |= matched
+    return tuple(variant for variant in variants if variant.label in found)
 
 
 def _example(variants: Sequence[Variant]) -> str:

@@ -137,6 +137,17 @@ class Document:
             _, node = found
         return node.text
 
+    def behind(self, path: Path) -> str:
+        """What stands in the same line behind a scalar: nothing, or a comment. "" for anything else."""
+        node = self._root
+        for step in path:
+            found = node.child(step)
+            if found is None:
+                return ""
+            _, node = found
+        line, column = node.end
+        return node.source.lines[line][column:] if node.text and line < len(node.source.lines) else ""
+
     def over(self, base: "Document") -> "Document":
         """This document with what it does not say taken from `base`. Mappings are merged key by key, at every depth;
         anything else is replaced whole."""
@@ -501,6 +512,9 @@ def _explained(error: yaml.MarkedYAMLError, lines: tuple[str, ...]) -> tuple[Pla
         return at, f"a text cannot begin with {here}", "Put the whole text in quotes."
     if "mapping values are not allowed" in said and ": " in before:
         return at, 'a second ": " in one line', 'A text with ": " in it goes in quotes.'
+    if "mapping values are not allowed" in said and _is_indented_too_far(at, lines):
+        begin = (at[0], _indentation(lines[at[0]]))
+        return begin, "this line begins further right than the entry above it, whose value it would go on", _INDENT_HINT
     if "mapping values are not allowed" in said:
         return at, "a key with a colon, below a line that is no key: that line has no colon", _COLON_HINT
     if "could not find expected ':'" in said:
@@ -508,6 +522,16 @@ def _explained(error: yaml.MarkedYAMLError, lines: tuple[str, ...]) -> tuple[Pla
     if "parsing a block" in said:
         return _misplaced(said, at, before, here)
     return at, f"this is not YAML: {error.problem or error.context}", _QUOTE_HINT
+
+
+def _is_indented_too_far(at: Place, lines: tuple[str, ...]) -> bool:
+    """Does this entry stand below a whole one (`dusk: Re-light.`), further right?"""
+    above = next((line for line in reversed(lines[: at[0]]) if line.strip()), "")
+    return re.match(r"\s*[^\s#].*: +[^\s#]", above) is not None and _indentation(above) < _indentation(lines[at[0]])
+
+
+def _indentation(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
 
 
 def _inside(mark: Any, lines: tuple[str, ...]) -> Place:

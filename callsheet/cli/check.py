@@ -40,7 +40,7 @@ def _problems(spec: Path, *, aloud: bool) -> tuple[list[Problem], int]:
     """What is wrong with one campaign, said at once where it is to be said, and the exit code for it."""
     from callsheet.steps import settings
     from callsheet.steps.load import resolve
-    from callsheet.steps.survey import mended, survey
+    from callsheet.steps.survey import mended, over_budget, survey
 
     try:
         loaded = resolve(spec)
@@ -54,9 +54,10 @@ def _problems(spec: Path, *, aloud: bool) -> tuple[list[Problem], int]:
         if aloud:
             console.problems([problem])
         return [problem], error.exit_code
+    warnings = [*surveyed.warnings, *over_budget(surveyed)]
     notes = list(mended(surveyed))
     if aloud:
-        console.problems([*surveyed.warnings, *notes])
+        console.problems([*warnings, *notes])
         count = len(loaded.variants)
         console.say(f"{spec}: {count} variant{'' if count == 1 else 's'}, no problem that stops it.")
-    return [*surveyed.warnings, *notes], 0
+    return [*warnings, *notes], 0

@@ -22,7 +22,7 @@ from callsheet.breakdown import Axis, Share, shortened
 from callsheet.changes import FileChange
 from callsheet.checkup import Check
 from callsheet.cli.terminal import SPELT_OUT, Console, has_hung_up
-from callsheet.credits import Credits
+from callsheet.credits import Credits, total
 from callsheet.errors import MONEY_WORDS, CallsheetError, Problem, SpecInvalid, SpecSyntax
 from callsheet.pilot import Pilot
 from callsheet.plan import Line, Plan, decimal_seconds, worst_case
@@ -216,6 +216,24 @@ def raw(text: str) -> None:
     out.put(text)
 
 
+def failure(problem: CallsheetError) -> None:
+    """The one JSON document of a `--json` command that ended with an error of ours."""
+    document(
+        {
+            "ok": False,
+            "error": {
+                "kind": type(problem).__name__,
+                "exit_code": problem.exit_code,
+                "where": problem.where,
+                "message": redact(problem.what),
+                "hint": redact(problem.hint),
+                "spent": problem.spent,
+            },
+            "problems": [one.as_json() for one in getattr(problem, "problems", ())],
+        }
+    )
+
+
 def error(problem: CallsheetError) -> None:
     """An error of ours: every problem with its line of the file, or where, what, money, what to do."""
     if isinstance(problem, (SpecInvalid, SpecSyntax)):
@@ -338,9 +356,13 @@ def plan_facts(
         facts.append(("selected", selected))
     if pilot is not None:
         facts.append(("pilot", pilot.spoken))
-    facts.append(("cost", _cost(drawn.credits)))
+    facts.append(("cost", _cost(drawn)))
     budget = drawn.budget
-    if budget.limit is not None and budget.left is not None:
+    if budget.limit is None:
+        facts.append(
+            ("budget", f"none: nothing but --max-usd limits a run ({budget.charged} charged, {budget.held} held)")
+        )
+    elif budget.left is not None:
         short = drawn.credits - budget.left
         missing = f"; this run needs {short.spoken} more" if short > Credits() else ""
         parts = f"{budget.charged} charged, {budget.held} held, {budget.left} left{missing}"
@@ -436,5 +458,8 @@ def _file_change(file: FileChange) -> str:
     return f"{file.kind}: {name} ({how})" if file.file else f"{file.kind}: {name}"
 
 
-def _cost(credits: Credits) -> str:
-    return credits.spoken if credits else "nothing"
+def _cost(drawn: Plan) -> str:
+    """New money; and what live takes hold already, which this run may turn into a charge."""
+    going_on = total([line.take.cost for line in drawn.of("attach") if line.take])
+    new = drawn.credits.spoken if drawn.credits else "nothing"
+    return f"{new} new; {going_on.spoken} of takes that go on are held already" if going_on else new

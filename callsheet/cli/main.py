@@ -71,6 +71,8 @@ def main() -> None:
         app()
     except CallsheetError as error:
         console.error(error)
+        if "--json" in sys.argv[1:]:
+            console.failure(error)
         sys.exit(error.exit_code)
     except SystemExit as leaving:
         if leaving.code == 1 and isinstance(leaving.__context__, BrokenPipeError):  # what typer makes of any pipe's end

@@ -75,7 +75,9 @@ def _takes(spec: Path | None) -> tuple[Take, ...]:
     from callsheet.steps.load import resolve
 
     loaded = resolve(spec) if spec else None
-    found = settings.read(loaded.root if loaded else settings.studio_root(Path.cwd() / "-"))
+    found = settings.read(loaded.root if loaded else settings.find_checkout(Path.cwd()))
+    if not draw_up.has_ledger(found):
+        return ()
     ledger = draw_up.open_ledger(found)
     try:
         return ledger.takes(campaign=loaded.campaign.name if loaded else None)

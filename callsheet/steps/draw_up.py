@@ -163,6 +163,11 @@ def ledger_file(settings: Settings) -> Path:
     return Path(ledger_url(settings).removeprefix(SQLITE)).resolve()
 
 
+def has_ledger(settings: Settings) -> bool:
+    """Was anything ever reserved here? To look must not lay out an empty ledger."""
+    return ledger_file(settings).exists()
+
+
 def open_ledger(settings: Settings) -> "Ledger":
     """The ledger, laid out if it is new. LedgerUnreachable, SchemaOutdated; their `where` says which ledger is meant."""
     from callsheet.ledger.book import Ledger

@@ -122,7 +122,7 @@ def find_checkout(*starts: Path) -> Path:
             if (folder / MARKER).is_file():
                 return folder
     raise NoCheckout(
-        f"No {MARKER} in {starts[-1].absolute()} or above it, so there are no flows to run.",
+        f"No {MARKER} in {starts[-1].absolute()} or above it, so this is no studio.",
         hint=f"Change into a studio, the folder with flows/ and {MARKER}, or lay one out: callsheet init DIR",
     )
 

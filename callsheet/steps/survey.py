@@ -7,6 +7,7 @@ before anything is encoded.
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -17,12 +18,13 @@ from typing import Any, Generic, NamedTuple, cast
 
 from callsheet import catalogue, limits
 from callsheet.catalogue import ClipLimits, ImageLimits
+from callsheet.credits import Credits, total
 from callsheet.errors import Problem, SpecInvalid, Unacceptable
 from callsheet.limits import ClipFacts, ClipPreparation, Facts, StillFacts, StillPreparation
 from callsheet.plan import Footage
 from callsheet.steps.load import Loaded, SourceClip
 from callsheet.sweep import Variant
-from callsheet.tariff import quantity_of
+from callsheet.tariff import price_of, quantity_of
 
 #: Bytes read at a time while hashing.
 CHUNK = 1 << 20
@@ -125,6 +127,28 @@ def survey(loaded: Loaded, home: Path) -> Survey:
         still_preparations=still_preparations,
         warnings=(*loaded.warnings, *problems),
     )
+
+
+def price_of_all(surveyed: Survey) -> Credits:
+    """What the campaign costs where everything is rendered once. Thousands of variants share a handful of prices."""
+    alike = Counter((v.clip, v.framing, v.aspect_ratio, v.model, v.options) for v in surveyed.loaded.variants)
+    some = {(v.clip, v.framing, v.aspect_ratio, v.model, v.options): v for v in surveyed.loaded.variants}
+    return total(
+        [
+            price_of(catalogue.model(some[kind].model), surveyed.footage(some[kind]).seconds, some[kind].options)
+            * count
+            for kind, count in alike.items()
+        ]
+    )
+
+
+def over_budget(surveyed: Survey) -> Iterator[Problem]:
+    """A warning where a run of the whole campaign cannot start, whatever was rendered before: it is over the budget."""
+    budget, whole = surveyed.loaded.campaign.budget, price_of_all(surveyed)
+    if budget is not None and whole > budget:
+        message = f"the whole campaign costs {whole.spoken}, and the budget is {budget.spoken}"
+        hint = "Raise it, or render a part with --only, --limit or --pilot."
+        yield surveyed.loaded.campaign.problem(("budget",), message, hint=hint, severity="warning")
 
 
 def mended(surveyed: Survey) -> Iterator[Problem]:

@@ -1,6 +1,7 @@
 """Bad input, through the command a person types: one clear error a mistake, at its place, and nothing spent or sent."""
 
 import fcntl
+import json
 import os
 import signal
 import time
@@ -39,7 +40,7 @@ class Case:
 
 
 def assert_refused(ended: Ended, code: int, message: str, hint: str = "") -> None:
-    """One error, with this place and these words and this way on, the right exit code, and no word of it on stdout."""
+    """One error, with this place and these words and this way on, the right exit code, and nothing else on stdout."""
     assert ended.code == code, ended.err
     errors = [line for line in ended.err.splitlines() if " error: " in f" {line}"]
     assert len(errors) == 1, ended.err
@@ -48,7 +49,10 @@ def assert_refused(ended: Ended, code: int, message: str, hint: str = "") -> Non
     assert ended.err.count("Nothing was spent.") == 1, ended.err
     assert "Traceback" not in ended.err
     assert "secret" not in ended.err
-    assert ended.out == ""
+    if ended.out:  # of a --json command: the same error, as the one document
+        document = json.loads(ended.out)
+        assert (document["ok"], document["error"]["exit_code"], document["error"]["spent"]) == (False, code, "no")
+        assert document["error"]["message"] in " ".join(ended.err.split())
 
 
 def spec(code: int, after: str, message: str, hint: str = "", *, before: str) -> Case:
@@ -396,6 +400,7 @@ def test_it_is_refused_in_one_clear_error_and_nothing_is_spent(
     for mark, value in texts.items():
         message, hint = message.replace(mark, value), hint.replace(mark, value)
     assert_refused(ended, CASES[name].code, message, hint)
+    assert bool(ended.out) == ("--json" in CASES[name].words)
     assert studio.untouched()
 
 

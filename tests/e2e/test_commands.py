@@ -56,7 +56,7 @@ def archived(rendered: tuple[Studio, Ended]) -> Studio:
 def test_check_says_ok_in_one_document(studio: Studio) -> None:
     ended = studio.call("check", SPEC, "--json")
     assert (ended.code, ended.err) == (0, "")
-    assert document(ended) == {"ok": True, "problems": []}
+    assert document(ended) == {"ok": True, "problems": [], "notes": []}
 
 
 def test_check_lists_the_problems_of_all_campaigns_in_one_document(studio: Studio) -> None:
@@ -190,8 +190,9 @@ def test_review_builds_the_board_again_where_it_was(archived: Studio) -> None:
 
 def test_review_before_the_first_run_says_to_run_first(studio: Studio) -> None:
     ended = studio.call("review", SPEC, "--json")
-    assert (ended.code, ended.out) == (2, "")
+    assert ended.code == 2
     assert f"Run it first: callsheet run {SPEC} --sandbox" in ended.err
+    assert document(ended)["error"]["hint"] == f"Run it first: callsheet run {SPEC} --sandbox"
 
 
 def test_models_lists_the_catalogue(studio: Studio) -> None:
@@ -214,11 +215,14 @@ def test_the_version_is_said_in_one_line(studio: Studio) -> None:
 
 
 @pytest.mark.parametrize("words", [("plan", SPEC, "--json"), ("status", SPEC, "--json"), ("reconcile", SPEC, "--json")])
-def test_a_command_that_cannot_answer_prints_no_document(studio: Studio, words: tuple[str, ...]) -> None:
+def test_a_command_that_cannot_answer_says_why_in_its_document(studio: Studio, words: tuple[str, ...]) -> None:
     studio.write("campaign: [")
     ended = studio.call(*words)
-    assert (ended.code, ended.out) == (2, "")
+    assert ended.code == 2
     assert f"{SPEC}:1:" in ended.err
+    told = document(ended)
+    assert (told["ok"], told["error"]["kind"], told["error"]["exit_code"]) == (False, "SpecSyntax", 2)
+    assert [(one["file"], one["line"], one["column"]) for one in told["problems"]] == [(SPEC, 1, 12)]
 
 
 # --- what goes wrong in a run ------------------------------------------------------------------------------------------

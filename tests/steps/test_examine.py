@@ -112,7 +112,7 @@ LACKS = {
         name="checkout",
         code=8,
         prepare=lambda studio: (studio / settings.MARKER).unlink(),
-        line="No prefect.yaml in {studio} or above it, so there are no flows to run. Change into a studio, the folder",
+        line="No prefect.yaml in {studio} or above it, so this is no studio. Change into a studio, the folder",
     ),
     "a checkout without its flow": Lack(
         name="checkout",

@@ -616,3 +616,13 @@ def test_loader_and_schema_refuse_the_same(text: str) -> None:
     with pytest.raises(SpecInvalid):
         parse(text, file="x.yaml")
     assert not is_valid(text)
+
+
+def test_a_prompt_that_yaml_ends_at_a_number_sign_is_noticed() -> None:
+    text = SMALL.replace("Re-light the scene at dusk.", "Look #1 of the series")
+    assert warnings(text) == [
+        "6:9: prompts.dusk: the prompt ends before `#1 of the series`: a # behind a space begins a comment.\n"
+        "    Put the whole prompt in quotes, if that belongs to it."
+    ]
+    for harmless in ("Look  # warm", "'Look #1 of the series'", "Look#1"):
+        assert warnings(SMALL.replace("Re-light the scene at dusk.", harmless)) == []
