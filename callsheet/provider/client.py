@@ -22,7 +22,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import SecretStr
 
-from callsheet import __version__, catalogue
+from callsheet import __version__, catalogue, digest
 from callsheet.catalogue import Options
 from callsheet.credits import Credits
 from callsheet.errors import ProviderError, ProviderSays, ResultDamaged, SubmissionInDoubt, Unavailable
@@ -139,6 +139,13 @@ class Route:
     @property
     def is_loopback(self) -> bool:
         return addresses.is_loopback(addresses.host_of(self.api))
+
+    @property
+    def account(self) -> str:
+        """Whose jobs these are, without telling the key: 16 hex characters. An Idempotency-Key means something within one
+        account at one address only; on this machine the port of a provider may change."""
+        address = "" if self.is_loopback else self.api
+        return digest.of_bytes(f"{address}\n{self.key.get_secret_value()}".encode())[:16]
 
 
 def _check_key(key: SecretStr, where: str) -> None:

@@ -91,15 +91,18 @@ async def deliver(take_id: int, label: str) -> str:
     return take.archive
 
 
-def incoming(studio: Studio, take: Take) -> Path:
-    """Where a result lies, complete, until it is archived. Named by the job: takes of two ledgers may share a number."""
-    return studio.home / "incoming" / f"{take.route}--{take.job}.mp4"
+def fetched(studio: Studio, take: Take) -> Path:
+    """Where a result lies, complete, until it is archived. Named by the job: takes of two ledgers may share a number.
+
+    Not where half-made files come in, which are swept away: this may be the only copy of what was paid for.
+    """
+    return studio.home / "fetched" / f"{take.route}--{take.job}.mp4"
 
 
 def forget(studio: Studio, take: Take) -> None:
     """Remove what was fetched for a take, once the archive has it."""
     if take.state is State.ARCHIVED:
-        for path in (incoming(studio, take), _damaged(incoming(studio, take))):
+        for path in (fetched(studio, take), _damaged(fetched(studio, take))):
             path.unlink(missing_ok=True)
 
 
@@ -113,7 +116,7 @@ async def fetch(studio: Studio, take: Take, on_bytes: OnBytes | None = None) -> 
     A truncated or undecodable file must not count as delivered; it is kept beside for a person to judge. ResultExpired and
     ResultDamaged are safe to repeat: the next try asks for a fresh link.
     """
-    target = incoming(studio, take)
+    target = fetched(studio, take)
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     downloaded = await asyncio.to_thread(_kept, target) or await _download(studio, take, target, on_bytes)
     try:
@@ -141,11 +144,14 @@ def _kept(target: Path) -> Downloaded | None:
 
 async def _download(studio: Studio, take: Take, target: Path, on_bytes: OnBytes | None) -> Downloaded:
     url = studio.results.pop(take.id, None) or await _fresh_link(studio, take)
+    coming = studio.home / "incoming" / target.name
     try:
-        return await studio.provider.download(url, target, max_bytes=MAX_RESULT, on_progress=on_bytes)
+        downloaded = await studio.provider.download(url, coming, max_bytes=MAX_RESULT, on_progress=on_bytes)
     except ResultExpired as error:
         error.retry = "safe"  # it may not be there yet, and the status may name another
         raise
+    coming.replace(target)
+    return downloaded
 
 
 async def _fresh_link(studio: Studio, take: Take) -> SecretStr:

@@ -22,6 +22,9 @@ from callsheet.take import State, Take
 
 log = logging.getLogger("callsheet.takes")
 
+#: Beside the fields of a kept request: `Route.account` of whoever it was sent to. It is never sent.
+ACCOUNT = "callsheet:account"
+
 
 async def submit(label: str) -> int:
     """The id of the take that carries this variant, submitted: a new one, or the live one the plan attaches to.
@@ -79,7 +82,8 @@ def _reserve(studio: Studio, line: Line) -> Take:
 
 async def _send_first(studio: Studio, line: Line, take: Take) -> Take:
     body = await _request(studio, line)
-    take = studio.ledger.submitting(take.id, request=body.body())
+    sent_to = {ACCOUNT: studio.provider.route.account}
+    take = studio.ledger.submitting(take.id, request={**body.body(), **sent_to})
     _log(take)
     try:
         accepted = await studio.provider.submit(body, idempotency_key=take.idempotency_key)
@@ -100,7 +104,11 @@ async def ask_again(studio: Studio, take: Take) -> Take:
         raise _held(
             studio, take, SubmissionInDoubt(f"take {take.id} was sent at {take.submitted_at}, and no answer came.")
         )
-    request = Replay(sent=studio.ledger.request(take.id))
+    sent = studio.ledger.request(take.id)
+    if sent.pop(ACCOUNT, "") != studio.provider.route.account:
+        other = "it was sent with another key or address of the provider, where this one would be a new job."
+        raise _held(studio, take, SubmissionInDoubt(other), can_ask=False)
+    request = Replay(sent=sent)
     try:
         accepted = await studio.provider.submit(request, idempotency_key=take.idempotency_key)
     except Unavailable:
@@ -146,12 +154,12 @@ def _accepted(studio: Studio, take: Take, accepted: Accepted) -> Take:
     return take
 
 
-def _held(studio: Studio, take: Take, error: ProviderError) -> SubmissionInDoubt:
-    """Commit the doubt and say what can settle it."""
+def _held(studio: Studio, take: Take, error: ProviderError, *, can_ask: bool = True) -> SubmissionInDoubt:
+    """Commit the doubt and say what can settle it. can_ask: may the same key be sent again while it is young?"""
     if take.state is State.SUBMITTING:
         take = studio.ledger.in_doubt(take.id, reason=_short(error))
         _log(take)
-    again = replayable(take, datetime.now(UTC)) and isinstance(error, SubmissionInDoubt)
+    again = can_ask and replayable(take, datetime.now(UTC)) and isinstance(error, SubmissionInDoubt)
     return SubmissionInDoubt(
         f"take {take.id}: {error.what}",
         where=take.slug,

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from callsheet.credits import Credits
-from callsheet.errors import IllegalTransition, LedgerUnreachable
+from callsheet.errors import IllegalTransition, LedgerUnreachable, SubmissionInDoubt
 from callsheet.ledger.book import Booking, Ledger
 from callsheet.plan import Line
 from callsheet.steps import outcome, prepare, stage, studio, submit
 from callsheet.steps.studio import Studio
 from callsheet.take import State
 
-from .local_provider import LocalProvider
-from .shoot import CAMPAIGN, run, takes
+from .local_provider import ACCEPT_THEN_500, LocalProvider
+from .shoot import CAMPAIGN, ODD, run, takes
 
 LABEL = "cup--none--odd--16x9"
 
@@ -111,3 +111,22 @@ async def test_a_take_reserved_at_an_old_price_is_reserved_anew_before_it_is_sen
         (State.RELEASED, "1"),
         (State.SUBMITTED, "36"),
     ]
+
+
+async def test_a_lost_answer_is_not_asked_about_with_another_key_because_another_account_would_buy_it_again(
+    spec: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.scripts[ODD] = [ACCEPT_THEN_500]
+    await run(spec)
+    monkeypatch.setenv("EVOLINK_API_KEY", "sk-evo-of-another-account")
+    account, ended = await run(spec, tries=3)
+    assert account.exit_code == 9
+    held = ended[LABEL]
+    assert isinstance(held, SubmissionInDoubt)
+    assert "another key or address" in held.what
+    assert held.retry == "never"
+    assert len([prompt for prompt, _ in provider.submits if prompt == ODD]) == 1
+    monkeypatch.setenv("EVOLINK_API_KEY", "sk-evo-test")
+    account, _ = await run(spec)
+    assert account.message == "1 of 1 archived, 1 skipped"
+    assert len(provider.jobs) == 2

@@ -1,5 +1,6 @@
 """The way home of a paid result: what was fetched once is never lost, whatever the archive or the link does."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,15 @@ def one(spec: Path) -> Path:
     return spec
 
 
-def incoming(spec: Path) -> list[str]:
-    return sorted(path.name for path in (spec.parent.parent / ".callsheet/incoming").iterdir())
+def fetched(spec: Path) -> list[Path]:
+    """What is kept of results that are not in the archive; nothing is left of downloads."""
+    home = spec.parent.parent / ".callsheet"
+    assert list((home / "incoming").iterdir()) == []
+    return sorted((home / "fetched").iterdir())
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [path.name for path in paths]
 
 
 async def test_a_result_that_the_archive_cannot_take_is_kept_and_archived_when_its_link_is_long_dead(
@@ -33,12 +41,13 @@ async def test_a_result_that_the_archive_cannot_take_is_kept_and_archived_when_i
     taken.mkdir(parents=True)
     _, ended = await run(one)
     assert isinstance(ended[LABEL], ArchiveError)
-    assert incoming(one) == ["loopback--task-unified-00000000.mp4"]
+    assert names(fetched(one)) == ["loopback--task-unified-00000000.mp4"]
+    os.utime(fetched(one)[0], (0, 0))  # as old as can be: it is no leftover
     taken.rmdir()
     provider.results[:] = [404] * 9
     account, _ = await run(one)
     assert account.message == "1 of 1 archived"
-    assert incoming(one) == []
+    assert fetched(one) == []
     assert len(provider.results) == 9  # nothing was fetched again
 
 
@@ -62,11 +71,11 @@ async def test_a_damaged_result_is_kept_for_a_person_to_look_at(one: Path, provi
     _, ended = await run(one)
     damage = ended[LABEL]
     assert isinstance(damage, ResultDamaged)
-    assert incoming(one) == ["loopback--task-unified-00000000.damaged.mp4"]
-    assert incoming(one)[0] in damage.hint
+    assert names(fetched(one)) == ["loopback--task-unified-00000000.damaged.mp4"]
+    assert names(fetched(one))[0] in damage.hint
     account, _ = await run(one)
     assert account.message == "1 of 1 archived"
-    assert incoming(one) == []
+    assert fetched(one) == []
 
 
 async def test_a_machine_without_ffmpeg_does_not_call_a_paid_result_damaged(
@@ -85,4 +94,4 @@ async def test_a_machine_without_ffmpeg_does_not_call_a_paid_result_damaged(
     missing = ended[LABEL]
     assert isinstance(missing, ToolMissing)
     assert missing.spent == "yes"
-    assert incoming(one) == ["loopback--task-unified-00000000.mp4"]
+    assert names(fetched(one)) == ["loopback--task-unified-00000000.mp4"]
