@@ -906,6 +906,20 @@ async def test_a_server_that_ends_again_and_again_is_given_up(tmp_path: Path, mo
         await run()
 
 
+async def test_a_server_whose_home_is_removed_ends_and_so_does_the_run(tmp_path: Path) -> None:
+    home, processes = tmp_path / "home", list[int]()
+
+    async def run() -> None:
+        async with launch.running(home, command=START):
+            processes.append(server_process(home))
+            shutil.rmtree(home)
+            await asyncio.sleep(60)
+
+    with pytest.raises(Unavailable, match="It cannot be started again: No such file or directory"):
+        await run()
+    await gone(processes[0])
+
+
 async def test_a_run_that_is_cancelled_or_fails_is_not_mistaken_for_one_whose_server_ended(tmp_path: Path) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1), launch.running(tmp_path, command=START):
