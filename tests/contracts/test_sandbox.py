@@ -866,10 +866,10 @@ async def test_two_runs_whose_server_is_killed_share_the_next_one(tmp_path: Path
 async def test_a_run_whose_server_cannot_come_back_is_ended_with_what_the_server_said(tmp_path: Path) -> None:
     async def run() -> None:
         async with launch.running(tmp_path, command=START):
-            await killed(tmp_path)
             with sqlite3.connect(Place.under(tmp_path).book) as book:
                 book.execute("PRAGMA user_version = 99")
             book.close()
+            await killed(tmp_path)
             await asyncio.sleep(60)
 
     with pytest.raises(Unavailable, match="ended in the middle of the run") as failure:
@@ -885,8 +885,11 @@ async def test_a_run_whose_server_cannot_come_back_is_ended_with_what_the_server
 async def test_a_run_whose_server_comes_back_elsewhere_is_ended(tmp_path: Path) -> None:
     async def run() -> None:
         async with launch.running(tmp_path, command=START) as address:
+            starting = Lock(Place.under(tmp_path).start_lock)
+            assert starting.take()  # no server is started before its port is taken
             await killed(tmp_path)
             with socket.create_server(("127.0.0.1", httpx.URL(address.url).port or 0)):
+                starting.release()
                 await asyncio.sleep(60)
 
     with pytest.raises(Unavailable, match=r"its port \d+ is taken by another program"):
