@@ -1,4 +1,4 @@
-"""One Prefect server for all tests that need one."""
+"""What all tests share: one Prefect server for those that need one, and properties without a clock."""
 
 import os
 import signal
@@ -7,6 +7,11 @@ import time
 from collections.abc import Iterator, Mapping
 
 import pytest
+from hypothesis import settings
+
+#: A deadline for each example of a property would measure how busy this machine is.
+settings.register_profile("callsheet", deadline=None)
+settings.load_profile("callsheet")
 
 
 @pytest.fixture(scope="session")

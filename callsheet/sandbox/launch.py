@@ -109,21 +109,26 @@ async def _kept_up(place: Place, url: str, start: Callable[[], Awaitable[str]]) 
 async def _keep_up(place: Place, url: str, start: Callable[[], Awaitable[str]]) -> None:
     """Start a server again whenever there is none. Unavailable when it cannot be, or when that is no use any more."""
     for _ in range(MOST_RESTARTS):
-        await _until_gone(place)
-        _reap()
-        log.warning("the sandbox ended in the middle of the run; it is started again")
-        try:
-            now = await start()
-        except Unavailable as error:
-            raise _lost(place, error.what) from error
-        except OSError as error:
-            raise _lost(place, f"It cannot be started again: {error.strerror or error}.") from error
+        now = await _next_start(place, start)
         if now != url:
             raise _lost(
                 place, f"Started again, it is at {now}: its port {urlsplit(url).port} is taken by another program."
             )
     await _until_gone(place)
     raise _lost(place, f"It was started again every time, and ended {MOST_RESTARTS + 1} times in one run.")
+
+
+async def _next_start(place: Place, start: Callable[[], Awaitable[str]]) -> str:
+    """The URL of the next server, once this one is gone."""
+    try:
+        await _until_gone(place)
+        _reap()
+        log.warning("the sandbox ended in the middle of the run; it is started again")
+        return await start()
+    except Unavailable as error:
+        raise _lost(place, error.what) from error
+    except OSError as error:
+        raise _lost(place, f"It cannot be started again: {error.strerror or error}.") from error
 
 
 async def _until_gone(place: Place) -> None:

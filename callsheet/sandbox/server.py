@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import json
+import logging
 import os
 import signal
 import socket
@@ -21,6 +22,8 @@ from callsheet.sandbox.billing import START_BALANCE
 from callsheet.sandbox.book import Book
 from callsheet.sandbox.desk import Clock
 from callsheet.sandbox.place import Lock, Place, locked
+
+log = logging.getLogger("callsheet.sandbox")
 
 #: How long a server that is starting waits for the one of the same home that is just ending.
 HANDOVER = timedelta(seconds=5)
@@ -231,19 +234,26 @@ def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
 
 
 async def _until_unused(place: Place, stop: asyncio.Event) -> None:
-    """Set `stop` once nobody holds the users' lock; server.json goes before the lock does, so that no one finds it after."""
+    """Set `stop` once nobody holds the users' lock; server.json goes before the lock does, so that no one finds it after.
+
+    A lock that cannot be looked at (the home was removed) ends the server too: nobody would find it any more.
+    """
     users = Lock(place.users_lock)
     loop = asyncio.get_running_loop()
     first_look = loop.time() + FIRST_USE.total_seconds()
     used = False
-    while True:
-        if not users.take():
-            used = True
-        elif used or loop.time() >= first_look:
-            break
-        else:
-            users.release()
-        await asyncio.sleep(USE_PERIOD.total_seconds())
-    place.address.unlink(missing_ok=True)
-    users.release()
-    stop.set()
+    try:
+        while True:
+            if not users.take():
+                used = True
+            elif used or loop.time() >= first_look:
+                break
+            else:
+                users.release()
+            await asyncio.sleep(USE_PERIOD.total_seconds())
+        place.address.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("the sandbox ends, because it cannot tell whether it is used: %s", error)
+    finally:
+        users.release()
+        stop.set()

@@ -866,10 +866,10 @@ async def test_two_runs_whose_server_is_killed_share_the_next_one(tmp_path: Path
 async def test_a_run_whose_server_cannot_come_back_is_ended_with_what_the_server_said(tmp_path: Path) -> None:
     async def run() -> None:
         async with launch.running(tmp_path, command=START):
-            await killed(tmp_path)
             with sqlite3.connect(Place.under(tmp_path).book) as book:
                 book.execute("PRAGMA user_version = 99")
             book.close()
+            await killed(tmp_path)
             await asyncio.sleep(60)
 
     with pytest.raises(Unavailable, match="ended in the middle of the run") as failure:
@@ -885,8 +885,11 @@ async def test_a_run_whose_server_cannot_come_back_is_ended_with_what_the_server
 async def test_a_run_whose_server_comes_back_elsewhere_is_ended(tmp_path: Path) -> None:
     async def run() -> None:
         async with launch.running(tmp_path, command=START) as address:
+            starting = Lock(Place.under(tmp_path).start_lock)
+            assert starting.take()  # no server is started before its port is taken
             await killed(tmp_path)
             with socket.create_server(("127.0.0.1", httpx.URL(address.url).port or 0)):
+                starting.release()
                 await asyncio.sleep(60)
 
     with pytest.raises(Unavailable, match=r"its port \d+ is taken by another program"):
@@ -904,6 +907,20 @@ async def test_a_server_that_ends_again_and_again_is_given_up(tmp_path: Path, mo
 
     with pytest.raises(Unavailable, match="2 times in one run"):
         await run()
+
+
+async def test_a_server_whose_home_is_removed_ends_and_so_does_the_run(tmp_path: Path) -> None:
+    home, processes = tmp_path / "home", list[int]()
+
+    async def run() -> None:
+        async with launch.running(home, command=START):
+            processes.append(server_process(home))
+            shutil.rmtree(home)
+            await asyncio.sleep(60)
+
+    with pytest.raises(Unavailable, match="It cannot be started again: No such file or directory"):
+        await run()
+    await gone(processes[0])
 
 
 async def test_a_run_that_is_cancelled_or_fails_is_not_mistaken_for_one_whose_server_ended(tmp_path: Path) -> None:

@@ -182,8 +182,8 @@ def test_a_sandbox_that_dies_in_a_run_is_started_again_and_one_that_cannot_be_en
     wait_until(lambda: a_draft_is_rendered(studio), running, "a draft is rendered")
     kill_sandbox(studio)
     wait_until(lambda: "archived" in states(studio), running, "the sandbox was started again, and a draft is archived")
-    kill_sandbox(studio)
     written_by_version(studio, 99)
+    kill_sandbox(studio)
     out, err = running.communicate(timeout=PATIENCE)
     assert running.returncode == 5, err
     assert "error: The sandbox ended in the middle of the run." in err
