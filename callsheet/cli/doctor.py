@@ -48,7 +48,7 @@ async def _all(*, online: bool, aloud: bool) -> list[Check]:
         done(check)
     done(_prefect(online=online))
     done(_terminal())
-    if online:
+    if online and all(check.name != "settings" for check in checks):  # where it would be asked is not known there
         done(await ask_provider(Path.cwd()))
     return checks
 

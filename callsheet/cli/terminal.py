@@ -7,6 +7,8 @@ from typing import Any, TextIO
 
 import rich.console
 
+from callsheet.errors import CallsheetError
+
 #: What a shell reports of a program whose reader went away (128 + SIGPIPE), as in `callsheet plan … | head -1`.
 HUNG_UP = 141
 
@@ -72,19 +74,35 @@ class Console(rich.console.Console):
             self.file.flush()
         except BrokenPipeError:
             self.on_broken_pipe()
+        except OSError as error:
+            self._lose(error)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As rich's. CallsheetError where standard output cannot take it (a full disk)."""
+        try:
+            super().print(*objects, **options)
+        except OSError as error:
+            self._lose(error)
 
     def on_broken_pipe(self) -> None:
-        """Standard error falls silent, for a run goes on without being watched; on standard output there is no more to say."""
-        silence(self.file)
+        """The reader has gone: standard error falls silent, on standard output there is no more to say."""
+        self._fall_silent()
         if not self.stderr:
             raise SystemExit(HUNG_UP)
 
+    def _lose(self, error: OSError) -> None:
+        self._fall_silent()
+        if not self.stderr:
+            raise CallsheetError(
+                f"Standard output cannot be written: {error.strerror or error}.", hint="Nothing else is wrong."
+            ) from None
 
-def silence(stream: Any) -> None:
-    """What is still written there goes nowhere; without this Python complains at its end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+    def _fall_silent(self) -> None:
+        """A run goes on without being watched; and without this Python itself complains at the end of the program."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
 
 
 def has_hung_up(stream: TextIO | None) -> bool:

@@ -3,6 +3,7 @@
 Every error that a run would end with is met here on purpose, one at a time, and told with all the others.
 """
 
+import os
 import shutil
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -105,8 +106,8 @@ def _checkout(folder: Path) -> Check:
 
 def _home(found: Settings) -> Check:
     """Write a file that has no name and is gone at once, in the home or, before there is one, where it would be made."""
-    place = _existing(found.home)
     try:
+        place = _existing(found.home)
         with TemporaryFile(dir=place):
             pass
     except OSError as error:
@@ -128,8 +129,8 @@ def _ledger(found: Settings) -> Check:
     from callsheet.ledger.tables import SCHEMA_VERSION
 
     file = Path((found.ledger or draw_up.ledger_url(found)).removeprefix("sqlite:///"))
-    if not file.exists():
-        if found.ledger is not None and not file.parent.is_dir():
+    if not os.path.lexists(file):
+        if found.ledger is not None and not os.path.lexists(file.parent):
             raise LedgerUnreachable(
                 f"The ledger's folder {file.parent} is not there.",
                 where="CALLSHEET_LEDGER",

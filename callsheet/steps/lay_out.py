@@ -4,7 +4,7 @@ The files come from one place each, the checkout of Callsheet: the wheel carries
 force-include), and an editable install reads the checkout that it was made from.
 """
 
-import errno
+import os
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -34,6 +34,8 @@ NAME_LENGTH = 64
 #: checkout of specs/.
 NAMELESS = "first"
 
+_ANOTHER = "Choose another folder: callsheet init DIR"
+
 _SAMPLE = re.compile(r"^\| *((?:clips|references)/[^ |]+) *\|", re.MULTILINE)
 
 
@@ -59,9 +61,15 @@ def lay_out(folder: Path) -> LaidOut:
     A studio that has a campaign of its own gets no starter and no sample media. SpecError where the folder cannot be
     written, before anything is.
     """
-    root = folder.absolute()
+    try:
+        return _lay_out(Path(os.path.normpath(folder.absolute())))
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _lay_out(root: Path) -> LaidOut:
     was_studio = (root / MARKER).is_file()
-    spec = f"specs/{campaign_name(root.resolve().name)}.yaml"
+    spec = f"specs/{campaign_name(root.name)}.yaml"
     own = _campaigns(root, besides=spec)
     wanted = dict(_files(spec if not own else own[0], with_starter=not own))
     for name in wanted:
@@ -112,6 +120,8 @@ def _files(spec: str, *, with_starter: bool) -> Iterator[tuple[str, bytes]]:
 
 def _unignored(root: Path) -> tuple[str, ...]:
     """What would end up in version control: the key, the ledger, the archive."""
+    if not (root / ".gitignore").is_file():
+        return PRIVATE
     lines = {line.strip().strip("/") for line in (root / ".gitignore").read_text("utf-8", "replace").splitlines()}
     return tuple(name for name in PRIVATE if name.strip("/") not in lines)
 
@@ -134,9 +144,6 @@ def _refuse_obstacle(root: Path, name: str) -> None:
             raise SpecError("A file stands where a folder is needed.", where=str(parent), hint=_ANOTHER)
 
 
-_ANOTHER = "Choose another folder: callsheet init DIR"
-
-
 def _write(root: Path, name: str, content: bytes) -> bool:
     """Create the file, whole or not at all; False where something has its name. SpecError where that cannot be done."""
     target = root / name
@@ -153,6 +160,9 @@ def _write(root: Path, name: str, content: bytes) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        what = error.strerror or errno.errorcode.get(error.errno or 0, "unknown reason")
-        raise SpecError(f"The file cannot be written: {what}.", where=str(target), hint=_ANOTHER) from error
+        raise _unwritable(target, error) from error
     return True
+
+
+def _unwritable(place: Path, error: OSError) -> SpecError:
+    return SpecError(f"It cannot be written: {error.strerror or error}.", where=str(place), hint=_ANOTHER)

@@ -104,6 +104,11 @@ def read(root: Path) -> Settings:
         raise SettingsWrong(
             f"{what[:1].lower()}{what[1:]}.", where=where, hint="Correct it in the environment or in .env, or unset it."
         ) from None
+    except (UnicodeDecodeError, OSError) as error:
+        why = "it is not text in UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
+        raise SettingsWrong(
+            f"the file cannot be read: {why}.", where=str(root / ".env"), hint="Correct it, or remove it."
+        ) from None
 
 
 def is_loopback(host: str) -> bool:

@@ -112,6 +112,16 @@ def test_a_file_in_the_place_of_a_folder_is_told_before_anything_is_written(tmp_
     assert files(tmp_path) == before
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "loop", "loop/below"], ids=["too long", "a loop", "below a loop"])
+def test_a_folder_that_cannot_be_is_told(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    made = call(tmp_path, "init", name)
+    assert (made.code, made.out) == (2, "")
+    assert "error: " in made.err
+    assert "Choose another folder: callsheet init DIR" in made.err
+    assert "Traceback" not in made.err
+
+
 @pytest.mark.parametrize(
     ("folder", "name"),
     [

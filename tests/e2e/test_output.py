@@ -92,3 +92,20 @@ def test_a_name_that_is_no_utf_8_is_told_and_no_error(tmp_path: Path, studio: St
     assert (ended.code, ended.err) == (0, "")
     assert json.loads(ended.out)["studio"] == str(folder)
     assert "\\udce9t\\udce9" in elsewhere.call("doctor").out
+
+
+def test_a_full_disk_under_the_output_is_told_in_one_line(studio: Studio) -> None:
+    for words in (("plan", SPEC), ("plan", SPEC, "--json")):
+        with Path("/dev/full").open("w") as full:
+            ended = subprocess.run(
+                [COMMAND, *words],
+                cwd=studio.root,
+                env=studio.environment(),
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        assert ended.returncode == 70
+        told = "error: Standard output cannot be written: No space left on device. Nothing was spent.\n"
+        assert ended.stderr.startswith(told), ended.stderr
+        assert "Traceback" not in ended.stderr

@@ -70,3 +70,10 @@ def test_the_environment_wins_over_the_file_and_the_key_never_prints(
     assert found.api_key.get_secret_value() == "sk-evo-environment"
     assert found.home == tmp_path / "elsewhere"
     assert "sk-evo" not in repr(found)
+
+
+def test_a_file_of_settings_that_is_no_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"EVOLINK_API_KEY=\xff\xfe\n")
+    with pytest.raises(SettingsWrong, match="the file cannot be read: it is not text in UTF-8") as wrong:
+        settings.read(tmp_path)
+    assert wrong.value.where == str(tmp_path / ".env")
