@@ -148,11 +148,15 @@ class PriceRule:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """One model. clip, images: None where it takes none. sound_field: dotted, "" where the clip's sound is no matter."""
+    """One model. family: models that make the same pictures, at other prices and lengths.
+
+    clip, images: None where it takes none. sound_field: dotted, "" where the clip's sound is no matter.
+    """
 
     name: str
     title: str
     docs: str
+    family: str
     kind: Kind
     prompt_max: int
     aspect_ratios: tuple[str, ...]

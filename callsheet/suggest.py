@@ -145,13 +145,17 @@ def proposals(scene: Scene) -> tuple[Proposal, ...]:
 
 
 def _models(scene: Scene) -> Iterator[Proposal]:
-    """Every other model of the same kind, for a campaign with one model."""
+    """Every other model of the same kind and family, for a campaign with one model: another family is another look."""
     names = {variant.model for variant in scene.variants}
     if len(names) != 1 or scene.campaign.document.text(("model",)) not in names:
         return
     now = catalogue.model(names.pop())
     for model in catalogue.video_models().values():
-        if model.name == now.name or model.kind != now.kind or (now.sound_field and not model.sound_field):
+        if (
+            model.name == now.name
+            or (model.kind, model.family) != (now.kind, now.family)
+            or (now.sound_field and not model.sound_field)
+        ):
             continue
         ratios = _ratio_edits(scene, model)
         if ratios is not None:
