@@ -89,6 +89,10 @@ STATES: dict[str, State] = {
 }
 
 
+#: The code of a "failed" job whose id the provider does not know: "Task ID invalid or expired" (its list of task errors).
+NOT_A_JOB = "resource_not_found"
+
+
 class _Quiet(logging.Filter):
     """httpx logs every URL at INFO, and httpcore every Location header at DEBUG: signed links, both."""
 
@@ -439,7 +443,8 @@ class Provider:
         if not answer.is_success or not isinstance(answer.document, dict) or "data" not in answer.document:
             raise refusals.of_read(answer, asked)
         wanted = set(jobs)
-        return {task.id: _status(task, asked) for task in wire.tasks(answer.document) if task.id in wanted}
+        told = [task for task in wire.tasks(answer.document) if task.id in wanted and not _is_unknown(task)]
+        return {task.id: _status(task, asked) for task in told}
 
     async def _singles(self, jobs: Iterable[str]) -> dict[str, JobStatus | ProviderError]:
         """One request each; the first that is told to wait speaks for those not yet sent."""
@@ -471,7 +476,7 @@ class Provider:
         task = wire.read(wire.Task, answer.document) if answer.is_success else None
         if task is None or task.id != job:
             raise refusals.of_read(answer, asked)
-        return _status(task, asked)
+        return None if _is_unknown(task) else _status(task, asked)
 
     async def balance(self) -> Credits | None:
         """What this key can still spend: the lesser of the account's balance and the key's limit; None if not told."""
@@ -588,6 +593,11 @@ def _accepted(answer: Answer, asked: Asked) -> Accepted:
         replayed=answer.headers.get("idempotency-replayed", "").strip().lower() == "true",
         estimated=_seconds(created.task_info.estimated_time),
     )
+
+
+def _is_unknown(task: wire.Task) -> bool:
+    """Does the provider say of the id that it is invalid or expired? That is no word about how the job ended."""
+    return STATES.get(task.status) == "failed" and task.error.code == NOT_A_JOB
 
 
 def _status(task: wire.Task, asked: Asked) -> JobStatus:

@@ -478,6 +478,16 @@ async def test_a_batch_that_is_refused_as_a_whole_refuses_no_job(
     assert len(server.to("/v1/tasks/batch")) == 2
 
 
+async def test_a_job_whose_id_is_said_to_be_invalid_or_expired_is_unknown_and_not_failed(
+    server: Scripted, provider: Provider
+) -> None:
+    """Its result may long have been paid for; taken for failed, it would be bought again."""
+    expired = task(status="failed", error={"code": "resource_not_found", "message": "Task ID invalid or expired"})
+    server.on(*BATCH, Reply(body={"data": [expired]}))
+    server.on("GET", f"/v1/tasks/{JOB}", Reply(body=expired))
+    assert await provider.status([JOB]) == {}
+
+
 async def test_a_job_absent_from_the_batch_is_asked_for_alone_and_absent_when_unknown(
     server: Scripted, provider: Provider
 ) -> None:
