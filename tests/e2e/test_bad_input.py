@@ -482,7 +482,7 @@ def test_a_ledger_of_another_version_is_refused_and_left_alone(studio: Studio) -
     engine.dispose()
     before = (studio.home / "ledger.sqlite").read_bytes()
     ended = studio.run()
-    message = f"{studio.home}/ledger.sqlite: error: The ledger is of version 99, and this Callsheet reads version 1."
+    message = f"{studio.home}/ledger.sqlite: error: The ledger is of version 99, and this Callsheet reads version 2."
     assert_refused(ended, 6, message, "set CALLSHEET_HOME to a new folder")
     assert (studio.home / "ledger.sqlite").read_bytes() == before
     assert studio.untouched()
