@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from callsheet.steps.lay_out import campaign_name
+from callsheet.errors import SpecError
+from callsheet.steps.lay_out import campaign_name, lay_out
 from callsheet.steps.settings import Settings
 from tests.conftest import free_port
 from tests.e2e.conftest import COMMAND, PATIENCE, ROOT, Ended, Studio
@@ -89,9 +90,9 @@ def test_what_is_there_is_kept_to_the_byte_and_named(tmp_path: Path) -> None:
 def test_a_studio_with_a_campaign_of_its_own_gets_no_starter_and_no_samples(tmp_path: Path) -> None:
     (tmp_path / "specs").mkdir()
     (tmp_path / "specs" / "autumn.yaml").write_text("campaign: autumn\n")
-    made = json.loads(call(tmp_path, "init", "--json").out)
-    assert made["spec"] == "specs/autumn.yaml"
-    assert {name.split("/")[0] for name in made["created"]} == {
+    made = lay_out(tmp_path)
+    assert made.spec == "specs/autumn.yaml"
+    assert {name.split("/")[0] for name in made.created} == {
         *("specs", "flows", "prefect.yaml", "prefect.toml", ".env.example", ".gitignore")
     }
     assert "spec: specs/autumn.yaml" in (tmp_path / "prefect.yaml").read_text()
@@ -105,20 +106,24 @@ def test_a_file_in_the_place_of_a_folder_is_told_before_anything_is_written(tmp_
     else:
         (tmp_path / place).touch()
     before = files(tmp_path)
-    made = call(tmp_path, "init", "studio")
-    assert made.code == 2
-    assert "error: A file stands where a folder is needed. Nothing was spent.\n" in made.err
-    assert "Traceback" not in made.err
+    with pytest.raises(SpecError, match="A file stands where a folder is needed"):
+        lay_out(tmp_path / "studio")
     assert files(tmp_path) == before
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "loop", "loop/below"], ids=["too long", "a loop", "below a loop"])
 def test_a_folder_that_cannot_be_is_told(tmp_path: Path, name: str) -> None:
     (tmp_path / "loop").symlink_to("loop")
-    made = call(tmp_path, "init", name)
+    with pytest.raises(SpecError) as told:
+        lay_out(tmp_path / name)
+    assert told.value.hint == "Choose another folder: callsheet init DIR"
+
+
+def test_a_folder_that_is_refused_ends_the_command_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / "studio").touch()
+    made = call(tmp_path, "init", "studio")
     assert (made.code, made.out) == (2, "")
-    assert "error: " in made.err
-    assert "Choose another folder: callsheet init DIR" in made.err
+    assert "error: A file stands where a folder is needed. Nothing was spent.\n" in made.err
     assert "Traceback" not in made.err
 
 

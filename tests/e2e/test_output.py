@@ -34,7 +34,7 @@ def call_into_closed_pipe(studio: Studio, *words: str, stream: str) -> Ended:
 
 @pytest.mark.parametrize(
     "words",
-    [("plan", SPEC), ("plan", SPEC, "--json"), ("schema",), ("models",), ("--help",), ("doctor",)],
+    [("plan", SPEC), ("plan", SPEC, "--json"), ("schema",), ("--help",)],
     ids=" ".join,
 )
 def test_a_reader_that_goes_away_ends_the_command_without_a_word(words: tuple[str, ...], studio: Studio) -> None:
