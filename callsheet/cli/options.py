@@ -15,7 +15,13 @@ Spec = Annotated[
     ),
 ]
 OptionalSpec = Annotated[
-    Path | None, typer.Argument(metavar="[SPEC]", help="The campaign; a --plan knows its own.", show_default=False)
+    Path | None,
+    typer.Argument(
+        metavar="[SPEC]",
+        help="The campaign; a --plan knows its own.",
+        show_default=False,
+        autocompletion=completion.specs,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Only = Annotated[
@@ -29,7 +35,12 @@ Only = Annotated[
 ]
 Skip = Annotated[
     list[str] | None,
-    typer.Option("--skip", metavar="GLOB", help="Not the variants whose slug matches; may be given several times."),
+    typer.Option(
+        "--skip",
+        metavar="GLOB",
+        help="Not the variants whose slug matches; may be given several times.",
+        autocompletion=completion.slugs,
+    ),
 ]
 Limit = Annotated[
     int | None, typer.Option("--limit", metavar="N", help="Shoot only the first N of what the plan would shoot.", min=1)

@@ -80,7 +80,7 @@ def a_draft_is_rendered(studio: Studio) -> bool:
 
 def a_result_is_brought_home(studio: Studio) -> bool:
     begun = lock_of(studio).stat().st_mtime_ns
-    is_here = any(written_since(file, begun) for file in (studio.home / "incoming").glob("*take-*"))
+    is_here = any(written_since(file, begun) for file in (studio.home / "fetched").glob("*.mp4"))
     return is_here and "succeeded" in states(studio)
 
 

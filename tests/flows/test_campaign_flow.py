@@ -134,7 +134,7 @@ def test_no_key_and_no_signed_link_is_anywhere_on_the_server(ran: Ran, server: S
 def test_parameters_are_small_and_printable(ran: Ran) -> None:
     given = ran.flow_run["parameters"]
     assert set(given) == {
-        "spec", "sandbox", "only", "again", "attach_only", "max_usd", "approved", "approved_by",
+        "spec", "sandbox", "only", "skip", "again", "limit", "pilot", "attach_only", "max_usd", "approved", "approved_by",
     }  # fmt: skip
     assert given["spec"].endswith("specs/tiny.yaml")
 
