@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
@@ -882,13 +883,24 @@ async def test_a_run_whose_server_cannot_come_back_is_ended_with_what_the_server
     assert task.cancelling() == 0
 
 
+async def taken(port: int) -> socket.socket:
+    """Listen there as another program. Right after a kill the system may still be closing the connections of that port."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return socket.create_server(("127.0.0.1", port))
+        except OSError:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+
+
 async def test_a_run_whose_server_comes_back_elsewhere_is_ended(tmp_path: Path) -> None:
     async def run() -> None:
         async with launch.running(tmp_path, command=START) as address:
             starting = Lock(Place.under(tmp_path).start_lock)
             assert starting.take()  # no server is started before its port is taken
             await killed(tmp_path)
-            with socket.create_server(("127.0.0.1", httpx.URL(address.url).port or 0)):
+            with await taken(httpx.URL(address.url).port or 0):
                 starting.release()
                 await asyncio.sleep(60)
 
