@@ -7,7 +7,7 @@ and whether media exist is for a later step.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from posixpath import dirname, join, normpath
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from callsheet import catalogue, digest, yamltext
 from callsheet.campaign_checks import check
@@ -52,6 +52,7 @@ __all__ = [
 #: Files that one campaign may extend, one through the other.
 MOST_EXTENDED = 10
 
+T = TypeVar("T")
 Framing = Literal["native", "crop", "pad"]
 
 
@@ -323,7 +324,7 @@ def _meant(
         or (Prompt(name="", text="", path=("prompts",)),),
         variables={n: tuple(v) if isinstance(v, list) else (v,) for n, v in form.variables.items()},
         aspect_ratios=tuple(form.aspect_ratios) or _default_ratios(models),
-        keep_original_sound=_sounds(form.keep_original_sound),
+        keep_original_sound=_several(form.keep_original_sound),
         takes=form.takes,
         exclude=_selectors("exclude", form.sweep.exclude),
         include=_selectors("include", form.sweep.include),
@@ -340,11 +341,8 @@ def _meant(
     return replace(campaign, archive=replace(campaign.archive, name=_default_name(campaign)))
 
 
-def _several(value: "str | list[str]") -> tuple[str, ...]:
-    return tuple(value) if isinstance(value, list) else (value,)
-
-
-def _sounds(value: "bool | list[bool]") -> tuple[bool, ...]:
+def _several(value: "T | list[T]") -> tuple[T, ...]:
+    """What was written as one value or as a list of them."""
     return tuple(value) if isinstance(value, list) else (value,)
 
 
@@ -362,7 +360,7 @@ def _own(form: OverridesForm) -> Overrides:
         models=_several(form.model) if form.own("model") else None,
         options=_options(form.options),
         aspect_ratios=tuple(form.aspect_ratios) if form.own("aspect_ratios") else None,
-        keep_original_sound=_sounds(form.keep_original_sound) if form.own("keep_original_sound") else None,
+        keep_original_sound=_several(form.keep_original_sound) if form.own("keep_original_sound") else None,
         takes=form.takes if form.own("takes") else None,
     )
 

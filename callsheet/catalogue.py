@@ -12,8 +12,6 @@ from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Literal
 
-from callsheet import digest
-
 #: A value of an option, as it is sent; of a list or a mapping its canonical JSON.
 OptionValue = str | int | bool
 #: Values of options that have to hold for something to count.
@@ -216,12 +214,6 @@ def options() -> dict[str, tuple[str, ...]]:
     """Every option by name, with the models that know it."""
     names = dict.fromkeys(name for row in models().values() for name in row.options)
     return {name: tuple(row.name for row in models().values() if name in row.options) for name in names}
-
-
-@cache
-def fingerprint() -> str:
-    """The digest of the catalogue: limits and prices. A plan that was drawn up with another one is another plan."""
-    return digest.of_bytes(_text().encode())
 
 
 def _text() -> str:

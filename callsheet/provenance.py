@@ -29,10 +29,11 @@ DEFAULT = Origin()
 def origins(
     campaign: Campaign, variant: Variant, *, clip: Path, stills: Sequence[Path]
 ) -> dict[str, tuple[Origin, ...]]:
-    """Where each part of the variant's identity is written. clip, stills: the paths of its clip and of each of its images."""
+    """Where each part of the variant's identity is written. clip, stills: the paths of its clip and of each of its images;
+    an empty path for a variant without a clip."""
     found: dict[str, list[Path]] = {
-        "clip": [_first_written(campaign.document, (*clip, "source"), clip)],
-        "window": [(*clip, "trim")],
+        "clip": [_first_written(campaign.document, (*clip, "source"), clip)] if clip else [],
+        "window": [(*clip, "trim")] if clip else [],
         "framing": [_first_written(campaign.document, (*clip, "framing"), ("framing",))],
         "references": list(stills) or [("references", variant.references)],
         "prompt": list(_prompt(campaign, variant)),

@@ -10,7 +10,6 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from itertools import product
 from math import prod
 from typing import NamedTuple, TypeVar
@@ -118,19 +117,6 @@ def count(campaign: Campaign, clips: Mapping[str, Sequence[str]]) -> int:
         members = len(clips.get(clip.name, ())) if campaign.clips else 1
         total += members * len(campaign.references) * fillings[prompt.name] * size
     return total
-
-
-def select(variants: Sequence[Variant], only: Sequence[str]) -> tuple[Variant, ...]:
-    """The variants whose slug or label matches one of the globs; all of them for no glob. NothingToShoot when none does."""
-    if not only:
-        return tuple(variants)
-    chosen = tuple(v for v in variants if any(fnmatchcase(v.slug, glob) or fnmatchcase(v.label, glob) for glob in only))
-    if not chosen:
-        raise NothingToShoot(
-            f"--only {' '.join(only)} matches none of the {len(variants)} variants.",
-            hint=f"A slug looks like {variants[0].slug}; `callsheet plan` lists them all.",
-        )
-    return chosen
 
 
 def _declared(campaign: Campaign) -> tuple[Clip, ...]:

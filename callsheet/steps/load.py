@@ -184,7 +184,11 @@ def _other_specs(spec: Path, folder: Path) -> str:
     near = get_close_matches(str(spec), there, n=1, cutoff=0.5) if folder != spec else ()
     if near:
         return f"Did you mean {near[0]}?"
-    return f"Campaigns here: {', '.join(there[:5])}." if there else "A campaign is a YAML file; see specs/hello.yaml."
+    return (
+        f"Campaigns here: {', '.join(there[:5])}."
+        if there
+        else "A campaign is a YAML file; `callsheet init` lays out a sample."
+    )
 
 
 def _clip_files(campaign: Campaign, clip: Clip, root: Path, problems: list[Problem]) -> Iterator[SourceClip]:

@@ -103,7 +103,7 @@ def _is_edited(recorded: Recorded) -> bool:
 def _record(drawn: Drawn) -> PlanFile:
     loaded, survey = drawn.loaded, drawn.survey
     shown, variants = loaded.shown, [line.variant for line in drawn.plan.lines]
-    clips = [survey.clips[name] for name in {variant.clip for variant in variants}]
+    clips = [survey.clips[name] for name in {variant.clip for variant in variants if variant.clip}]
     stills = [still for name in {variant.references for variant in variants} for still in survey.stills[name]]
     return planfile.record(
         drawn.plan,

@@ -68,7 +68,7 @@ class LocalProvider:
                 act, "refused", f"{request.headers['authorization']} may not edit {document['video_urls'][0]}"
             )
         job = f"task-unified-{len(self.jobs):08d}"
-        clip = document["video_urls"][0]
+        clip = document.get("video_urls", [f"{self.url}/files/result.mp4"])[0]
         self.jobs[job] = {"clip": clip, "prompt": prompt, "end": act}
         self.keys[key] = (job, body.decode())
         if self.on_accept is not None:

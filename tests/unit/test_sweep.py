@@ -3,7 +3,7 @@
 import pytest
 
 from callsheet.errors import NothingToShoot
-from callsheet.sweep import count, expand, fill, select
+from callsheet.sweep import count, expand, fill
 
 from .campaigns import campaign
 
@@ -89,15 +89,6 @@ def test_values_that_are_spelled_alike_still_have_slugs_of_their_own() -> None:
 def test_an_empty_sweep_says_so() -> None:
     with pytest.raises(NothingToShoot, match="exclude leaves no variant"):
         expand(campaign(sweep="{exclude: [{clip: beach}, {clip: pier}]}"))
-
-
-def test_only_selects_by_globs_and_a_glob_that_matches_nothing_names_an_example() -> None:
-    variants = expand(campaign())
-    assert len(select(variants, ["beach--*--9x16"])) == 6
-    assert select(variants, []) == variants
-    with pytest.raises(NothingToShoot, match="matches none of the 24") as caught:
-        select(variants, ["beech*"])
-    assert "beach--none--dusk--16x9" in str(caught.value)
 
 
 def test_a_value_that_looks_like_a_placeholder_stays_as_it_is() -> None:
