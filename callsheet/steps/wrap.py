@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -325,8 +325,3 @@ def _read_sidecar(path: Path) -> Sidecar | None:
         return Sidecar.model_validate_json(path.read_bytes())
     except (OSError, ValueError):
         return None
-
-
-def failures(ended: Iterable[Ended]) -> Sequence[Ended]:
-    """What a person has to look at."""
-    return [item for item in ended if item.outcome in ("failed", "in_doubt", "pending")]
