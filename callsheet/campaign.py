@@ -11,20 +11,17 @@ from typing import Any, Literal, TypeVar
 
 from callsheet import catalogue, digest, yamltext
 from callsheet.campaign_checks import check
-from callsheet.campaign_sheet import DEFAULT_ASPECT_RATIO, NATIVE, is_glob, is_remote, problem_at, values_of
-from callsheet.campaign_text import (
-    MOST_MISTAKES,
-    PLACEHOLDER,
-    CampaignForm,
-    ClipForm,
-    OverridesForm,
-    Picked,
-    PromptForm,
-    Trim,
-    formed,
-    json_schema,
-    parse_trim,
+from callsheet.campaign_mistakes import formed
+from callsheet.campaign_sheet import (
+    DEFAULT_ASPECT_RATIO,
+    NATIVE,
+    NO_REFERENCES,
+    is_glob,
+    is_remote,
+    problem_at,
+    values_of,
 )
+from callsheet.campaign_text import MOST_MISTAKES, PLACEHOLDER, Picked, Trim, parse_trim
 from callsheet.catalogue import OptionValue
 from callsheet.credits import Credits
 from callsheet.errors import Problem, Severity, SpecError, SpecInvalid
@@ -44,7 +41,6 @@ __all__ = [
     "Trim",
     "is_glob",
     "is_remote",
-    "json_schema",
     "parse",
     "parse_trim",
 ]
@@ -208,9 +204,9 @@ def parse(text: bytes | str, *, file: str, sources: Sources | None = None) -> Ca
     form = formed(written, document.text)
     errors, warnings = _sorted_out(check(document, written, texts))
     errors = [*unread, *errors]
-    if isinstance(form, CampaignForm) and not errors:
+    if isinstance(form, dict) and not errors:
         return _meant(form, document, texts, extended, tuple(warnings))
-    if not isinstance(form, CampaignForm):
+    if not isinstance(form, dict):
         errors = [*(problem_at(document, m.path, m.message, m.hint, key=m.key) for m in form), *errors]
     wrong = {error.path for error in errors}
     raise SpecInvalid([*errors, *(warning for warning in warnings if warning.path not in wrong)])
@@ -301,42 +297,42 @@ def _written(document: Document) -> dict[str, Any]:
 
 
 def _meant(
-    form: CampaignForm,
+    form: dict[str, Any],
     document: Document,
     texts: dict[str, str],
     extended: tuple[str, ...],
     warnings: tuple[Problem, ...],
 ) -> Campaign:
-    schedule = form.schedule
-    models = _several(form.model)
+    models = _several(form["model"])
+    archive, sweep, schedule = form.get("archive", {}), form.get("sweep", {}), form.get("schedule")
     campaign = Campaign(
-        name=form.campaign,
+        name=form["campaign"],
         models=models,
-        options=_options(form.options),
-        budget=form.budget,
-        approve_above=form.approve_above,
-        clips=tuple(_clip(name, clip) for name, clip in form.clips.items()),
+        options=_options(form.get("options", {})),
+        budget=form.get("budget"),
+        approve_above=form.get("approve_above"),
+        clips=tuple(_clip(name, clip) for name, clip in form.get("clips", {}).items()),
         references=tuple(
             ReferenceSet(name=name, files=_several(files), path=("references", name))
-            for name, files in form.references.items()
+            for name, files in form.get("references", NO_REFERENCES).items()
         ),
-        prompts=tuple(_prompt(name, prompt, texts) for name, prompt in form.prompts.items())
+        prompts=tuple(_prompt(name, prompt, texts) for name, prompt in form.get("prompts", {}).items())
         or (Prompt(name="", text="", path=("prompts",)),),
-        variables={n: tuple(v) if isinstance(v, list) else (v,) for n, v in form.variables.items()},
-        aspect_ratios=tuple(form.aspect_ratios) or _default_ratios(models),
-        keep_original_sound=_several(form.keep_original_sound),
-        takes=form.takes,
-        exclude=_selectors("exclude", form.sweep.exclude),
-        include=_selectors("include", form.sweep.include),
-        framing=form.framing,
-        archive=Archive(to=form.archive.to, name=form.archive.name),
-        schedule=Schedule(cron=schedule.cron, timezone=schedule.timezone) if schedule.cron else None,
-        rerender=form.rerender,
+        variables={name: _several(values) for name, values in form.get("variables", {}).items()},
+        aspect_ratios=tuple(form.get("aspect_ratios", ())) or _default_ratios(models),
+        keep_original_sound=_several(form.get("keep_original_sound", True)),
+        takes=form.get("takes", 1),
+        exclude=_selectors("exclude", sweep.get("exclude", ())),
+        include=_selectors("include", sweep.get("include", ())),
+        framing=form.get("framing", "native"),
+        archive=Archive(to=archive.get("to", "archive/"), name=archive.get("name", "")),
+        schedule=Schedule(cron=schedule["cron"], timezone=schedule.get("timezone", "UTC")) if schedule else None,
+        rerender=form.get("rerender", "changed"),
         extends=extended,
         warnings=warnings,
         document=document,
     )
-    if "name" in form.archive.model_fields_set:
+    if campaign.archive.name:
         return campaign
     return replace(campaign, archive=replace(campaign.archive, name=_default_name(campaign)))
 
@@ -355,30 +351,30 @@ def _frozen(value: Any) -> OptionValue:
     return digest.canonical(value) if isinstance(value, list | dict) else value
 
 
-def _own(form: OverridesForm) -> Overrides:
+def _own(form: dict[str, Any]) -> Overrides:
     return Overrides(
-        models=_several(form.model) if form.own("model") else None,
-        options=_options(form.options),
-        aspect_ratios=tuple(form.aspect_ratios) if form.own("aspect_ratios") else None,
-        keep_original_sound=_several(form.keep_original_sound) if form.own("keep_original_sound") else None,
-        takes=form.takes if form.own("takes") else None,
+        models=_several(form["model"]) if "model" in form else None,
+        options=_options(form.get("options", {})),
+        aspect_ratios=tuple(form["aspect_ratios"]) if "aspect_ratios" in form else None,
+        keep_original_sound=_several(form["keep_original_sound"]) if "keep_original_sound" in form else None,
+        takes=form.get("takes"),
     )
 
 
-def _clip(name: str, clip: str | ClipForm) -> Clip:
+def _clip(name: str, clip: str | dict[str, Any]) -> Clip:
     path = ("clips", name)
     if isinstance(clip, str):
         return Clip(name=name, source=clip, trim=None, path=path)
-    framing = clip.framing if clip.own("framing") else None
-    return Clip(name=name, source=clip.source, trim=clip.trim, path=path, framing=framing, own=_own(clip))
+    trim, framing = clip.get("trim"), clip.get("framing")
+    return Clip(name=name, source=clip["source"], trim=trim, path=path, framing=framing, own=_own(clip))
 
 
-def _prompt(name: str, prompt: str | PromptForm, texts: dict[str, str]) -> Prompt:
+def _prompt(name: str, prompt: str | dict[str, Any], texts: dict[str, str]) -> Prompt:
     """Spaces and line ends around a prompt say nothing to the model; a | or |- in the YAML must not buy it again."""
     path = ("prompts", name)
     if isinstance(prompt, str):
         return Prompt(name=name, text=prompt.strip(), path=path)
-    return Prompt(name=name, text=(prompt.text or texts[name]).strip(), path=path, own=_own(prompt))
+    return Prompt(name=name, text=(prompt.get("text") or texts[name]).strip(), path=path, own=_own(prompt))
 
 
 def _selectors(kind: str, selections: Sequence[dict[str, Any]]) -> tuple[Selector, ...]:

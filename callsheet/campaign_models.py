@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from callsheet import catalogue
+from callsheet.campaign_mistakes import example
 from callsheet.campaign_sheet import Scope, Sheet, takes_clip, texts_of, values_of
-from callsheet.campaign_text import example
 from callsheet.errors import Problem
 from callsheet.nearest import did_you_mean, listed
 from callsheet.yamltext import Path, described, shown

@@ -11,7 +11,8 @@ from itertools import chain
 from typing import Any
 
 from callsheet import catalogue
-from callsheet.campaign_text import MAX_TAKES, MOST_MISTAKES, OVERRIDES, PLACEHOLDER, CampaignForm
+from callsheet.campaign_form import CAMPAIGN
+from callsheet.campaign_text import MAX_TAKES, MOST_MISTAKES, OVERRIDES, PLACEHOLDER
 from callsheet.errors import Problem, Severity
 from callsheet.nearest import nearest
 from callsheet.yamltext import Document, Path, dotted
@@ -99,7 +100,7 @@ class Sheet:
     @cached_property
     def unknown(self) -> frozenset[str]:
         """Keys that are there under a misspelt name, or in a wrong form: nothing can be said about what they declare."""
-        known = tuple(CampaignForm.model_fields)
+        known = tuple(CAMPAIGN.keys)
         strange = [key for key in self.written if key not in known][:MOST_MISTAKES]
         misspelt = {nearest(key, known) for key in strange} - self.written.keys()
         unusable = {key for key in NAMED if key in self.written and not isinstance(self.written[key], dict)}

@@ -2,7 +2,7 @@
 
 import json
 
-from callsheet.campaign import json_schema
+from callsheet.campaign_schema import json_schema
 from callsheet.cli import console
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from callsheet import catalogue, sweep, yamltext
-from callsheet.campaign import NATIVE, Campaign, Trim, is_glob, json_schema, parse, parse_trim
+from callsheet.campaign import NATIVE, Campaign, Trim, is_glob, parse, parse_trim
+from callsheet.campaign_schema import json_schema
 from callsheet.credits import Credits
 from callsheet.errors import NothingToShoot, Problem, SpecError, SpecInvalid, SpecSyntax
 
