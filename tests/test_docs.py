@@ -19,7 +19,7 @@ from callsheet.campaign_text import MAX_TAKES
 from callsheet.cli.main import INTERRUPTED, UNEXPECTED, app
 from callsheet.errors import CallsheetError
 from callsheet.plan import Action
-from callsheet.steps.settings import Settings
+from callsheet.steps.settings import VARIABLES, Settings
 from callsheet.sweep import expand
 from callsheet.take import State
 
@@ -30,7 +30,7 @@ GUIDE = (ROOT / "specs/README.md").read_text("utf-8")
 FOREIGN = {".venv", ".callsheet", "archive", ".pytest_cache", ".git", "node_modules"}
 DOCUMENTS = sorted(path for path in ROOT.rglob("*.md") if not FOREIGN & set(path.relative_to(ROOT).parts))
 
-GROUP = typer.main.get_command(app)
+GROUP = typer.main.get_command(app())
 assert isinstance(GROUP, TyperGroup)
 COMMANDS = GROUP.commands
 
@@ -169,7 +169,7 @@ def test_the_table_of_exit_codes_agrees_with_the_errors() -> None:
 
 def test_the_table_of_settings_agrees_with_the_settings() -> None:
     table = {row[0].strip("`"): row[1].strip("`") for row in rows(README, "setting")}
-    fields = {str(field.alias): field.default for field in Settings.model_fields.values()}
+    fields = {name: getattr(Settings(), variable.setting) for name, variable in VARIABLES.items()}
     assert table.keys() == fields.keys()
     for name, default in fields.items():
         if default is not None:

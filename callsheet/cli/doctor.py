@@ -7,12 +7,16 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
+from rich.text import Text
 
 from callsheet import checkup
 from callsheet.checkup import Check
-from callsheet.cli import console, options
+from callsheet.cli import console, options, screen, terminal
+from callsheet.cli.tables import INDENT, folded
 from callsheet.errors import CallsheetError
 from callsheet.steps import settings
+
+MARKS = {"ok": ("ok", "green"), "note": ("--", "yellow"), "no": ("no", "bold red")}
 
 Online = Annotated[
     bool, typer.Option("--online", help="Also ask the provider whether it takes the key. It costs nothing.")
@@ -42,7 +46,7 @@ async def _all(*, online: bool, aloud: bool) -> list[Check]:
     def done(check: Check) -> None:
         checks.append(check)
         if aloud:
-            console.check(check)
+            _tell(check)
 
     async for check in examine(Path.cwd()):
         done(check)
@@ -51,6 +55,14 @@ async def _all(*, online: bool, aloud: bool) -> list[Check]:
     if online and all(check.name != "settings" for check in checks):  # where it would be asked is not known there
         done(await ask_provider(Path.cwd()))
     return checks
+
+
+def _tell(found: Check) -> None:
+    """One line, to standard output; on a terminal its further lines stand below the first."""
+    mark, style = MARKS[found.status]
+    room = terminal.out.width - len(INDENT) if terminal.out.is_terminal else terminal.PIPE_WIDTH
+    for number, line in enumerate(folded(Text(found.line), room)):
+        screen.out.print(Text.assemble((INDENT if number else f"{mark:<{len(INDENT)}}", style), line))
 
 
 def _prefect(*, online: bool) -> Check:
@@ -83,7 +95,7 @@ def _prefect_version() -> str:
 
 
 def _terminal() -> Check:
-    encoding = console.encoding()
+    encoding = terminal.out.encoding
     if encoding == "utf-8":
         return Check(name="terminal", status="ok", message="the terminal takes UTF-8")
     what = f"the terminal takes {encoding} only: other characters are spelt out"

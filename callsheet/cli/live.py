@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from callsheet.cli import console
+from callsheet.cli import console, screen
 from callsheet.plan import Plan
 from callsheet.steps.progress import STAGES, UNDONE, Event, Stage
 
@@ -51,7 +51,7 @@ class Live:
         self._seconds = {
             line.variant.label: float(line.seconds) for line in plan.lines if line.action in ("shoot", "attach")
         }
-        self._terminal = terminal or console.err
+        self._terminal = terminal or screen.err
         self._redraws = self._terminal.is_terminal and not self._terminal.is_dumb_terminal and bool(self._seconds)
         self._clock = clock
         self._began = clock()

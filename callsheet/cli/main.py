@@ -2,30 +2,56 @@
 
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
+from importlib import import_module
 from types import FrameType
 from typing import Annotated
 
 import typer
 
 import callsheet
-from callsheet.cli import check, doctor, help, init, models, plan, reconcile, review, run, sandbox, schema, status
+from callsheet.cli import console, help
 from callsheet.errors import CallsheetError
 
 INTERRUPTED = 130
 UNEXPECTED = 70
 
-app = typer.Typer(
-    name="callsheet",
-    help="Batch video edits from a YAML campaign: nothing paid twice, nothing paid lost.",
-    no_args_is_help=True,
-    add_completion=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    cls=help.Group,
-    context_settings=help.SETTINGS,
-    epilog=help.examples(("init my-campaign", "plan specs/hello.yaml", "run specs/hello.yaml --sandbox")),
-)
+#: The commands in the order in which they are met, the module of each, and what may be typed.
+COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "init": ("init", ("init my-campaign", "init")),
+    "check": ("check", ("check specs/hello.yaml", "check specs/*.yaml --json")),
+    "plan": ("plan", ("plan specs/hello.yaml", "plan specs/hello.yaml --paid --only 'bunny--*'")),
+    "run": ("run", ("run specs/hello.yaml --sandbox", "run specs/hello.yaml --only 'cup--none--*' --max-usd 1")),
+    "status": ("status", ("status", "status specs/hello.yaml --json")),
+    "spend": ("status", ("spend",)),
+    "reconcile": ("reconcile", ("reconcile specs/hello.yaml", "reconcile specs/hello.yaml --not-accepted 12")),
+    "review": ("review", ("review specs/hello.yaml --open",)),
+    "sandbox": ("sandbox", ("sandbox --port 4100",)),
+    "models": ("models", ("models", "models kling-o1-video-edit")),
+    "schema": ("schema", ("schema > specs/campaign.schema.json",)),
+    "doctor": ("doctor", ("doctor", "doctor --online")),
+}
+
+
+def app(names: Sequence[str] = tuple(COMMANDS)) -> typer.Typer:
+    """The command line, with these commands only: the module of a command is loaded here, and no other."""
+    line = typer.Typer(
+        name="callsheet",
+        help="Batch video edits from a YAML campaign: nothing paid twice, nothing paid lost.",
+        no_args_is_help=True,
+        add_completion=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        cls=help.Group,
+        context_settings=help.SETTINGS,
+        epilog=help.examples(("init my-campaign", "plan specs/hello.yaml", "run specs/hello.yaml --sandbox")),
+        callback=_root,
+    )
+    for name in names:
+        module, typed = COMMANDS[name]
+        function = getattr(import_module(f"callsheet.cli.{module}"), name)
+        line.command(name, cls=help.Command, epilog=help.examples(typed))(function)
+    return line
 
 
 def _version(wanted: bool) -> None:
@@ -34,7 +60,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
@@ -42,33 +67,12 @@ def _root(
 ) -> None: ...
 
 
-#: The commands in the order in which they are met, with what may be typed.
-COMMANDS: tuple[tuple[Callable[..., None], tuple[str, ...]], ...] = (
-    (init.init, ("init my-campaign", "init")),
-    (check.check, ("check specs/hello.yaml", "check specs/*.yaml --json")),
-    (plan.plan, ("plan specs/hello.yaml", "plan specs/hello.yaml --paid --only 'bunny--*'")),
-    (run.run, ("run specs/hello.yaml --sandbox", "run specs/hello.yaml --only 'cup--none--*' --max-usd 1")),
-    (status.status, ("status", "status specs/hello.yaml --json")),
-    (status.spend, ("spend",)),
-    (reconcile.reconcile, ("reconcile specs/hello.yaml", "reconcile specs/hello.yaml --not-accepted 12")),
-    (review.review, ("review specs/hello.yaml --open",)),
-    (sandbox.sandbox, ("sandbox --port 4100",)),
-    (models.models, ("models", "models kling-o1-video-edit")),
-    (schema.schema, ("schema > specs/campaign.schema.json",)),
-    (doctor.doctor, ("doctor", "doctor --online")),
-)
-for _function, _typed in COMMANDS:
-    app.command(_function.__name__, cls=help.Command, epilog=help.examples(_typed))(_function)
-
-
 def main() -> None:
     """Run the command line; leave with its exit code. SIGTERM is Ctrl-C by another name, in every command."""
-    from callsheet.cli import console
-
     signal.signal(signal.SIGTERM, _interrupt)
     console.fit()
     try:
-        app()
+        app([word for word in sys.argv[1:2] if word in COMMANDS] or tuple(COMMANDS))()
     except CallsheetError as error:
         console.error(error)
         if "--json" in sys.argv[1:]:

@@ -9,7 +9,7 @@ import typer
 
 from callsheet import catalogue
 from callsheet.catalogue import ClipLimits, ImageLimits, Model, PriceRule
-from callsheet.cli import completion, console, options
+from callsheet.cli import completion, console, options, tables
 from callsheet.credits import Credits
 from callsheet.errors import SpecError
 from callsheet.nearest import did_you_mean, listed
@@ -38,7 +38,7 @@ def models(name: Name = None, json: options.Json = False) -> None:
         _in_full(rows[0])
     else:
         names = ("model", "clip", "images", "ratios", "credits/s", "from USD")
-        console.table(names, [_cells(row) for row in rows], right=("images", "credits/s"))
+        tables.table(names, [_cells(row) for row in rows], right=("images", "credits/s"))
         console.say("One in full, with its options: callsheet models NAME")
 
 

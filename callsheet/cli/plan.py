@@ -3,18 +3,20 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from callsheet import breakdown
-from callsheet.cli import console, options
+from callsheet.cli import console, options, views
 from callsheet.errors import SpecError
 from callsheet.plan import worst_case
 from callsheet.selection import Selection
 from callsheet.steps.draw_up import Drawn
-from callsheet.suggest import Suggestion
 from callsheet.work import Work
+
+if TYPE_CHECKING:
+    from callsheet.suggest import Suggestion
 
 
 def plan(
@@ -41,37 +43,44 @@ def plan(
     json: options.Json = False,
 ) -> None:
     """Show what a run would do and cost now. Nothing is spent, nothing is sent."""
-    from callsheet.steps import record
     from callsheet.steps.draw_up import draw_up
-    from callsheet.steps.economise import economise
     from callsheet.steps.estimate import estimate
-    from callsheet.steps.explain import explain
 
     selection = options.selection(only, skip, again, limit, pilot)
     _refuse_together(selection, why=why, suggest=suggest, out=out)
     on_sandbox = sandbox if sandbox is not None else not has_key(spec)
     drawn = draw_up(spec, sandbox=on_sandbox, **selection.as_arguments())
     if why is not None:
+        from callsheet.steps.explain import explain
+
         explanation = explain(drawn, why)
-        console.document(explanation.as_json()) if json else console.explanation(explanation)
+        console.document(explanation.as_json()) if json else views.explanation(explanation)
         return
     if out is not None:
+        from callsheet.steps import record
+
         record.write(drawn, out)
     work = estimate(drawn)
-    suggestions = economise(drawn) if suggest else None
+    suggestions = _suggestions(drawn) if suggest else None
     if json:
         console.document(document(drawn, work, suggestions))
         return
     console.problems(drawn.survey.warnings)
-    console.plan(drawn.plan.lines, all_lines=lines)
-    console.by_axis(breakdown.by_axis(drawn.plan.lines), breakdown.summed(None, drawn.plan.lines))
+    views.plan(drawn.plan.lines, all_lines=lines)
+    views.by_axis(breakdown.by_axis(drawn.plan.lines), breakdown.summed(None, drawn.plan.lines))
     facts = facts_of(drawn, work, where=where(drawn, assumed=sandbox is None and on_sandbox))
     for name, value in facts:
         console.tell(f"{name:<10} {value}")
     if suggestions is not None:
-        console.suggestions(suggestions)
+        views.suggestions(suggestions)
     if out is not None:
         console.say(f"Kept in {out}. Run exactly this: callsheet run --plan {shlex.quote(str(out))}")
+
+
+def _suggestions(drawn: Drawn) -> "Sequence[Suggestion]":
+    from callsheet.steps.economise import economise
+
+    return economise(drawn)
 
 
 def _refuse_together(selection: Selection, *, why: str | None, suggest: bool, out: Path | None) -> None:
@@ -86,7 +95,7 @@ def _refuse_together(selection: Selection, *, why: str | None, suggest: bool, ou
         )
 
 
-def document(drawn: Drawn, work: Work, suggestions: Sequence[Suggestion] | None = None) -> dict[str, Any]:
+def document(drawn: Drawn, work: Work, suggestions: "Sequence[Suggestion] | None" = None) -> dict[str, Any]:
     """The plan for a program: the stable keys, the money by axis, the work before the first submission, what was asked for."""
     worst = worst_case(drawn.plan)
     asked = {} if suggestions is None else {"suggestions": [suggestion.as_json() for suggestion in suggestions]}
@@ -102,7 +111,7 @@ def document(drawn: Drawn, work: Work, suggestions: Sequence[Suggestion] | None 
 def facts_of(drawn: Drawn, work: Work, *, where: str) -> Sequence[tuple[str, str]]:
     """The totals of a plan, as `plan` and `run` show them."""
     approve_above = drawn.loaded.campaign.approve_above
-    return console.plan_facts(
+    return views.plan_facts(
         drawn.plan,
         where=where,
         work=work,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from callsheet.cli import completion, console, options
+from callsheet.cli import completion, console, options, tables
 from callsheet.credits import ZERO, Credits
 from callsheet.take import State, Take
 
@@ -32,7 +32,7 @@ def status(spec: OptionalSpec = None, json: options.Json = False) -> None:
         return
     if takes:
         cells = [_cells(take, named=spec is not None) for take in takes]
-        console.table(NAMES, cells, right=("take", "credits"))
+        tables.table(NAMES, cells, right=("take", "credits"))
         console.tell()
     count = "No takes" if not takes else f"{len(takes)} take{'' if len(takes) == 1 else 's'}"
     console.tell(f"{count}; {held.spoken} held, {charged.spoken} charged")
@@ -65,7 +65,7 @@ def spend(json: options.Json = False) -> None:
         return
     cells = [(row["campaign"], row["route"], row["held"].spoken, row["charged"].spoken) for row in rows]
     if cells:
-        console.table(("campaign", "route", "held", "charged"), cells)
+        tables.table(("campaign", "route", "held", "charged"), cells)
     else:
         console.tell("Nothing is held and nothing was charged.")
 

@@ -3,14 +3,16 @@
 import codecs
 import os
 import select
-from typing import Any, TextIO
-
-import rich.console
+import shutil
+import sys
+from typing import TextIO
 
 from callsheet.errors import CallsheetError
 
 #: What a shell reports of a program whose reader went away (128 + SIGPIPE), as in `callsheet plan … | head -1`.
 HUNG_UP = 141
+#: Columns where standard output is no terminal: one line a row, for grep and for logs.
+PIPE_WIDTH = 1000
 
 #: Name of the error handler below, for a stream's `errors`.
 SPELT_OUT = "callsheet.spelt_out"
@@ -43,54 +45,74 @@ def _spell_out(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(SPELT_OUT, _spell_out)
 
 
-class Console(rich.console.Console):
-    """rich's, with three differences. FORCE_COLOR colours what is written and makes no terminal of a pipe, which is no
-    place for a view that redraws. A reader that has gone ends a command that has nothing else to do, and is nothing to
-    stop a run for. And text is known as the stream will show it, before it is laid out.
+class Stream:
+    """Standard output or standard error as they are now (or another file), and what happens when nobody reads them.
+
+    A reader that has gone ends a command that has nothing else to do, and is nothing to stop a run for.
     """
 
-    def __init__(self, *, color_system: Any = "auto", stderr: bool = False, **options: Any) -> None:
-        if color_system == "auto":
-            color_system = rich.console.Console(stderr=stderr).color_system
-        super().__init__(color_system=color_system, stderr=stderr, **options)
+    def __init__(self, *, stderr: bool = False, file: TextIO | None = None) -> None:
+        self.stderr = stderr
+        self._file = file
+        self._is_silent = False
+
+    @property
+    def file(self) -> TextIO:
+        return self._file or (sys.stderr if self.stderr else sys.stdout)
 
     @property
     def is_terminal(self) -> bool:
         return bool(self.file.isatty())
 
-    def spelt(self, text: str) -> str:
-        """As it will be shown there."""
-        return text.encode(self.encoding, SPELT_OUT).decode(self.encoding)
+    @property
+    def may_colour(self) -> bool:
+        """False where nothing is ever coloured; else it is for rich to say."""
+        return self.is_terminal or bool(os.environ.get("FORCE_COLOR"))
+
+    @property
+    def width(self) -> int:
+        """Columns: of a pipe COLUMNS, where somebody set it."""
+        return shutil.get_terminal_size((80 if self.is_terminal else PIPE_WIDTH, 24)).columns
+
+    @property
+    def encoding(self) -> str:
+        """Python's own name of it, as utf-8 or ascii."""
+        return codecs.lookup(self.file.encoding or "utf-8").name
 
     @property
     def takes_all(self) -> bool:
         """Does it know every character?"""
-        return codecs.lookup(self.encoding).name.startswith("utf-")
+        return self.encoding.startswith("utf-")
+
+    def spelt(self, text: str) -> str:
+        """As it will be shown there."""
+        return text.encode(self.encoding, SPELT_OUT).decode(self.encoding)
 
     def put(self, text: str) -> None:
-        """Write text as it is."""
+        """Write text as it is. CallsheetError where standard output cannot take it (a full disk)."""
+        if self._is_silent:
+            return
         try:
             self.file.write(text)
             self.file.flush()
         except BrokenPipeError:
-            self.on_broken_pipe()
+            self.hang_up()
         except OSError as error:
-            self._lose(error)
+            self.lose(error)
 
-    def print(self, *objects: Any, **options: Any) -> None:
-        """As rich's. CallsheetError where standard output cannot take it (a full disk)."""
-        try:
-            super().print(*objects, **options)
-        except OSError as error:
-            self._lose(error)
+    @property
+    def is_silent(self) -> bool:
+        """Has it been given up?"""
+        return self._is_silent
 
-    def on_broken_pipe(self) -> None:
+    def hang_up(self) -> None:
         """The reader has gone: standard error falls silent, on standard output there is no more to say."""
         self._fall_silent()
         if not self.stderr:
             raise SystemExit(HUNG_UP)
 
-    def _lose(self, error: OSError) -> None:
+    def lose(self, error: OSError) -> None:
+        """It cannot be written. CallsheetError for standard output."""
         self._fall_silent()
         if not self.stderr:
             raise CallsheetError(
@@ -99,10 +121,14 @@ class Console(rich.console.Console):
 
     def _fall_silent(self) -> None:
         """A run goes on without being watched; and without this Python itself complains at the end of the program."""
-        self.quiet = True
+        self._is_silent = True
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.file.fileno())
         os.close(nowhere)
+
+
+out = Stream()
+err = Stream(stderr=True)
 
 
 def has_hung_up(stream: TextIO | None) -> bool:

@@ -2,15 +2,18 @@
 
 import os
 import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
 from callsheet.errors import NoCheckout, SpecError
+from callsheet.nearest import did_you_mean, listed
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 #: The provider's own hosts (its API documents).
 EVOLINK = "https://api.evolink.ai"
@@ -30,59 +33,27 @@ class SettingsWrong(SpecError):
     """A variable of the environment or of .env has a value that cannot be used."""
 
 
-class Settings(BaseSettings):
+@dataclass(frozen=True, kw_only=True)
+class Settings:
     """What the environment says. Keys are secrets: they never print."""
 
-    model_config = SettingsConfigDict(env_file_encoding="utf-8", extra="ignore", frozen=True)
-
-    api_key: Annotated[SecretStr | None, Field(alias="EVOLINK_API_KEY")] = None
-    api: Annotated[str, Field(alias="EVOLINK_BASE_URL")] = EVOLINK
-    files: Annotated[str, Field(alias="EVOLINK_FILES_BASE_URL")] = EVOLINK_FILES
+    api_key: "SecretStr | None" = None
+    api: str = EVOLINK
+    files: str = EVOLINK_FILES
     #: Ledger, caches and the sandbox's state.
-    home: Annotated[Path, Field(alias="CALLSHEET_HOME")] = Path(".callsheet")
+    home: Path = Path(".callsheet")
     #: SQLAlchemy URL of the ledger; by default a SQLite file under home.
-    ledger: Annotated[str | None, Field(alias="CALLSHEET_LEDGER")] = None
-    staging: Annotated[str, Field(alias="CALLSHEET_STAGING")] = "provider"
+    ledger: str | None = None
+    staging: str = "provider"
     #: Takes submitted and not yet ended, at most, in one run.
-    max_in_flight: Annotated[int, Field(alias="CALLSHEET_MAX_IN_FLIGHT", ge=1, le=1000)] = 20
-
-    @field_validator("api", "files")
-    @classmethod
-    def _https_or_loopback(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
-            return url.rstrip("/")
-        raise ValueError("must be an https:// URL; plain http is for this machine only, as http://127.0.0.1:4100")
-
-    @field_validator("ledger")
-    @classmethod
-    def _known_ledger(cls, url: str | None) -> str | None:
-        if url is None:
-            return None
-        path = url.removeprefix(SQLITE)
-        # ":memory:", "" and "file:…" would be a ledger that forgets what was paid for.
-        if not url.startswith(SQLITE) or path in ("", ":memory:") or path.startswith("file:") or "?" in path:
-            raise ValueError("must be sqlite:/// and the path of a file; no other database is supported")
-        return url
-
-    @field_validator("staging")
-    @classmethod
-    def _known_staging(cls, staging: str) -> str:
-        if staging != "provider":
-            raise ValueError("only `provider` is supported: files are staged by the provider's own file service")
-        return staging
-
-    @field_validator("api_key", mode="after")
-    @classmethod
-    def _not_blank(cls, key: SecretStr | None) -> SecretStr | None:
-        return key if key is not None and key.get_secret_value().strip() else None
+    max_in_flight: int = 20
 
     @property
     def is_local(self) -> bool:
         """Do the base URLs point at this machine?"""
         return is_loopback(urlsplit(self.api).hostname or "")
 
-    def under(self, root: Path) -> Self:
+    def under(self, root: Path) -> "Settings":
         """The same settings with `home` and the ledger made absolute, relative to the checkout: from another folder the
         same words must not mean another, empty ledger.
 
@@ -90,25 +61,116 @@ class Settings(BaseSettings):
         """
         files = self.api if self.is_local and self.files == EVOLINK_FILES else self.files
         ledger = self.ledger and f"{SQLITE}{(root / self.ledger.removeprefix(SQLITE)).absolute()}"
-        return self.model_copy(update={"home": (root / self.home).absolute(), "files": files, "ledger": ledger})
+        return replace(self, home=(root / self.home).absolute(), files=files, ledger=ledger)
+
+
+# Each of these reads one value. ValueError, in words that follow the variable's name.
+
+
+def _key(text: str) -> "SecretStr | None":
+    if not text.strip():
+        return None
+    from pydantic import SecretStr  # not for a campaign that is only looked at
+
+    return SecretStr(text)
+
+
+def _url(text: str) -> str:
+    """Of a host that is asked over TLS, or of this machine."""
+    parts = urlsplit(text)
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+        return text.rstrip("/")
+    raise ValueError("must be an https:// URL; plain http is for this machine only, as http://127.0.0.1:4100")
+
+
+def _ledger(text: str) -> str:
+    path = text.removeprefix(SQLITE)
+    # ":memory:", "" and "file:…" would be a ledger that forgets what was paid for.
+    if not text.startswith(SQLITE) or path in ("", ":memory:") or path.startswith("file:") or "?" in path:
+        raise ValueError("must be sqlite:/// and the path of a file; no other database is supported")
+    return text
+
+
+def _staging(text: str) -> str:
+    if text != "provider":
+        raise ValueError("only `provider` is supported: files are staged by the provider's own file service")
+    return text
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and len(text) < 10 and low <= int(text) <= high):
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+class Variable(NamedTuple):
+    """A variable of the environment: the setting that it is, and how its text is read."""
+
+    setting: str
+    read: Callable[[str], Any]
+
+
+VARIABLES: Mapping[str, Variable] = {
+    "EVOLINK_API_KEY": Variable("api_key", _key),
+    "EVOLINK_BASE_URL": Variable("api", _url),
+    "EVOLINK_FILES_BASE_URL": Variable("files", _url),
+    "CALLSHEET_HOME": Variable("home", Path),
+    "CALLSHEET_LEDGER": Variable("ledger", _ledger),
+    "CALLSHEET_STAGING": Variable("staging", _staging),
+    "CALLSHEET_MAX_IN_FLIGHT": Variable("max_in_flight", _whole(1, 1000)),
+}
+#: Variables of these names are ours, so an unknown one is a misspelt one; the tests have some of their own.
+_OURS, _OF_TESTS = "CALLSHEET_", "CALLSHEET_TEST_"
 
 
 def read(root: Path) -> Settings:
     """Settings for the checkout at `root`, whose `.env` is read. The environment wins over the file. SettingsWrong."""
+    written = {**_written(root / ".env"), **os.environ}
+    for name in written:
+        if name.startswith(_OURS) and not name.startswith(_OF_TESTS) and name not in VARIABLES:
+            ours = [known for known in VARIABLES if known.startswith(_OURS)]
+            hint = f"The settings are {listed(ours)}. Correct it in the environment or in .env, or unset it."
+            raise SettingsWrong(f"there is no such setting{did_you_mean(name, ours) or '.'}", where=name, hint=hint)
+    found: dict[str, Any] = {}
+    for name, variable in VARIABLES.items():
+        try:
+            if name in written:
+                found[variable.setting] = variable.read(written[name])
+        except ValueError as error:
+            hint = "Correct it in the environment or in .env, or unset it."
+            raise SettingsWrong(f"{error}.", where=name, hint=hint) from None
+    return Settings(**found).under(root)
+
+
+def _written(file: Path) -> dict[str, str]:
+    """What a `.env` says; nothing where there is none. SettingsWrong where a line of it says nothing."""
+    if not file.exists():
+        return {}
+    from dotenv import dotenv_values
+    from dotenv.parser import parse_stream
+
     try:
-        return Settings(_env_file=root / ".env").under(root)
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        what = first["msg"].removeprefix("Value error, ")
-        where = str(first["loc"][0]) if first["loc"] else ""
-        raise SettingsWrong(
-            f"{what[:1].lower()}{what[1:]}.", where=where, hint="Correct it in the environment or in .env, or unset it."
-        ) from None
+        with file.open(encoding="utf-8") as lines:
+            wrong = next(
+                (one.original for one in parse_stream(lines) if one.error or (one.key and one.value is None)), None
+            )
+        values = dotenv_values(file, encoding="utf-8")
     except (UnicodeDecodeError, OSError) as error:
         why = "it is not text in UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
-        raise SettingsWrong(
-            f"the file cannot be read: {why}.", where=str(root / ".env"), hint="Correct it, or remove it."
-        ) from None
+        hint = "Correct it, or remove it."
+        raise SettingsWrong(f"the file cannot be read: {why}.", where=str(file), hint=hint) from None
+    if wrong is not None:  # its text may be a secret
+        what, hint = "this line is no NAME=value.", "Correct it, or begin it with #."
+        raise SettingsWrong(what, where=f"{file}:{wrong.line + _blank(wrong.string)}", hint=hint)
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _blank(text: str) -> int:
+    """Empty lines that the parser counts to what follows them."""
+    return len(text[: len(text) - len(text.lstrip())].splitlines())
 
 
 def is_loopback(host: str) -> bool:

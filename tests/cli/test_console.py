@@ -7,8 +7,9 @@ import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
-from callsheet.cli import console
-from callsheet.cli.terminal import SPELT_OUT, Console
+from callsheet.cli import screen, tables
+from callsheet.cli.screen import Console
+from callsheet.cli.terminal import SPELT_OUT
 
 NAMES = ("variant", "action", "credits", "why")
 LONG = "beach--brand-a--dusk-" + "-".join(["very"] * 30) + "--16x9"
@@ -21,8 +22,8 @@ def show(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
 
     def lines(rows: list[tuple[str | Text, ...]], *, width: int = 80, encoding: str = "utf-8") -> list[str]:
         file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors=SPELT_OUT)
-        monkeypatch.setattr(console, "out", Console(file=file, width=width, highlight=False, soft_wrap=True))
-        console.table(NAMES, rows, right=("credits",))
+        monkeypatch.setattr(screen, "out", Console(file=file, width=width, highlight=False, soft_wrap=True))
+        tables.table(NAMES, rows, right=("credits",))
         file.seek(0)
         return file.read().splitlines()
 

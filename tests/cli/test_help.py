@@ -5,11 +5,11 @@ from typer.testing import CliRunner
 
 from callsheet.cli.main import COMMANDS, app
 
-NAMES = [function.__name__ for function, _ in COMMANDS]
+NAMES = list(COMMANDS)
 
 
 def page(*words: str, width: int = 80) -> list[str]:
-    ended = CliRunner().invoke(app, [*words, "--help"], prog_name="callsheet", terminal_width=width - 2)
+    ended = CliRunner().invoke(app(), [*words, "--help"], prog_name="callsheet", terminal_width=width - 2)
     assert ended.exit_code == 0
     return ended.stdout.splitlines()
 

@@ -43,7 +43,7 @@ def offered(monkeypatch: pytest.MonkeyPatch) -> Offered:
     def offer(studio: Studio, line: str) -> list[str]:
         monkeypatch.chdir(studio.root)
         asked = {"_CALLSHEET_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
-        ended = CliRunner().invoke(app, prog_name="callsheet", env={**studio.settings, **asked})
+        ended = CliRunner().invoke(app(), prog_name="callsheet", env={**studio.settings, **asked})
         assert (ended.exit_code, ended.stderr) == (0, "")
         return ended.stdout.split()
 

@@ -7,13 +7,15 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from callsheet.errors import SpecError
+from callsheet.steps import settings
 from callsheet.steps.lay_out import campaign_name, lay_out
-from callsheet.steps.settings import Settings
+from callsheet.steps.settings import VARIABLES, Settings
 from tests.conftest import free_port
 from tests.e2e.conftest import COMMAND, PATIENCE, ROOT, Ended, Studio
 
@@ -162,15 +164,14 @@ def test_the_example_of_the_settings_has_every_one_at_its_default_and_no_secret(
     example = (ROOT / ".env.example").read_text()
     assert not [line for line in example.splitlines() if line and not line.startswith("#")]
     offered = dict(re.findall(r"^# ([A-Z_]+)=(.*)$", example, re.MULTILINE))
-    fields = {str(field.alias): name for name, field in Settings.model_fields.items()}
-    assert set(offered) == set(fields)
+    assert set(offered) == set(VARIABLES)
     assert offered["EVOLINK_API_KEY"] == ""
     for name in os.environ:
-        if name in fields:
+        if name in VARIABLES:
             monkeypatch.delenv(name)
     (tmp_path / ".env").write_text("\n".join(f"{name}={value}" for name, value in offered.items()))
-    taken, plain = Settings(_env_file=tmp_path / ".env"), Settings(_env_file=None)
-    assert taken.model_copy(update={"ledger": None}) == plain
+    taken, plain = settings.read(tmp_path), Settings().under(tmp_path)
+    assert replace(taken, ledger=None) == plain
     assert taken.ledger == f"sqlite:///{plain.home}/ledger.sqlite"
 
 

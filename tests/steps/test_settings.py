@@ -1,5 +1,7 @@
 """Settings: the environment by its known names only, loopback as one machine, secrets that do not print."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,3 +79,43 @@ def test_a_file_of_settings_that_is_no_text_is_told(tmp_path: Path) -> None:
     with pytest.raises(SettingsWrong, match="the file cannot be read: it is not text in UTF-8") as wrong:
         settings.read(tmp_path)
     assert wrong.value.where == str(tmp_path / ".env")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("EVOLINK_API_KEY: sk-evo-secret\n", 1), ("# key\n\nCALLSHEET_HOME=x\n\nEVOLINK_API_KEY sk-evo-secret\n", 5)],
+)
+def test_a_line_that_sets_nothing_is_told_by_its_number_alone(tmp_path: Path, text: str, line: int) -> None:
+    """It was meant to be a key; a run without one would be drafts that nobody asked for."""
+    (tmp_path / ".env").write_text(text)
+    with pytest.raises(SettingsWrong, match="this line is no NAME=value") as wrong:
+        settings.read(tmp_path)
+    assert wrong.value.where == f"{tmp_path / '.env'}:{line}"
+    assert "sk-evo" not in f"{wrong.value} {wrong.value.hint}"
+
+
+def test_a_name_without_a_value_is_no_setting(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("EVOLINK_API_KEY\n")
+    with pytest.raises(SettingsWrong, match="this line is no NAME=value"):
+        settings.read(tmp_path)
+
+
+def test_a_misspelt_setting_is_told_with_the_one_that_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLSHEET_MAX_INFLIGHT", "2")
+    with pytest.raises(SettingsWrong, match="there is no such setting; did you mean `CALLSHEET_MAX_IN_FLIGHT`"):
+        settings.read(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["0", "1001", "many", "1.5", "", "-1", "9" * 5000])
+def test_how_many_takes_are_in_flight_is_a_number_in_bounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("CALLSHEET_MAX_IN_FLIGHT", text)
+    with pytest.raises(SettingsWrong, match="must be a whole number from 1 to 1000"):
+        settings.read(tmp_path)
+
+
+def test_looking_at_settings_without_a_key_does_not_load_pydantic(tmp_path: Path) -> None:
+    code = "import sys; from callsheet.steps.settings import Path, read; read(Path()); print('pydantic' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert ended.stdout == "False\n"
