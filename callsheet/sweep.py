@@ -9,7 +9,6 @@ apart.
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
 from math import prod
 from typing import NamedTuple, TypeVar
@@ -30,12 +29,11 @@ T = TypeVar("T")
 Filling = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Variant:
+class Variant(NamedTuple):
     """One cell of the sweep, one sample of it. `text` is the prompt with its variables filled in.
 
     clip: "" for a model that takes none. keep_original_sound: None for a model that has no say in it. options: every
-    option of the model that has a value, its defaults included.
+    option of the model that has a value, its defaults included. A tuple, since a sweep has tens of thousands of them.
     """
 
     campaign: str
@@ -67,18 +65,24 @@ class _Tail(NamedTuple):
     takes: int
 
 
+class _Words(NamedTuple):
+    """A prompt with its variables filled in: the same object in every cell that has it."""
+
+    prompt: str
+    variables: Filling
+    text: str
+
+
 class _Cell(NamedTuple):
     clip: str
-    group: str  # the clip as it is declared: for one file of a glob, the glob's name
     framing: str
     references: str
-    prompt: Prompt
-    variables: Filling
+    words: _Words
     tail: _Tail
 
     @property
     def identity(self) -> tuple[object, ...]:
-        return self.clip, self.references, self.prompt.name, self.variables, self.tail
+        return self.clip, self.references, self.words.prompt, self.words.variables, self.tail
 
 
 def expand(campaign: Campaign, clips: Mapping[str, Sequence[str]] | None = None) -> tuple[Variant, ...]:
@@ -128,7 +132,8 @@ def _grid(campaign: Campaign, members: Mapping[str, Sequence[str]]) -> Iterator[
     """Every cell that no exclude takes away."""
     rules = _Exclusions(campaign)
     lines = {
-        prompt.name: [(f, rules.line(prompt, f)) for f in _fillings(campaign, prompt)] for prompt in campaign.prompts
+        prompt.name: [(words, rules.words(words)) for words in _every_words(campaign, prompt)]
+        for prompt in campaign.prompts
     }
     sets = [(entry.name, rules.references(entry.name)) for entry in campaign.references]
     inner = _Tails(campaign)
@@ -139,9 +144,9 @@ def _grid(campaign: Campaign, members: Mapping[str, Sequence[str]]) -> Iterator[
         for name in members.get(clip.name, ()) if campaign.clips else ("",):
             by_clip = rules.clip(name, clip.name)
             for (references, by_set), prompt in product(sets, campaign.prompts):
-                for (filling, by_line), (tail, by_end) in product(lines[prompt.name], tails[prompt.name]):
-                    if not by_clip & by_set & by_line & by_end:
-                        yield _Cell(name, clip.name, framing, references, prompt, filling, tail)
+                for (words, by_words), (tail, by_end) in product(lines[prompt.name], tails[prompt.name]):
+                    if not by_clip & by_set & by_words & by_end:
+                        yield _Cell(name, framing, references, words, tail)
 
 
 class _Exclusions:
@@ -152,7 +157,7 @@ class _Exclusions:
 
     def __init__(self, campaign: Campaign) -> None:
         self._rules = [selector.match for selector in campaign.exclude]
-        self._line_axes = frozenset(("prompt", *campaign.variables))
+        self._word_axes = frozenset(("prompt", *campaign.variables))
 
     def clip(self, name: str, group: str) -> int:
         return self._bits(lambda axis: axis == "clip", {"clip": (name, group)})
@@ -160,16 +165,16 @@ class _Exclusions:
     def references(self, name: str) -> int:
         return self._bits(lambda axis: axis == "references", {"references": (name,)})
 
-    def line(self, prompt: Prompt, filling: Filling) -> int:
-        """A prompt with its variables filled in; a variable that it does not use has no value that fits."""
-        values = {name: (value,) for name, value in filling} | {"prompt": (prompt.name,)}
-        return self._bits(self._line_axes.__contains__, values)
+    def words(self, words: _Words) -> int:
+        """A variable that the prompt does not use has no value that fits."""
+        values = {name: (value,) for name, value in words.variables} | {"prompt": (words.prompt,)}
+        return self._bits(self._word_axes.__contains__, values)
 
     def tail(self, tail: _Tail) -> int:
         values: dict[str, tuple[object, ...]] = {name: (value,) for name, value in tail.options}
         for axis in ("model", "aspect_ratio", "keep_original_sound"):
             values[axis] = (getattr(tail, axis),)
-        others = {"clip", "references"} | self._line_axes
+        others = {"clip", "references"} | self._word_axes
         return self._bits(lambda axis: axis not in others, values)
 
     def _bits(self, concerns: Callable[[str], bool], values: Mapping[str, Sequence[object]]) -> int:
@@ -240,10 +245,13 @@ def _ratios_of(model: Model, ratios: Sequence[str], is_reframed: bool) -> Sequen
     return ratios if is_reframed else (NATIVE,)
 
 
-def _fillings(campaign: Campaign, prompt: Prompt) -> list[Filling]:
+def _every_words(campaign: Campaign, prompt: Prompt) -> list[_Words]:
     """Every way to fill the variables that this prompt uses, in the order it uses them."""
     names = prompt.variables
-    return [tuple(zip(names, values, strict=True)) for values in product(*(campaign.variables[name] for name in names))]
+    fillings = (
+        tuple(zip(names, values, strict=True)) for values in product(*(campaign.variables[name] for name in names))
+    )
+    return [_Words(prompt.name, filling, fill(prompt.text, filling)) for filling in fillings]
 
 
 def _included(campaign: Campaign, selector: Selector, members: Mapping[str, Sequence[str]]) -> Iterator[_Cell]:
@@ -257,9 +265,9 @@ def _included(campaign: Campaign, selector: Selector, members: Mapping[str, Sequ
         sets = [entry.name for entry in campaign.references if entry.name in wanted.get("references", (entry.name,))]
         framing = clip.framing or campaign.framing
         tails = list(_included_tails(campaign, clip, prompt, selector))
-        for name, references, filling, tail in product(names, sets, _fillings(campaign, prompt), tails):
-            if all(value in wanted.get(variable, (value,)) for variable, value in filling):
-                yield _Cell(name, clip.name, framing, references, prompt, filling, tail)
+        for name, references, words, tail in product(names, sets, _every_words(campaign, prompt), tails):
+            if all(value in wanted.get(variable, (value,)) for variable, value in words.variables):
+                yield _Cell(name, framing, references, words, tail)
 
 
 def _included_tails(campaign: Campaign, clip: Clip, prompt: Prompt, selector: Selector) -> Iterator[_Tail]:
@@ -280,33 +288,24 @@ def _included_tails(campaign: Campaign, clip: Clip, prompt: Prompt, selector: Se
 
 
 def _variants(campaign: Campaign, cells: Sequence[_Cell]) -> Iterator[Variant]:
+    """Each cell under a slug of its own, as often as it has takes."""
     spelling = _Spelling(campaign, cells)
+    name = campaign.name
     taken: set[str] = set()
     for cell in cells:
-        prompt_slug = spelling.prompt(cell)
-        slug = spelling.slug(cell, prompt_slug)
+        clip, framing, references, words, tail = cell
+        prompt_slug, slug = spelling.of(cell)
         if slug in taken:
             slug = f"{slug}{JOINT}{spelling.mark(cell)}"
         taken.add(slug)
-        text = fill(cell.prompt.text, cell.variables)
-        for take in range(1, cell.tail.takes + 1):
+        model, options, ratio, sound, takes = tail
+        prompt, variables, text = words
+        for take in range(1, takes + 1):
+            label = f"{slug}{JOINT}t{take}" if takes > 1 else slug
             yield Variant(
-                campaign=campaign.name,
-                clip=cell.clip,
-                references=cell.references,
-                prompt=cell.prompt.name,
-                aspect_ratio=cell.tail.aspect_ratio,
-                keep_original_sound=cell.tail.keep_original_sound,
-                model=cell.tail.model,
-                options=cell.tail.options,
-                framing=cell.framing,
-                take=take,
-                variables=cell.variables,
-                text=text,
-                prompt_slug=prompt_slug,
-                slug=slug,
-                label=f"{slug}{JOINT}t{take}" if cell.tail.takes > 1 else slug,
-            )
+                name, clip, references, prompt, ratio, sound, model, options, framing, take, variables, text,
+                prompt_slug, slug, label,
+            )  # fmt: skip
 
 
 class _Spelling:
@@ -320,23 +319,27 @@ class _Spelling:
         self._has_models = len({tail.model for tail in tails}) > 1
         self._options = frozenset(swept_options(campaign))
         self._ends = {tail: self._end(tail) for tail in tails}
-        self._prompts: dict[tuple[str, Filling], str] = {}
+        self._prompts: dict[int, str] = {}
 
-    def slug(self, cell: _Cell, prompt_slug: str) -> str:
-        references = cell.references if self._has_images else ""
-        return JOINT.join(part for part in (cell.clip, references, prompt_slug, self._ends[cell.tail]) if part)
+    def of(self, cell: _Cell) -> tuple[str, str]:
+        """The prompt's part of the slug, and the slug."""
+        words = cell.words
+        prompt = self._prompts.get(id(words))  # the cells keep them alive
+        if prompt is None:
+            prompt = self._prompts[id(words)] = self._prompt(words)
+        head = f"{cell.clip}{JOINT}" if cell.clip else ""
+        images = f"{cell.references}{JOINT}" if self._has_images else ""
+        middle = f"{prompt}{JOINT}" if prompt else ""
+        return prompt, f"{head}{images}{middle}{self._ends[cell.tail]}"
 
     def mark(self, cell: _Cell) -> str:
         """What tells two cells apart whose values are spelled alike."""
         swept = [(name, value) for name, value in cell.tail.options if name in self._options]
-        return digest.of_json(dict((*cell.variables, *swept)))[:6]
+        return digest.of_json(dict((*cell.words.variables, *swept)))[:6]
 
-    def prompt(self, cell: _Cell) -> str:
-        known = (cell.prompt.name, cell.variables)
-        if known not in self._prompts:
-            swept = [value for name, value in cell.variables if len(self._variables[name]) > 1]
-            self._prompts[known] = "+".join([cell.prompt.name, *(spell(value) for value in swept)])
-        return self._prompts[known]
+    def _prompt(self, words: _Words) -> str:
+        swept = [value for name, value in words.variables if len(self._variables[name]) > 1]
+        return "+".join([words.prompt, *(spell(value) for value in swept)])
 
     def _end(self, tail: _Tail) -> str:
         parts = [tail.aspect_ratio.replace(":", "x")]

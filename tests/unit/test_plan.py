@@ -92,7 +92,7 @@ def test_a_changed_variant_says_what_it_was_before() -> None:
 
 def test_a_changed_variant_says_which_parts_changed_where_the_ledger_knows() -> None:
     variant = expand(campaign())[0]
-    before = identity_of(replace(variant, text="At dawn.", keep_original_sound=False), footage(variant))
+    before = identity_of(variant._replace(text="At dawn.", keep_original_sound=False), footage(variant))
     earlier = {(variant.slug, 1): take_of("other", State.ARCHIVED)}
     view = replace(NOTHING, earlier=earlier, identities={7: digest.canonical(before)})
     assert plan(view).lines[0].reason == "changed since take 7 of 2026-11-23: prompt and sound"
@@ -148,11 +148,11 @@ CHANGES: list[Callable[[Variant, Footage], tuple[Variant, Footage]]] = [
     lambda v, f: (v, replace(f, clip="other")),
     lambda v, f: (v, replace(f, window=("0", "3"))),
     lambda v, f: (v, replace(f, references=("r2", "r1"))),
-    lambda v, f: (replace(v, text=v.text + "."), f),
-    lambda v, f: (replace(v, aspect_ratio="1:1"), f),
-    lambda v, f: (replace(v, keep_original_sound=False), f),
-    lambda v, f: (replace(v, model="kling-o1-video-edit-fast"), f),
-    lambda v, f: (replace(v, take=2), f),
+    lambda v, f: (v._replace(text=v.text + "."), f),
+    lambda v, f: (v._replace(aspect_ratio="1:1"), f),
+    lambda v, f: (v._replace(keep_original_sound=False), f),
+    lambda v, f: (v._replace(model="kling-o1-video-edit-fast"), f),
+    lambda v, f: (v._replace(take=2), f),
 ]
 
 
@@ -165,7 +165,7 @@ def test_whatever_is_paid_for_changes_the_key() -> None:
 
 def test_names_do_not_count_and_neither_does_the_length_that_preparation_gives() -> None:
     variant = expand(campaign())[6]
-    renamed = replace(variant, campaign="x", clip="y", references="z", prompt="w", slug="s", label="l", prompt_slug="q")
+    renamed = variant._replace(campaign="x", clip="y", references="z", prompt="w", slug="s", label="l", prompt_slug="q")
     assert key_of(renamed, replace(footage(variant), seconds=Fraction(9))) == key_of(variant, footage(variant))
 
 
@@ -214,7 +214,7 @@ def test_a_price_that_is_settled_on_what_was_rendered_can_grow_to_whole_seconds_
     final = plan().lines[0]
     assert dearest(final) == final.price == Credits.of("63.84")
     motion = catalogue.model("kling-v3-motion-control")
-    variant = replace(final.variant, model=motion.name, options=motion.settled({}))
+    variant = final.variant._replace(model=motion.name, options=motion.settled({}))
     assert dearest(replace(final, variant=variant, seconds=Fraction("3.4"))) == Credits.of("32.6592")
 
 

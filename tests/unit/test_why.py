@@ -112,7 +112,7 @@ def test_the_parts_are_told_by_file_name_and_in_words() -> None:
 def test_old_and_new_are_told_part_by_part() -> None:
     variant = expand(campaign())[6]
     before = identity_of(variant, footage(variant))
-    changed = replace(variant, keep_original_sound=False, text="Re-light the scene at dawn.")
+    changed = variant._replace(keep_original_sound=False, text="Re-light the scene at dawn.")
     after = identity_of(changed, replace(footage(variant), references=("r1",), window=("0", "3")))
     told = {one.change.title: (one.before, one.after) for one in why.differences(before, after, NAMES)}
     assert told["trim"] == ("the whole clip", "0 s to 3 s")
@@ -125,7 +125,7 @@ def test_old_and_new_are_told_part_by_part() -> None:
 
 def test_a_slug_with_several_takes_stands_for_the_first_and_a_label_for_its_own() -> None:
     lines = plan().lines
-    two = [replace(lines[0], variant=replace(lines[0].variant, take=n, label=f"x--t{n}", slug="x")) for n in (1, 2)]
+    two = [replace(lines[0], variant=lines[0].variant._replace(take=n, label=f"x--t{n}", slug="x")) for n in (1, 2)]
     assert why.line_of(two, "x").variant.take == 1
     assert why.line_of(two, "x--t2").variant.take == 2
 
@@ -133,7 +133,7 @@ def test_a_slug_with_several_takes_stands_for_the_first_and_a_label_for_its_own(
 def test_an_unknown_slug_is_told_the_nearest_one_even_among_thousands() -> None:
     line = plan().lines[0]
     labels = [f"clip{number}--none--dusk--16x9" for number in range(3000)]
-    many = [replace(line, variant=replace(line.variant, label=label, slug=label)) for label in labels]
+    many = [replace(line, variant=line.variant._replace(label=label, slug=label)) for label in labels]
     with pytest.raises(SpecError, match=r"did you mean `clip2999--none--dusk--16x9`\?") as caught:
         why.line_of(many, "clip2999--none--dust--16x9")
     assert "?." not in str(caught.value)
