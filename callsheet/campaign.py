@@ -7,7 +7,7 @@ and whether media exist is for a later step.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from posixpath import dirname, join, normpath
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from callsheet import catalogue, digest, yamltext
 from callsheet.campaign_checks import check
@@ -56,8 +56,7 @@ def _no_file(path: str) -> bytes:
     raise SpecError(f"there is no file {path}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sources:
+class Sources(NamedTuple):
     """How the texts are read that a campaign names. Both take a path and raise SpecError, whose `what` and `hint` say why.
 
     document: a campaign file to extend; the path begins where the campaign's own name does. prompt: a text file.
@@ -78,8 +77,7 @@ class Overrides:
     takes: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Clip:
+class Clip(NamedTuple):
     """A source clip; `source` is a path, a glob or a URL, as it is written. framing: None for the campaign's."""
 
     name: str
@@ -90,8 +88,7 @@ class Clip:
     own: Overrides = Overrides()
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReferenceSet:
+class ReferenceSet(NamedTuple):
     """A set of reference images: paths or globs, as they are written; none for an edit without images."""
 
     name: str
@@ -99,8 +96,7 @@ class ReferenceSet:
     path: Path
 
 
-@dataclass(frozen=True, kw_only=True)
-class Prompt:
+class Prompt(NamedTuple):
     """A prompt, with `{{ name }}` where a variable goes."""
 
     name: str
@@ -114,24 +110,21 @@ class Prompt:
         return tuple(dict.fromkeys(PLACEHOLDER.findall(self.text)))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Selector:
+class Selector(NamedTuple):
     """Values of axes, any of which a cell of the sweep must have, or each of which an added cell has."""
 
     match: dict[str, tuple[Picked, ...]]
     path: Path
 
 
-@dataclass(frozen=True, kw_only=True)
-class Archive:
+class Archive(NamedTuple):
     """`to`: a folder or s3://bucket/prefix. `name`: template of the path below it, without extension."""
 
     to: str
     name: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Schedule:
+class Schedule(NamedTuple):
     """A cron line of five fields, in a zone of the tz database; only its shape has been checked."""
 
     cron: str
@@ -334,7 +327,7 @@ def _meant(
     )
     if campaign.archive.name:
         return campaign
-    return replace(campaign, archive=replace(campaign.archive, name=_default_name(campaign)))
+    return replace(campaign, archive=campaign.archive._replace(name=_default_name(campaign)))
 
 
 def _several(value: "T | list[T]") -> tuple[T, ...]:

@@ -9,7 +9,7 @@ and reading it as "no ceiling" would be a dear one.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pydantic_core import CoreSchema, SchemaValidator
@@ -36,8 +36,7 @@ class Kind(NamedTuple):
     told: Schema
 
 
-@dataclass(frozen=True, kw_only=True)
-class Key:
+class Key(NamedTuple):
     """A key of a mapping. `default` and `told` are for editors; who reads the campaign fills in what is absent."""
 
     kind: Kind
@@ -45,11 +44,10 @@ class Key:
     examples: tuple[Any, ...] = ()
     default: Any = None
     is_required: bool = False
-    told: Schema = field(default_factory=dict)
+    told: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Form:
+class Form(NamedTuple):
     """A mapping of known keys. `name`: of its part of the JSON Schema."""
 
     name: str

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import ErrorDetails, ValidationError
 
@@ -42,8 +41,7 @@ _EXPECTED = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mistake:
+class Mistake(NamedTuple):
     """One mistake of form. `key`: it is in the key at `path`, not in the value."""
 
     path: Path

@@ -5,10 +5,9 @@ Of a key that is itself wrong in form it takes what is usable, and says nothing 
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from callsheet import catalogue
 from callsheet.campaign_form import CAMPAIGN
@@ -68,8 +67,7 @@ def is_remote(source: str) -> bool:
     return "://" in source
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scope:
+class Scope(NamedTuple):
     """Where settings of variants can stand: the campaign itself, one clip, or one prompt."""
 
     path: Path

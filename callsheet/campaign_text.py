@@ -6,9 +6,8 @@ what must hold across the keys, and for the model that is named, is in campaign_
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
 
@@ -58,8 +57,7 @@ _UNITS = re.compile(r"(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m(?!s))?(?:(?P<s>\d+(?:\.\d+)
 _CLOCK = re.compile(r"(?:(?P<h>\d+):)?(?P<m>\d+):(?P<s>\d+(?:\.\d+)?)", re.ASCII)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trim:
+class Trim(NamedTuple):
     """A window of a clip in exact seconds; no end means to the end of the clip."""
 
     start: Fraction

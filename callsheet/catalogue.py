@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache, cached_property
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Literal
 
 #: A value of an option, as it is sent; of a list or a mapping its canonical JSON.
@@ -217,7 +217,7 @@ def options() -> dict[str, tuple[str, ...]]:
 
 
 def _text() -> str:
-    return files("callsheet").joinpath("catalogue.toml").read_text("utf-8")
+    return Path(__file__).with_suffix(".toml").read_text("utf-8")
 
 
 # --- tables to rows -------------------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """Did-you-mean: the known word that a mistyped one most likely stands for."""
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from itertools import islice
 
 #: A word longer than this is not a typing mistake, and comparing is quadratic in its length.
@@ -16,6 +15,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word closest to `word`, case and separators aside, or None where nothing is close."""
     if len(word) > LONGEST:
         return None
+    from difflib import get_close_matches  # for a mistake only
+
     by_plain = {_plain(candidate): candidate for candidate in islice(known, MOST) if len(candidate) <= LONGEST}
     found = get_close_matches(_plain(word), by_plain, n=1, cutoff=ALIKE)
     return by_plain[found[0]] if found else None

@@ -8,6 +8,7 @@ apart.
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from math import prod
@@ -54,6 +55,10 @@ class Variant(NamedTuple):
     #: The slug, with the take where the campaign asks for more than one: unique in the campaign.
     label: str
 
+    @property
+    def setup(self) -> "Setup":
+        return Setup(self.clip, self.framing, self.aspect_ratio, self.model, self.options)
+
 
 class _Tail(NamedTuple):
     """What is the same for every cell of a clip and a prompt: the inner axes."""
@@ -73,7 +78,19 @@ class _Words(NamedTuple):
     text: str
 
 
-class _Cell(NamedTuple):
+class Setup(NamedTuple):
+    """What the preparation and the price of a variant depend on: thousands of variants share a handful."""
+
+    clip: str
+    framing: str
+    aspect_ratio: str
+    model: str
+    options: Options
+
+
+class Cell(NamedTuple):
+    """One cell of the sweep before it has a name: all that `check` needs of it."""
+
     clip: str
     framing: str
     references: str
@@ -86,25 +103,42 @@ class _Cell(NamedTuple):
 
 
 def expand(campaign: Campaign, clips: Mapping[str, Sequence[str]] | None = None) -> tuple[Variant, ...]:
-    """Every variant of the campaign. `clips` maps a declared clip to the names it stands for (a glob is one clip a file).
+    """Every variant of the campaign, as `cells` takes it. NothingToShoot when the sweep is empty."""
+    return named(campaign, cells(campaign, clips))
+
+
+def cells(campaign: Campaign, clips: Mapping[str, Sequence[str]] | None = None) -> tuple[Cell, ...]:
+    """Every cell of the sweep. `clips` maps a declared clip to the names it stands for (a glob is one clip a file).
 
     NothingToShoot when the sweep is empty.
     """
     members = clips or {clip.name: (clip.name,) for clip in campaign.clips}
-    cells = list(_grid(campaign, members))
-    known = {cell.identity for cell in cells} if campaign.include else set()
+    found = list(_grid(campaign, members))
+    known = {cell.identity for cell in found} if campaign.include else set()
     for selector in campaign.include:
         for cell in _included(campaign, selector, members):
             if cell.identity not in known:
                 known.add(cell.identity)
-                cells.append(cell)
-    if not cells:
+                found.append(cell)
+    if not found:
         raise NothingToShoot(
             "The sweep is empty: exclude leaves no variant.",
             where=campaign.name,
             hint="Loosen sweep.exclude, or add to sweep.include.",
         )
-    return tuple(_variants(campaign, cells))
+    return tuple(found)
+
+
+def setups(cells: Sequence[Cell]) -> dict[Setup, int]:
+    """Each setup with the number of variants that have it, in the order of the sweep."""
+    counted = Counter((cell.clip, cell.framing, id(cell.tail)) for cell in cells)  # the cells keep their tails alive
+    tails = {id(cell.tail): cell.tail for cell in cells}
+    found: dict[Setup, int] = {}
+    for (clip, framing, tail_id), count in counted.items():
+        tail = tails[tail_id]
+        setup = Setup(clip, framing, tail.aspect_ratio, tail.model, tail.options)
+        found[setup] = found.get(setup, 0) + count * tail.takes
+    return found
 
 
 def count(campaign: Campaign, clips: Mapping[str, Sequence[str]]) -> int:
@@ -128,7 +162,7 @@ def _declared(campaign: Campaign) -> tuple[Clip, ...]:
     return campaign.clips or (Clip(name="", source="", trim=None, path=("clips",)),)
 
 
-def _grid(campaign: Campaign, members: Mapping[str, Sequence[str]]) -> Iterator[_Cell]:
+def _grid(campaign: Campaign, members: Mapping[str, Sequence[str]]) -> Iterator[Cell]:
     """Every cell that no exclude takes away."""
     rules = _Exclusions(campaign)
     lines = {
@@ -146,7 +180,7 @@ def _grid(campaign: Campaign, members: Mapping[str, Sequence[str]]) -> Iterator[
             for (references, by_set), prompt in product(sets, campaign.prompts):
                 for (words, by_words), (tail, by_end) in product(lines[prompt.name], tails[prompt.name]):
                     if not by_clip & by_set & by_words & by_end:
-                        yield _Cell(name, framing, references, words, tail)
+                        yield Cell(name, framing, references, words, tail)
 
 
 class _Exclusions:
@@ -254,7 +288,7 @@ def _every_words(campaign: Campaign, prompt: Prompt) -> list[_Words]:
     return [_Words(prompt.name, filling, fill(prompt.text, filling)) for filling in fillings]
 
 
-def _included(campaign: Campaign, selector: Selector, members: Mapping[str, Sequence[str]]) -> Iterator[_Cell]:
+def _included(campaign: Campaign, selector: Selector, members: Mapping[str, Sequence[str]]) -> Iterator[Cell]:
     """The cells an include names; an axis it leaves out has one value only (the campaign was checked for that)."""
     wanted = selector.match
     for clip, prompt in product(_declared(campaign), campaign.prompts):
@@ -267,7 +301,7 @@ def _included(campaign: Campaign, selector: Selector, members: Mapping[str, Sequ
         tails = list(_included_tails(campaign, clip, prompt, selector))
         for name, references, words, tail in product(names, sets, _every_words(campaign, prompt), tails):
             if all(value in wanted.get(variable, (value,)) for variable, value in words.variables):
-                yield _Cell(name, framing, references, words, tail)
+                yield Cell(name, framing, references, words, tail)
 
 
 def _included_tails(campaign: Campaign, clip: Clip, prompt: Prompt, selector: Selector) -> Iterator[_Tail]:
@@ -287,8 +321,12 @@ def _included_tails(campaign: Campaign, clip: Clip, prompt: Prompt, selector: Se
             yield tail._replace(aspect_ratio=str(ratio), keep_original_sound=bool(sound) if is_sound else None)
 
 
-def _variants(campaign: Campaign, cells: Sequence[_Cell]) -> Iterator[Variant]:
-    """Each cell under a slug of its own, as often as it has takes."""
+def named(campaign: Campaign, cells: Sequence[Cell]) -> tuple[Variant, ...]:
+    """The variants of these cells: each under a slug of its own, as often as it has takes."""
+    return tuple(_named(campaign, cells))
+
+
+def _named(campaign: Campaign, cells: Sequence[Cell]) -> Iterator[Variant]:
     spelling = _Spelling(campaign, cells)
     name = campaign.name
     taken: set[str] = set()
@@ -311,7 +349,7 @@ def _variants(campaign: Campaign, cells: Sequence[_Cell]) -> Iterator[Variant]:
 class _Spelling:
     """How the cells of one sweep are named: only axes with something to tell apart have a part in the slug."""
 
-    def __init__(self, campaign: Campaign, cells: Sequence[_Cell]) -> None:
+    def __init__(self, campaign: Campaign, cells: Sequence[Cell]) -> None:
         self._variables = campaign.variables
         self._has_images = any(model.images for model in campaign.all_models)
         tails = {cell.tail for cell in cells}
@@ -321,7 +359,7 @@ class _Spelling:
         self._ends = {tail: self._end(tail) for tail in tails}
         self._prompts: dict[int, str] = {}
 
-    def of(self, cell: _Cell) -> tuple[str, str]:
+    def of(self, cell: Cell) -> tuple[str, str]:
         """The prompt's part of the slug, and the slug."""
         words = cell.words
         prompt = self._prompts.get(id(words))  # the cells keep them alive
@@ -332,7 +370,7 @@ class _Spelling:
         middle = f"{prompt}{JOINT}" if prompt else ""
         return prompt, f"{head}{images}{middle}{self._ends[cell.tail]}"
 
-    def mark(self, cell: _Cell) -> str:
+    def mark(self, cell: Cell) -> str:
         """What tells two cells apart whose values are spelled alike."""
         swept = [(name, value) for name, value in cell.tail.options if name in self._options]
         return digest.of_json(dict((*cell.words.variables, *swept)))[:6]

@@ -6,9 +6,10 @@ of a YAML bomb comes too late. Events come from libyaml where PyYAML was built w
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple, NoReturn
 
 import yaml
 
@@ -50,16 +51,14 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Source:
+class _Source(NamedTuple):
     """A file as it was read: its name in messages, and its lines."""
 
     file: str
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Node:
+class _Node(NamedTuple):
     """A value and where it stands. Lines and columns count from 0 here; `end` is just behind the value."""
 
     value: Any
@@ -68,7 +67,7 @@ class _Node:
     end: Place
     text: str | None = None  # a scalar as it is spelled, without quotes
     items: "tuple[_Node, ...]" = ()
-    entries: "_Entries" = field(default_factory=dict)
+    entries: "Mapping[str, tuple[_Node, _Node]]" = MappingProxyType({})
 
     def child(self, step: str | int) -> "tuple[_Node, _Node] | None":
         """The key and the value under it; an item of a list is its own key."""
@@ -83,8 +82,7 @@ class _Node:
 _Entries = dict[str, tuple[_Node, _Node]]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Spot:
+class Spot(NamedTuple):
     """A stretch of a file. Lines and columns count from 1, in characters; the end is just behind the last one."""
 
     file: str
@@ -162,7 +160,7 @@ def _merged(below: _Node, above: _Node) -> _Node:
     for name, (key, node) in above.entries.items():
         entries[name] = (key, _merged(entries[name][1], node)) if name in entries else (key, node)
     values = {name: node.value for name, (_, node) in entries.items()}
-    return replace(above, value=values, entries=entries)
+    return above._replace(value=values, entries=entries)
 
 
 def _find(node: _Node, part: str) -> tuple[Place, Place] | None:
@@ -263,8 +261,7 @@ def _at(mark: Any) -> Place:
     return mark.line, mark.column
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Anchored:
+class _Anchored(NamedTuple):
     """The value of an anchor, with the nodes and characters each alias of it adds; no value while it is being read."""
 
     node: _Node | None = None

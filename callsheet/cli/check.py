@@ -58,6 +58,6 @@ def _problems(spec: Path, *, aloud: bool) -> tuple[list[Problem], int]:
     notes = list(mended(surveyed))
     if aloud:
         console.problems([*warnings, *notes])
-        count = len(loaded.variants)
+        count = sum(loaded.setups.values())
         console.say(f"{spec}: {count} variant{'' if count == 1 else 's'}, no problem that stops it.")
     return [*warnings, *notes], 0

@@ -15,7 +15,6 @@ from typing import Any
 
 from callsheet.cli.terminal import PIPE_WIDTH, SPELT_OUT, Stream, err, has_hung_up, out
 from callsheet.errors import MONEY_WORDS, CallsheetError, Problem, SpecInvalid, SpecSyntax
-from callsheet.redact import redact
 from callsheet.yamltext import MAX_BYTES
 
 #: Of the word in front of a problem.
@@ -105,6 +104,8 @@ def raw(text: str) -> None:
 
 def failure(problem: CallsheetError) -> None:
     """The one JSON document of a `--json` command that ended with an error of ours."""
+    from callsheet.redact import redact
+
     document(
         {
             "ok": False,
@@ -127,6 +128,8 @@ def error(problem: CallsheetError) -> None:
         problems(problem.problems)
         say(MONEY_WORDS[problem.spent])
         return
+    from callsheet.redact import redact
+
     where = f"{problem.where}: " if problem.where else ""
     _show(err, (where, "bold"), ("error: ", "bold red"), redact(problem.what), f" {MONEY_WORDS[problem.spent]}")
     if problem.hint:
@@ -135,6 +138,8 @@ def error(problem: CallsheetError) -> None:
 
 def defect(failure: Exception) -> None:
     """Something that no one foresaw: what Python says of it, without secrets, and where to look for the money."""
+    from callsheet.redact import redact
+
     say(redact("".join(traceback.format_exception(failure))).rstrip(), style="dim")
     _show(err, ("unexpected error: ", "bold red"), redact(" ".join(f"{type(failure).__name__}: {failure}".split())))
     say("    This is a defect of Callsheet; please report it with the lines above.")

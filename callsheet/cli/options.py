@@ -1,12 +1,14 @@
 """Arguments and options that several commands share, worded once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from callsheet.cli import completion
-from callsheet.selection import Selection
+
+if TYPE_CHECKING:
+    from callsheet.selection import Selection
 
 Spec = Annotated[
     Path,
@@ -65,6 +67,8 @@ Sandbox = Annotated[
 
 def selection(
     only: list[str] | None, skip: list[str] | None, again: list[str] | None, limit: int | None, pilot: str | None
-) -> Selection:
+) -> "Selection":
     """What these options choose. SpecError."""
+    from callsheet.selection import Selection
+
     return Selection(only=tuple(only or ()), skip=tuple(skip or ()), again=tuple(again or ()), limit=limit, pilot=pilot)

@@ -139,7 +139,7 @@ def _pilot(selection: Selection, variants: Sequence[Variant], footage: Mapping[s
 def bare(loaded: Loaded, *, sandbox: bool) -> Drawn:
     """A plan of nothing, for what has to be done for a campaign whose files cannot be used."""
     settings, campaign = environment.read(loaded.root), loaded.campaign
-    nothing = replace(loaded, variants=())
+    nothing = replace(loaded, cells=())
     view = LedgerView(takes={}, earlier={}, held=ZERO, charged=ZERO)
     plan = planning.draw_up(
         campaign=campaign.name,

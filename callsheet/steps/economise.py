@@ -51,7 +51,7 @@ def _edited(loaded: Loaded, proposal: Proposal) -> Loaded:
     return replace(
         loaded,
         campaign=edited,
-        clips={name: replace(source, trim=trims[str(source.place[1])]) for name, source in loaded.clips.items()},
-        variants=sweep.expand(edited, members),
+        clips={name: source._replace(trim=trims[str(source.place[1])]) for name, source in loaded.clips.items()},
+        cells=sweep.cells(edited, members),
         warnings=(),
     )

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from callsheet import campaign as document
 from callsheet import sweep
@@ -12,7 +13,7 @@ from callsheet.campaign_checks import MOST_VARIANTS, counted
 from callsheet.errors import NothingToShoot, Problem, SpecError, SpecInvalid
 from callsheet.nearest import did_you_mean, listed
 from callsheet.steps import settings
-from callsheet.sweep import Variant
+from callsheet.sweep import Cell, Setup, Variant
 from callsheet.yamltext import MAX_BYTES
 
 #: Names in a glob's folder that are never media.
@@ -22,8 +23,7 @@ _WILD = frozenset("*?[")
 _HEAD = 4096
 
 
-@dataclass(frozen=True, kw_only=True)
-class SourceClip:
+class SourceClip(NamedTuple):
     """One clip of the sweep and the file it is. `place` leads to it in the campaign document."""
 
     name: str
@@ -46,9 +46,19 @@ class Loaded:
     stills: Mapping[str, tuple[Path, ...]]
     #: Where in the document each still of a set is declared; many share the place of one glob.
     still_places: Mapping[tuple[str, Path], tuple[str | int, ...]]
-    variants: tuple[Variant, ...]
+    cells: tuple[Cell, ...]
     warnings: tuple[Problem, ...]
     problems: tuple[Problem, ...] = ()
+
+    @cached_property
+    def variants(self) -> tuple[Variant, ...]:
+        """The cells by name."""
+        return sweep.named(self.campaign, self.cells) if self.cells else ()
+
+    @cached_property
+    def setups(self) -> dict[Setup, int]:
+        """What the variants need prepared and what they cost, each with the number of variants."""
+        return sweep.setups(self.cells)
 
     def shown(self, path: Path) -> str:
         """A path as a person would write it here."""
@@ -85,13 +95,13 @@ def resolve(spec: Path) -> Loaded:
         clips=clips,
         stills={name: tuple(places) for name, places in stills.items()},
         still_places={(name, path): place for name, places in stills.items() for path, place in places.items()},
-        variants=_variants(campaign, members, problems),
+        cells=_cells(campaign, members, problems),
         warnings=campaign.warnings,
         problems=tuple(problems),
     )
 
 
-def _variants(campaign: Campaign, members: Mapping[str, Sequence[str]], problems: list[Problem]) -> tuple[Variant, ...]:
+def _cells(campaign: Campaign, members: Mapping[str, Sequence[str]], problems: list[Problem]) -> tuple[Cell, ...]:
     """The sweep over the clips that are there. An empty one is a problem of its own only where nothing else explains it."""
     many = sweep.count(campaign, members)
     if many > MOST_VARIANTS:
@@ -99,7 +109,7 @@ def _variants(campaign: Campaign, members: Mapping[str, Sequence[str]], problems
         problems.append(campaign.problem((), what, hint="Split it into several campaigns."))
         return ()
     try:
-        return sweep.expand(campaign, members)
+        return sweep.cells(campaign, members)
     except NothingToShoot as error:
         if not problems:
             what = "this leaves no variant of the sweep."
@@ -170,7 +180,7 @@ def _text(file: Path, name: str) -> bytes:
             return opened.read(MAX_BYTES + 1)
     except (FileNotFoundError, IsADirectoryError):
         there = [path.name for path in file.parent.glob("*") if path.is_file()] if file.parent.is_dir() else []
-        near = get_close_matches(file.name, there, n=1, cutoff=0.5)
+        near = _close_to(file.name, there)
         hint = f"Did you mean {Path(name).parent / near[0]}?" if near else "Check its path."
         raise SpecError(f"there is no file {name}.", hint=hint) from None
     except (OSError, ValueError) as error:
@@ -181,7 +191,7 @@ def _text(file: Path, name: str) -> bytes:
 def _other_specs(spec: Path, folder: Path) -> str:
     found = {path for place in {folder, Path("specs")} for kind in ("*.yaml", "*.yml") for path in place.glob(kind)}
     there = sorted(str(path) for path in found if path.name != settings.MARKER)
-    near = get_close_matches(str(spec), there, n=1, cutoff=0.5) if folder != spec else ()
+    near = _close_to(str(spec), there) if folder != spec else ()
     if near:
         return f"Did you mean {near[0]}?"
     return (
@@ -271,7 +281,14 @@ def _nearby(wanted: Path, pattern: str, root: Path) -> str:
     if wanted.is_dir():
         return f"That is a folder; for all its files write {pattern.rstrip('/')}/*."
     there = [path.name for path in wanted.parent.glob("*") if path.is_file()] if wanted.parent.is_dir() else []
-    near = get_close_matches(wanted.name, there, n=1, cutoff=0.5)
+    near = _close_to(wanted.name, there)
     if near:
         return f"Did you mean {Path(pattern).parent / near[0]}?"
     return f"Relative paths begin at {root}."
+
+
+def _close_to(word: str, known: Sequence[str]) -> list[str]:
+    """The one that is meant, if any."""
+    from difflib import get_close_matches  # for a mistake only
+
+    return get_close_matches(word, known, n=1, cutoff=0.5)

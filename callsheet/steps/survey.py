@@ -7,24 +7,26 @@ before anything is encoded.
 import hashlib
 import json
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, cast
 
 from callsheet import catalogue, limits
 from callsheet.catalogue import ClipLimits, ImageLimits
 from callsheet.credits import Credits, total
 from callsheet.errors import Problem, SpecInvalid, Unacceptable
 from callsheet.limits import ClipFacts, ClipPreparation, Facts, StillFacts, StillPreparation
-from callsheet.plan import Footage
 from callsheet.steps.load import Loaded, SourceClip
-from callsheet.sweep import Variant
+from callsheet.sweep import Setup, Variant
 from callsheet.tariff import price_of, quantity_of
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from callsheet.plan import Footage
 
 #: Bytes read at a time while hashing.
 CHUNK = 1 << 20
@@ -57,14 +59,19 @@ class Survey:
     def still_preparation(self, variant: Variant, path: Path) -> StillPreparation:
         return self.still_preparations[path, catalogue.model(variant.model).image_limits]
 
-    def footage(self, variant: Variant) -> Footage:
+    def seconds(self, of: Variant | Setup) -> Fraction:
+        """What a take of it is billed by."""
+        prepared = self.clip_preparations[clip_need(of)].seconds if of.clip else Fraction(0)
+        return quantity_of(catalogue.model(of.model), prepared, of.options)
+
+    def footage(self, variant: Variant) -> "Footage":
+        from callsheet.plan import Footage
+
+        seconds = self.seconds(variant)
         references = tuple(still.sha256 for still in self.stills[variant.references])
-        model = catalogue.model(variant.model)
         if not variant.clip:
-            seconds = quantity_of(model, Fraction(0), variant.options)
             return Footage(clip="", window=None, seconds=seconds, references=references)
         clip, source = self.clips[variant.clip], self.loaded.clips[variant.clip]
-        seconds = quantity_of(model, self.clip_preparation(variant).seconds, variant.options)
         return Footage(clip=clip.sha256, window=_window(source, clip.facts), seconds=seconds, references=references)
 
 
@@ -78,26 +85,20 @@ class ClipNeed(NamedTuple):
     limits: ClipLimits
 
 
-def _clip_needs(variants: Sequence[Variant]) -> Iterable[ClipNeed]:
-    """Each need once, in the order of the sweep. Thousands of variants share a handful of them."""
-    some = {(v.clip, v.framing, v.aspect_ratio, v.model, v.options): v for v in reversed(variants) if v.clip}
-    return dict.fromkeys(clip_need(variant) for variant in reversed(some.values()))
-
-
-def clip_need(variant: Variant) -> ClipNeed:
+def clip_need(of: Variant | Setup) -> ClipNeed:
     """LookupError for a variant without a clip."""
-    limits = catalogue.model(variant.model).clip_limits
-    ratio = None if "native" in (variant.framing, variant.aspect_ratio) else variant.aspect_ratio
-    return ClipNeed(variant.clip, variant.framing, ratio, limits.under(variant.options))
+    limits = catalogue.model(of.model).clip_limits
+    ratio = None if "native" in (of.framing, of.aspect_ratio) else of.aspect_ratio
+    return ClipNeed(of.clip, of.framing, ratio, limits.under(of.options))
 
 
 def survey(loaded: Loaded, home: Path) -> Survey:
     """Survey every file that a variant uses. SpecInvalid with a problem for each file that is missing or cannot be used."""
     memory = _Memory(home / "cache" / "facts.json")
     problems: list[Problem] = list(loaded.problems)
-    used_sets = {variant.references for variant in loaded.variants}
+    used_sets = {cell.references for cell in loaded.cells}
     stills_wanted = {path for name in used_sets for path in loaded.stills[name]}
-    with ThreadPoolExecutor(max_workers=4) as pool:
+    with _Pool() as pool:
         clip_work = {c.path: _looked(pool, memory, c.path, ClipFacts) for c in loaded.clips.values()}
         still_work = {path: _looked(pool, memory, path, StillFacts) for path in stills_wanted}
         clips = {
@@ -130,14 +131,11 @@ def survey(loaded: Loaded, home: Path) -> Survey:
 
 
 def price_of_all(surveyed: Survey) -> Credits:
-    """What the campaign costs where everything is rendered once. Thousands of variants share a handful of prices."""
-    alike = Counter((v.clip, v.framing, v.aspect_ratio, v.model, v.options) for v in surveyed.loaded.variants)
-    some = {(v.clip, v.framing, v.aspect_ratio, v.model, v.options): v for v in surveyed.loaded.variants}
+    """What the campaign costs where everything is rendered once."""
     return total(
         [
-            price_of(catalogue.model(some[kind].model), surveyed.footage(some[kind]).seconds, some[kind].options)
-            * count
-            for kind, count in alike.items()
+            price_of(catalogue.model(setup.model), surveyed.seconds(setup), setup.options) * count
+            for setup, count in surveyed.loaded.setups.items()
         ]
     )
 
@@ -177,7 +175,7 @@ def _clip_preparations(
     found: dict[ClipNeed, ClipPreparation] = {}
     refused: set[str] = set()
     told: set[str] = set()
-    for need in _clip_needs(loaded.variants):
+    for need in dict.fromkeys(clip_need(setup) for setup in loaded.setups if setup.clip):
         name = need.clip
         if name not in clips or name in refused:
             continue
@@ -209,7 +207,9 @@ def _still_preparations(
 ) -> dict[tuple[Path, ImageLimits], StillPreparation]:
     found: dict[tuple[Path, ImageLimits], StillPreparation] = {}
     told: set[Path] = set()
-    for name, model in dict.fromkeys((v.references, v.model) for v in loaded.variants if stills.get(v.references)):
+    for name, model in dict.fromkeys((cell.references, cell.tail.model) for cell in loaded.cells):
+        if not stills.get(name):
+            continue
         accepted = catalogue.model(model).image_limits
         for still in stills[name]:
             if (still.path, accepted) in found:
@@ -229,15 +229,35 @@ def _still_preparations(
     return found
 
 
-def _looked(
-    pool: ThreadPoolExecutor, memory: "_Memory", path: Path, kind: type[Facts]
-) -> "Callable[[], Surveyed[Facts]]":
+class _Pool:
+    """Threads for the files that are not known yet; none are made, and nothing is loaded, where all are."""
+
+    def __init__(self) -> None:
+        self._threads: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> "_Pool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._threads is not None:
+            self._threads.shutdown()
+
+    def submit(self, work: "Callable[..., Surveyed[Facts]]", *given: Any) -> "Callable[[], Surveyed[Facts]]":
+        """Begin the work; what is returned waits for it."""
+        if self._threads is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._threads = ThreadPoolExecutor(max_workers=4)
+        return self._threads.submit(work, *given).result
+
+
+def _looked(pool: _Pool, memory: "_Memory", path: Path, kind: type[Facts]) -> "Callable[[], Surveyed[Facts]]":
     """What is known of the file, or the work that finds it out, begun."""
     try:
         known = memory.known(path, kind)
     except Unacceptable as error:
         return _raising(error)
-    return (lambda: known) if known is not None else pool.submit(memory.look, path, kind).result
+    return (lambda: known) if known is not None else pool.submit(memory.look, path, kind)
 
 
 def _raising(error: Unacceptable) -> "Callable[[], Surveyed[Any]]":
