@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast check format schema lock ui clean
+.PHONY: help install demo test test-fast bench check format schema lock ui clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ test: $(STAMP)  ## every test
 
 test-fast: $(STAMP)  ## the pure part, in seconds
 	$(BIN)/python -m pytest tests/unit tests/test_architecture.py -q
+
+bench: $(STAMP)  ## how fast it is, as ratios in one run (ONLY="authoring" for a part)
+	$(BIN)/python -m bench $(ONLY)
 
 check: $(STAMP)  ## ruff, mypy strict, import rules
 	$(BIN)/ruff check .

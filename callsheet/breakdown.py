@@ -41,14 +41,23 @@ class Axis:
 
 def by_axis(lines: Sequence[Line]) -> tuple[Axis, ...]:
     """Every axis that these lines sweep, values in plan order."""
-    placed = [axes.values_of(line.variant) for line in lines]
+    money = [(line.action == "shoot", line.credits.units) for line in lines]
     found = []
-    for name, values in axes.swept([line.variant for line in lines]).items():
-        groups: dict[str | None, list[Line]] = {value: [] for value in values}
-        for line, where in zip(lines, placed, strict=True):
-            groups.setdefault(where.get(name), []).append(line)
-        found.append(Axis(name=name, shares=tuple(summed(value, group) for value, group in groups.items())))
+    for name, column in axes.columns([line.variant for line in lines]).items():
+        sums: dict[str | None, list[int]] = {value: [0, 0, 0] for value in dict.fromkeys(column)}
+        for value, (is_shot, units) in zip(column, money, strict=True):
+            tally = sums[value]
+            tally[0] += 1
+            tally[1] += is_shot
+            tally[2] += units
+        values = sorted(sums, key=lambda value: value is None)  # those without a value last
+        shares = (_share(value, *sums[value]) for value in values)
+        found.append(Axis(name=name, shares=tuple(shares)))
     return tuple(found)
+
+
+def _share(value: str | None, variants: int, shoot: int, units: int) -> Share:
+    return Share(value=value, variants=variants, shoot=shoot, credits=Credits(units=units))
 
 
 def summed(value: str | None, lines: Sequence[Line]) -> Share:

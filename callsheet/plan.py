@@ -4,10 +4,13 @@ A plan is drawn up without touching anything. Its digest covers every line with 
 approval of it cannot be used for anything else.
 """
 
+import json
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
 
 from callsheet import catalogue, changes, digest
 from callsheet.credits import ZERO, Credits, total
@@ -50,8 +53,7 @@ class LedgerView:
     replayable: Collection[int] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Line:
+class Line(NamedTuple):
     """One variant: what the run does with it, why, and what that costs now."""
 
     variant: Variant
@@ -101,7 +103,7 @@ class Plan:
     def of(self, action: Action) -> tuple[Line, ...]:
         return tuple(line for line in self.lines if line.action == action)
 
-    @property
+    @cached_property
     def credits(self) -> Credits:
         """What the run would newly spend."""
         return total([line.credits for line in self.lines])
@@ -163,6 +165,65 @@ def key_of(variant: Variant, footage: Footage) -> str:
     return digest.of_json(identity_of(variant, footage))
 
 
+class Keys:
+    """The keys of many variants, each what `key_of` gives: whatever they share is written out once.
+
+    Canonical JSON has its keys in order, so the text of an identity is what stands in front of the prompt (clip and inner
+    axes), the prompt, and what stands behind it.
+    """
+
+    def __init__(self) -> None:
+        self._heads: dict[tuple[object, ...], str] = {}
+        self._prompts: dict[str, str] = {}
+        self._ends: dict[tuple[object, ...], str] = {}
+
+    def of(self, variant: Variant, footage: Footage) -> str:
+        head_of = (
+            footage.clip,
+            variant.framing,
+            variant.aspect_ratio,
+            variant.keep_original_sound,
+            variant.model,
+            variant.options,
+        )
+        end_of = (footage.references, variant.take, footage.window)
+        head, prompt, end = self._heads.get(head_of), self._prompts.get(variant.text), self._ends.get(end_of)
+        if head is None or prompt is None or end is None:
+            parts = [
+                f"{json.dumps(name)}:{digest.canonical(value)}" for name, value in _sorted_identity(variant, footage)
+            ]
+            middle = next(number for number, part in enumerate(parts) if part.startswith('"prompt":'))
+            head = self._heads[head_of] = "{" + ",".join(parts[:middle]) + ","
+            prompt = self._prompts[variant.text] = parts[middle]
+            end = self._ends[end_of] = "," + ",".join(parts[middle + 1 :]) + "}"
+        return digest.of_bytes(f"{head}{prompt}{end}".encode())
+
+
+def _sorted_identity(variant: Variant, footage: Footage) -> list[tuple[str, Canonical]]:
+    return sorted(identity_of(variant, footage).items())
+
+
+def keys_of(variants: Sequence[Variant], footage: Mapping[str, Footage]) -> dict[str, str]:
+    """The key of each variant by its label; `footage` by label too."""
+    keys = Keys()
+    return {variant.label: keys.of(variant, footage[variant.label]) for variant in variants}
+
+
+class Prices:
+    """The price of a take of many variants, of which most are alike."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, object, int, int], Credits] = {}
+
+    def of(self, variant: Variant, seconds: Fraction) -> Credits:
+        # A Fraction is slow to hash.
+        alike = (variant.model, variant.options, seconds.numerator, seconds.denominator)
+        price = self._known.get(alike)
+        if price is None:
+            price = self._known[alike] = price_of_take(variant, seconds)
+        return price
+
+
 def price_of_take(variant: Variant, seconds: Fraction) -> Credits:
     """What one take of this variant costs, whose prepared clip, or whose result, is so long."""
     return price_of(catalogue.model(variant.model), seconds, variant.options)
@@ -185,17 +246,22 @@ def draw_up(
     view: LedgerView,
     again: Collection[str] = (),
     limit: int | None = None,
+    keys: Mapping[str, str] | None = None,
 ) -> Plan:
     """The plan of these variants. `footage` by variant label; `again`: labels to render although they are archived.
 
-    limit: of the variants that would be shot, only the first so many are in the plan; all others are.
+    keys: by label, where they are known already. limit: of the variants that would be shot, only the first so many are in
+    the plan; all others are.
     """
     lines: list[Line] = []
     claimed: dict[str, str] = {}
     room = len(variants) if limit is None else limit
+    keys = keys_of(variants, footage) if keys is None else keys
+    prices = Prices()
     for variant in variants:
-        identity = identity_of(variant, footage[variant.label])
-        line = _line(variant, identity, footage[variant.label].seconds, view, rerender, variant.label in again)
+        media = footage[variant.label]
+        price = prices.of(variant, media.seconds)
+        line = _line(variant, media, keys[variant.label], price, view, rerender, variant.label in again)
         if line.action == "shoot" and line.key in claimed:
             line = _same_as(line, claimed[line.key])
         if line.action == "shoot":
@@ -215,14 +281,12 @@ def draw_up(
 
 
 def _line(
-    variant: Variant, identity: Mapping[str, Canonical], seconds: Fraction, view: LedgerView, rerender: str, again: bool
+    variant: Variant, media: Footage, key: str, price: Credits, view: LedgerView, rerender: str, again: bool
 ) -> Line:
-    key = digest.of_json(identity)
     take = view.takes.get(key)
-    price = price_of_take(variant, seconds)
     if take is None:
         action: Action = "shoot"
-        reason = _why_new(variant, identity, view)
+        reason = _why_new(variant, media, view)
     else:
         action, reason = _decide(variant, take, view, rerender, again)
     return Line(
@@ -232,7 +296,7 @@ def _line(
         reason=reason,
         credits=price if action == "shoot" else ZERO,
         price=price,
-        seconds=seconds,
+        seconds=media.seconds,
         take=take,
         supersedes=take.id if take else 0,
     )
@@ -255,7 +319,7 @@ def _decide(variant: Variant, take: Take, view: LedgerView, rerender: str, again
     return "skip", f"archived on {take.updated_at:%Y-%m-%d} as {take.archive}, nothing of it changed"
 
 
-def _why_new(variant: Variant, identity: Mapping[str, Canonical], view: LedgerView) -> str:
+def _why_new(variant: Variant, media: Footage, view: LedgerView) -> str:
     earlier = view.earlier.get((variant.slug, variant.take))
     if earlier is None:
         return "not rendered yet"
@@ -263,7 +327,8 @@ def _why_new(variant: Variant, identity: Mapping[str, Canonical], view: LedgerVi
     recorded = changes.recorded(view.identities.get(earlier.id, ""))
     if recorded is None:
         return since
-    return f"{since}: {listed([change.title for change in changes.between(recorded, identity)])}"
+    changed = changes.between(recorded, identity_of(variant, media))
+    return f"{since}: {listed([change.title for change in changed])}"
 
 
 def _resume(take: Take, view: LedgerView) -> tuple[Action, str]:
@@ -282,7 +347,7 @@ def _resume(take: Take, view: LedgerView) -> tuple[Action, str]:
 
 def _same_as(line: Line, label: str) -> Line:
     """Two cells of one sweep can be the same purchase (two clips with the same bytes): it is bought once."""
-    return replace(line, action="skip", reason=f"the same content as {label}", credits=ZERO)
+    return line._replace(action="skip", reason=f"the same content as {label}", credits=ZERO)
 
 
 def _digest(campaign: str, route: str, lines: Sequence[Line], budget: Credits | None) -> str:
@@ -291,9 +356,10 @@ def _digest(campaign: str, route: str, lines: Sequence[Line], budget: Credits | 
             "campaign": campaign,
             "route": route,
             "budget": None if budget is None else budget.units,
-            "lines": [
-                [line.variant.label, line.key, line.action, line.credits.units, line.supersedes] for line in lines
-            ],
+            "lines": "\n".join(
+                f"{line.variant.label} {line.key} {line.action} {line.credits.units} {line.supersedes}"
+                for line in lines
+            ),
         }
     )
 
@@ -356,7 +422,9 @@ def decimal_seconds(seconds: Fraction) -> str:
 
 def worst_case(plan: Plan) -> Credits:
     """What the campaign will have cost at most, once this plan has run: charged and held before, and its own takes."""
-    own = total([dearest(line) for line in plan.of("shoot")])
+    alike = Counter((line.variant.model, line.variant.options, line.seconds) for line in plan.of("shoot"))
+    some = {(line.variant.model, line.variant.options, line.seconds): line for line in plan.of("shoot")}
+    own = total([dearest(some[kind]) * count for kind, count in alike.items()])
     return plan.budget.charged + plan.budget.held + own
 
 

@@ -1,21 +1,24 @@
 """How a plan is shown: its lines, its money by axis, its totals, cheaper ways, one line explained."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from callsheet.breakdown import Axis, Share, shortened
-from callsheet.changes import FileChange
 from callsheet.cli import screen
 from callsheet.cli.console import say, tell
 from callsheet.cli.tables import table
 from callsheet.credits import Credits, total
-from callsheet.pilot import Pilot
 from callsheet.plan import Line, Plan, decimal_seconds, worst_case
-from callsheet.suggest import Suggestion
-from callsheet.take import Take
-from callsheet.why import Difference, Explanation, Part
 from callsheet.work import Work
+
+if TYPE_CHECKING:
+    from callsheet.changes import FileChange
+    from callsheet.pilot import Pilot
+    from callsheet.suggest import Suggestion
+    from callsheet.take import Take
+    from callsheet.why import Difference, Explanation, Part
 
 #: Lines of a plan that are shown without being asked for; and values of one axis, at most.
 LINES_SHOWN, VALUES_SHOWN = 60, 20
@@ -71,7 +74,7 @@ def plan_facts(
     where: str,
     work: Work,
     selected: str = "",
-    pilot: Pilot | None = None,
+    pilot: "Pilot | None" = None,
     approve_above: Credits | None = None,
 ) -> Sequence[tuple[str, str]]:
     """The totals of a plan as name and value.
@@ -110,7 +113,7 @@ def _worst(drawn: Plan, approve_above: Credits) -> str:
     return f"{worst.spoken}{of}: {sum_of_it}; a person confirms above {approve_above.spoken}"
 
 
-def suggestions(found: Sequence[Suggestion]) -> None:
+def suggestions(found: "Sequence[Suggestion]") -> None:
     """Cheaper ways: what each saves, what to write where, and what it changes."""
     tell()
     if not found:
@@ -129,7 +132,7 @@ WORD_STYLE = {"same": "", "removed": "red", "added": "green"}
 WORD_MARKS = {"same": ("", ""), "removed": ("[-", "-]"), "added": ("{+", "+}")}
 
 
-def explanation(told: Explanation) -> None:
+def explanation(told: "Explanation") -> None:
     """One line of a plan: what is done and why, the price, every part with its place, and what changed."""
     line = told.line
     cost = f"{line.credits.spoken} of new money" if line.credits else "nothing new"
@@ -152,7 +155,7 @@ def explanation(told: Explanation) -> None:
         _changes(told.earlier, told.differences)
 
 
-def _part_rows(part: Part) -> Iterator[tuple[str, str, str]]:
+def _part_rows(part: "Part") -> Iterator[tuple[str, str, str]]:
     """A row for the value, and one more for each further place it comes from."""
     first, *others = (f"{one.place} {one.path}" if one.place else "default" for one in part.origins)
     yield part.title, first, part.text
@@ -160,7 +163,7 @@ def _part_rows(part: Part) -> Iterator[tuple[str, str, str]]:
         yield "", other, ""
 
 
-def _changes(earlier: Take, differences: Sequence[Difference] | None) -> None:
+def _changes(earlier: "Take", differences: "Sequence[Difference] | None") -> None:
     since = f"since take {earlier.id} of {earlier.updated_at:%Y-%m-%d %H:%M} UTC ({earlier.archive})"
     if differences is None:
         tell(f"{since}: its parts were not recorded then")
@@ -179,7 +182,7 @@ def _changes(earlier: Take, differences: Sequence[Difference] | None) -> None:
             tell(f"{name}{difference.before} -> {difference.after}")
 
 
-def _file_change(file: FileChange) -> str:
+def _file_change(file: "FileChange") -> str:
     before, after = file.before[:12], file.after[:12]
     name = file.file or f"a file with the digest {before or after}"
     how = f"{before} -> {after}" if file.kind == "changed" else before or after

@@ -112,7 +112,8 @@ def _drawn(loaded: Loaded, surveyed: Survey, settings: Settings, route: str, sel
     pilot = _pilot(selection, chosen, footage)
     chosen = pilot.variants if pilot else chosen
     campaign = loaded.campaign
-    view = _view(settings, loaded, route, chosen, footage)
+    keys = planning.keys_of(chosen, footage)
+    view = _view(settings, loaded, route, chosen, frozenset(keys.values()))
     plan = planning.draw_up(
         campaign=campaign.name,
         route=route,
@@ -123,6 +124,7 @@ def _drawn(loaded: Loaded, surveyed: Survey, settings: Settings, route: str, sel
         view=view,
         again=selection.again_of(loaded.variants),
         limit=selection.limit,
+        keys=keys,
     )
     return Drawn(
         loaded=loaded, survey=surveyed, settings=settings, plan=plan, view=view, selection=selection, pilot=pilot
@@ -132,8 +134,9 @@ def _drawn(loaded: Loaded, surveyed: Survey, settings: Settings, route: str, sel
 def _pilot(selection: Selection, variants: Sequence[Variant], footage: Mapping[str, planning.Footage]) -> Pilot | None:
     if selection.pilot is None:
         return None
-    prices = {v.label: planning.price_of_take(v, footage[v.label].seconds) for v in variants}
-    return pairwise(variants, prices)
+    prices = planning.Prices()
+    by_label = {v.label: prices.of(v, footage[v.label].seconds) for v in variants}
+    return pairwise(variants, by_label)
 
 
 def bare(loaded: Loaded, *, sandbox: bool) -> Drawn:
@@ -229,12 +232,11 @@ def _view(
     loaded: Loaded,
     route: str,
     variants: Sequence[Variant],
-    footage: Mapping[str, planning.Footage],
+    keys: frozenset[str],
 ) -> LedgerView:
     if settings.ledger is None and not (settings.home / LEDGER).exists():
         return LedgerView(takes={}, earlier={}, held=ZERO, charged=ZERO)
     campaign = loaded.campaign
-    keys = {planning.key_of(variant, footage[variant.label]) for variant in variants}
     ledger = open_ledger(settings)
     try:
         takes = ledger.newest(sorted(keys), route=route)

@@ -16,7 +16,7 @@ from typing import Any
 import callsheet
 from callsheet import naming
 from callsheet.errors import CallsheetError, ContentRefused, JobFailed
-from callsheet.plan import key_of
+from callsheet.plan import keys_of
 from callsheet.redact import redact
 from callsheet.sidecar import StrayRecord
 from callsheet.steps import deliver, follow, submit
@@ -62,7 +62,8 @@ class Stray:
 def found(studio: Studio) -> list[int]:
     """Ids of the strays of this campaign and route, oldest first. A variant that was only not selected is none."""
     drawn = studio.drawn
-    keys = {key_of(variant, drawn.survey.footage(variant)) for variant in drawn.loaded.variants}
+    footage = {variant.label: drawn.survey.footage(variant) for variant in drawn.loaded.variants}
+    keys = set(keys_of(drawn.loaded.variants, footage).values())
     takes = studio.ledger.takes(campaign=drawn.plan.campaign, route=drawn.plan.route)
     return [take.id for take in takes if take.is_live and take.key not in keys]
 

@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, cast
@@ -51,6 +51,8 @@ class Survey:
     clip_preparations: Mapping["ClipNeed", ClipPreparation]
     still_preparations: Mapping[tuple[Path, ImageLimits], StillPreparation]
     warnings: tuple[Problem, ...]
+    #: Footage that was looked at before: variants of one clip, set and kind of model share it.
+    _footage: dict[tuple[object, ...], "Footage"] = field(default_factory=dict, repr=False, compare=False)
 
     def clip_preparation(self, variant: Variant) -> ClipPreparation:
         """What is done to the clip of this variant. LookupError for a variant without one."""
@@ -65,6 +67,14 @@ class Survey:
         return quantity_of(catalogue.model(of.model), prepared, of.options)
 
     def footage(self, variant: Variant) -> "Footage":
+        """Its media by content."""
+        alike = (*variant.setup, variant.references)
+        found = self._footage.get(alike)
+        if found is None:
+            found = self._footage[alike] = self._looked_at(variant)
+        return found
+
+    def _looked_at(self, variant: Variant) -> "Footage":
         from callsheet.plan import Footage
 
         seconds = self.seconds(variant)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from callsheet.credits import Credits, total
 from callsheet.errors import MediaError, NothingToShoot
 from callsheet.ledger.book import Ledger
 from callsheet.media import frames, probe
-from callsheet.plan import Line, decimal_seconds, key_of
+from callsheet.plan import Line, decimal_seconds, keys_of
 from callsheet.review import board
 from callsheet.sidecar import Manifest, ManifestEntry, Sidecar
 from callsheet.steps import deliver, outcome, prepare
@@ -199,14 +199,14 @@ def every_line(drawn: Drawn, ledger: Ledger) -> list[Line]:
     """A line for each variant of the whole campaign with the newest take the ledger has of it."""
     planned = {line.variant.label: line for line in drawn.plan.lines}
     variants = drawn.loaded.variants
-    keys = {v.label: key_of(v, drawn.survey.footage(v)) for v in variants}
+    keys = keys_of(variants, {v.label: drawn.survey.footage(v) for v in variants})
     takes = ledger.newest(list(keys.values()), route=drawn.plan.route)
     return [_line(drawn, variant, keys[variant.label], planned.get(variant.label), takes) for variant in variants]
 
 
 def _line(drawn: Drawn, variant: Variant, key: str, planned: Line | None, takes: Mapping[str, Take]) -> Line:
     if planned is not None:
-        return replace(planned, take=takes.get(key))
+        return planned._replace(take=takes.get(key))
     footage = drawn.survey.footage(variant)
     return Line(
         variant=variant,
@@ -228,7 +228,7 @@ def _ended(studio: Studio, line: Line, error: str, walked: Collection[str]) -> E
     if line.action == "skip":
         return Ended(line=line, outcome="skipped", take=take, reason=line.reason)
     if line.action != "blocked" and line.variant.label not in walked:
-        same = replace(line, action="skip", reason="the same content as another variant", credits=Credits())
+        same = line._replace(action="skip", reason="the same content as another variant", credits=Credits())
         return Ended(line=same, outcome="skipped", take=take, reason=same.reason)
     if line.action == "blocked":
         doubtful = take is not None and take.state is State.IN_DOUBT

@@ -12,6 +12,7 @@ from callsheet.credits import ZERO, Credits
 from callsheet.errors import BudgetExceeded, NotApproved, PlanChanged
 from callsheet.plan import (
     Footage,
+    Keys,
     LedgerView,
     Plan,
     approve,
@@ -156,6 +157,20 @@ CHANGES: list[Callable[[Variant, Footage], tuple[Variant, Footage]]] = [
 ]
 
 
+def test_keys_that_share_what_they_share_are_the_digests_of_the_identities() -> None:
+    """Every key from one `Keys`, first without and then with what it has written out before."""
+    keys = Keys()
+    many = [
+        change(variant, media)
+        for variant in [line.variant for line in plan().lines]
+        for media in (footage(variant), replace(footage(variant), window=("1/3", "2"), references=()))
+        for change in (lambda v, f: (v, f), *CHANGES)
+    ]
+    assert len({keys.of(v, f) for v, f in many}) > len(plan().lines)
+    assert [keys.of(v, f) for v, f in many] == [key_of(v, f) for v, f in many]
+    assert key_of(*many[0]) == digest.of_json(identity_of(*many[0]))
+
+
 def test_whatever_is_paid_for_changes_the_key() -> None:
     variant = expand(campaign())[6]
     media = footage(variant)
@@ -215,7 +230,7 @@ def test_a_price_that_is_settled_on_what_was_rendered_can_grow_to_whole_seconds_
     assert dearest(final) == final.price == Credits.of("63.84")
     motion = catalogue.model("kling-v3-motion-control")
     variant = final.variant._replace(model=motion.name, options=motion.settled({}))
-    assert dearest(replace(final, variant=variant, seconds=Fraction("3.4"))) == Credits.of("32.6592")
+    assert dearest(final._replace(variant=variant, seconds=Fraction("3.4"))) == Credits.of("32.6592")
 
 
 @pytest.mark.parametrize(("seconds", "text"), [("5.312", "5.312"), ("4", "4"), ("1/3", "0.333333"), ("10", "10")])

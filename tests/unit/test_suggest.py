@@ -104,7 +104,7 @@ def test_a_saving_is_the_difference_of_two_plans_and_none_is_no_suggestion() -> 
 def test_a_clip_that_would_stand_still_at_its_end_is_told() -> None:
     dear = plan()
     frozen = tuple(
-        replace(line, seconds=line.seconds + 1, credits=Credits()) if line.variant.clip == "pier" else line
+        line._replace(seconds=line.seconds + 1, credits=Credits()) if line.variant.clip == "pier" else line
         for line in dear.lines
     )
     found = weighed(PROPOSAL, dear, replace(dear, lines=frozen))

@@ -85,8 +85,8 @@ def test_a_value_that_only_an_include_has_comes_from_there() -> None:
 )
 def test_the_price_is_derived_from_the_length(seconds: str, billed: str) -> None:
     line = plan().lines[0]
-    priced = replace(
-        line, seconds=Fraction(seconds), price=price_of(catalogue.model(line.variant.model), Fraction(seconds))
+    priced = line._replace(
+        seconds=Fraction(seconds), price=price_of(catalogue.model(line.variant.model), Fraction(seconds))
     )
     assert why.price(priced).spoken == billed
 
@@ -125,7 +125,7 @@ def test_old_and_new_are_told_part_by_part() -> None:
 
 def test_a_slug_with_several_takes_stands_for_the_first_and_a_label_for_its_own() -> None:
     lines = plan().lines
-    two = [replace(lines[0], variant=lines[0].variant._replace(take=n, label=f"x--t{n}", slug="x")) for n in (1, 2)]
+    two = [lines[0]._replace(variant=lines[0].variant._replace(take=n, label=f"x--t{n}", slug="x")) for n in (1, 2)]
     assert why.line_of(two, "x").variant.take == 1
     assert why.line_of(two, "x--t2").variant.take == 2
 
@@ -133,7 +133,7 @@ def test_a_slug_with_several_takes_stands_for_the_first_and_a_label_for_its_own(
 def test_an_unknown_slug_is_told_the_nearest_one_even_among_thousands() -> None:
     line = plan().lines[0]
     labels = [f"clip{number}--none--dusk--16x9" for number in range(3000)]
-    many = [replace(line, variant=line.variant._replace(label=label, slug=label)) for label in labels]
+    many = [line._replace(variant=line.variant._replace(label=label, slug=label)) for label in labels]
     with pytest.raises(SpecError, match=r"did you mean `clip2999--none--dusk--16x9`\?") as caught:
         why.line_of(many, "clip2999--none--dust--16x9")
     assert "?." not in str(caught.value)
