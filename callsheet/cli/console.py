@@ -13,9 +13,12 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
-from callsheet.cli.terminal import PIPE_WIDTH, SPELT_OUT, Stream, err, has_hung_up, out
+from callsheet.cli import terminal
+from callsheet.cli.terminal import PIPE_WIDTH, SPELT_OUT, Stream, has_hung_up
 from callsheet.errors import MONEY_WORDS, CallsheetError, Problem, SpecInvalid, SpecSyntax
 from callsheet.yamltext import MAX_BYTES
+
+out, err = terminal.out, terminal.err
 
 #: Of the word in front of a problem.
 SEVERITY_STYLE = {"error": "bold red", "warning": "bold yellow", "note": "cyan"}
@@ -33,16 +36,19 @@ Piece = str | tuple[str, str]
 
 def say(text: str = "", style: str = "") -> None:
     """One line about what is going on, to standard error."""
-    _show(err, (text, style))
+    show(err, (text, style))
 
 
 def tell(text: str = "", style: str = "") -> None:
     """One line of a result, to standard output."""
-    _show(out, (text, style))
+    show(out, (text, style))
 
 
-def _show(stream: Stream, *pieces: Piece, end: str = "\n") -> None:
-    """One line. rich, which knows terminals, is loaded only where there may be one, and something is coloured."""
+def show(stream: Stream, *pieces: Piece, end: str = "\n") -> None:
+    """One line of pieces, each in its style.
+
+    rich, which knows terminals, is loaded only where there may be one and something is coloured.
+    """
     parts = [(piece, "") if isinstance(piece, str) else piece for piece in pieces]
     if stream.may_colour and any(style for _, style in parts):
         from rich.text import Text
@@ -65,7 +71,7 @@ def facts(pairs: Iterable[tuple[str, str]], *, aside: bool = False) -> None:
             for line in wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
         ]
         for head, line in zip_longest((name,), lines, fillvalue=""):
-            _show(target, f"{head:<{FACT}}{line}")
+            show(target, f"{head:<{FACT}}{line}")
 
 
 def fit() -> None:
@@ -88,7 +94,7 @@ def can_ask() -> bool:
 
 def ask(question: str) -> bool:
     """A person's answer, on standard error so that standard output stays a result. Anything but a yes is a no."""
-    _show(err, (f"{question} [y/N] ", "bold"), end="")
+    show(err, (f"{question} [y/N] ", "bold"), end="")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
@@ -131,7 +137,7 @@ def error(problem: CallsheetError) -> None:
     from callsheet.redact import redact
 
     where = f"{problem.where}: " if problem.where else ""
-    _show(err, (where, "bold"), ("error: ", "bold red"), redact(problem.what), f" {MONEY_WORDS[problem.spent]}")
+    show(err, (where, "bold"), ("error: ", "bold red"), redact(problem.what), f" {MONEY_WORDS[problem.spent]}")
     if problem.hint:
         say(f"    {redact(problem.hint)}")
 
@@ -141,7 +147,7 @@ def defect(failure: Exception) -> None:
     from callsheet.redact import redact
 
     say(redact("".join(traceback.format_exception(failure))).rstrip(), style="dim")
-    _show(err, ("unexpected error: ", "bold red"), redact(" ".join(f"{type(failure).__name__}: {failure}".split())))
+    show(err, ("unexpected error: ", "bold red"), redact(" ".join(f"{type(failure).__name__}: {failure}".split())))
     say("    This is a defect of Callsheet; please report it with the lines above.")
     say("    `callsheet status` shows what was submitted; run the campaign again to go on, nothing is paid twice.")
 
@@ -151,7 +157,7 @@ def problems(found: Iterable[Problem]) -> None:
     for problem in found:
         style = SEVERITY_STYLE[problem.severity]
         subject = f"{problem.path}: " if problem.path else ""
-        _show(err, (f"{problem.place}: ", "bold"), (f"{problem.severity}: ", style), f"{subject}{problem.message}")
+        show(err, (f"{problem.place}: ", "bold"), (f"{problem.severity}: ", style), f"{subject}{problem.message}")
         for line in _excerpt(problem) if problem.severity != "note" else ():
             say(line, style="dim")
         if problem.hint:

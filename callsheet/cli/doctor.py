@@ -7,11 +7,10 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
-from rich.text import Text
 
 from callsheet import checkup
 from callsheet.checkup import Check
-from callsheet.cli import console, options, screen, terminal
+from callsheet.cli import console, options, terminal
 from callsheet.cli.tables import INDENT, folded
 from callsheet.errors import CallsheetError
 from callsheet.steps import settings
@@ -61,8 +60,8 @@ def _tell(found: Check) -> None:
     """One line, to standard output; on a terminal its further lines stand below the first."""
     mark, style = MARKS[found.status]
     room = terminal.out.width - len(INDENT) if terminal.out.is_terminal else terminal.PIPE_WIDTH
-    for number, line in enumerate(folded(Text(found.line), room)):
-        screen.out.print(Text.assemble((INDENT if number else f"{mark:<{len(INDENT)}}", style), line))
+    for number, line in enumerate(folded(found.line, room)):
+        console.show(terminal.out, (INDENT if number else f"{mark:<{len(INDENT)}}", style), line)
 
 
 def _prefect(*, online: bool) -> Check:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
 from callsheet.cli import completion, console, options, tables
 from callsheet.credits import ZERO, Credits
@@ -38,12 +37,12 @@ def status(spec: OptionalSpec = None, json: options.Json = False) -> None:
     console.tell(f"{count}; {held.spoken} held, {charged.spoken} charged")
 
 
-def _cells(take: Take, *, named: bool) -> tuple[str | Text, ...]:
+def _cells(take: Take, *, named: bool) -> tuple[console.Piece, ...]:
     """A row for a person. The last cell is where the take stands: its file, what went wrong, or its job."""
     return (
         str(take.id),
         take.slug if named else f"{take.campaign}/{take.slug}",
-        Text(str(take.state), style=STYLE.get(take.state, "yellow")),
+        (str(take.state), STYLE.get(take.state, "yellow")),
         take.route,
         str(take.charged or take.price),
         f"{take.updated_at:%Y-%m-%d %H:%M}",

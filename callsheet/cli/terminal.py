@@ -46,13 +46,15 @@ codecs.register_error(SPELT_OUT, _spell_out)
 
 
 class Stream:
-    """Standard output or standard error as they are now (or another file), and what happens when nobody reads them.
+    """Standard output or standard error as they are now (or another file, of so many columns), and what happens when nobody
+    reads them.
 
     A reader that has gone ends a command that has nothing else to do, and is nothing to stop a run for.
     """
 
-    def __init__(self, *, stderr: bool = False, file: TextIO | None = None) -> None:
+    def __init__(self, *, stderr: bool = False, file: TextIO | None = None, width: int | None = None) -> None:
         self.stderr = stderr
+        self._width = width
         self._file = file
         self._is_silent = False
 
@@ -72,6 +74,8 @@ class Stream:
     @property
     def width(self) -> int:
         """Columns: of a pipe COLUMNS, where somebody set it."""
+        if self._width is not None:
+            return self._width
         return shutil.get_terminal_size((80 if self.is_terminal else PIPE_WIDTH, 24)).columns
 
     @property

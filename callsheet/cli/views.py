@@ -3,10 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from callsheet.breakdown import Axis, Share, shortened
-from callsheet.cli import screen
+from callsheet.cli import console
 from callsheet.cli.console import say, tell
 from callsheet.cli.tables import table
 from callsheet.credits import Credits, total
@@ -31,7 +29,7 @@ def plan(lines: Sequence[Line], *, all_lines: bool) -> None:
     rows = [
         (
             line.variant.label,
-            Text(line.action, style=ACTION_STYLE[line.action]),
+            (line.action, ACTION_STYLE[line.action]),
             decimal_seconds(line.seconds),
             str(line.credits) if line.credits else "–",
             line.reason,
@@ -174,7 +172,7 @@ def _changes(earlier: "Take", differences: "Sequence[Difference] | None") -> Non
         if difference.words:
             marked = [(word, *WORD_MARKS[word.kind]) for word in difference.words]
             pieces = [(f"{left}{word.text}{right}", WORD_STYLE[word.kind]) for word, left, right in marked]
-            screen.out.print(Text.assemble(name, *pieces))
+            console.show(console.out, name, *pieces)
         elif difference.files:
             for file in difference.files:
                 tell(f"{name}{_file_change(file)}")

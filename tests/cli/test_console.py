@@ -7,22 +7,22 @@ import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
-from callsheet.cli import screen, tables
+from callsheet.cli import console, tables
 from callsheet.cli.screen import Console
-from callsheet.cli.terminal import SPELT_OUT
+from callsheet.cli.terminal import SPELT_OUT, Stream
 
 NAMES = ("variant", "action", "credits", "why")
 LONG = "beach--brand-a--dusk-" + "-".join(["very"] * 30) + "--16x9"
-Show = Callable[[list[tuple[str | Text, ...]]], list[str]]
+Show = Callable[[list[tuple[console.Piece, ...]]], list[str]]
 
 
 @pytest.fixture
 def show(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     """show(rows, width=…, encoding=…): the lines of a table as a terminal gets them."""
 
-    def lines(rows: list[tuple[str | Text, ...]], *, width: int = 80, encoding: str = "utf-8") -> list[str]:
+    def lines(rows: list[tuple[console.Piece, ...]], *, width: int = 80, encoding: str = "utf-8") -> list[str]:
         file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors=SPELT_OUT)
-        monkeypatch.setattr(screen, "out", Console(file=file, width=width, highlight=False, soft_wrap=True))
+        monkeypatch.setattr(console, "out", Stream(file=file, width=width))
         tables.table(NAMES, rows, right=("credits",))
         file.seek(0)
         return file.read().splitlines()
@@ -82,7 +82,7 @@ def test_characters_of_two_columns_keep_the_columns_under_each_other(show: Calla
 def test_a_screen_that_knows_few_characters_gets_all_of_them_spelt_out_in_columns(
     encoding: str, show: Callable[..., list[str]]
 ) -> None:
-    rows = [("café–夏", "shoot", "≤ 4", "3 × … → “x”"), ("beach", Text("skip", style="dim"), "–", "x")]
+    rows = [("café–夏", "shoot", "≤ 4", "3 × … → “x”"), ("beach", ("skip", "dim"), "–", "x")]
     lines = show([tuple(row) for row in rows], encoding=encoding)
     shown = "".join(lines)
     assert shown.encode(encoding)

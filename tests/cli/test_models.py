@@ -8,8 +8,7 @@ from fractions import Fraction
 import pytest
 
 from callsheet import catalogue
-from callsheet.cli import console, models, screen
-from callsheet.cli.screen import Console
+from callsheet.cli import console, models
 from callsheet.cli.terminal import Stream
 from callsheet.errors import SpecError
 from callsheet.tariff import price_of
@@ -23,8 +22,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
 
     def tell(name: str | None = None, *, as_json: bool = False) -> str:
         page = io.StringIO()
-        monkeypatch.setattr(console, "out", Stream(file=page))
-        monkeypatch.setattr(screen, "out", Console(file=page, width=80, highlight=False, soft_wrap=True))
+        monkeypatch.setattr(console, "out", Stream(file=page, width=80))
         models.models(name, json=as_json)
         return page.getvalue()
 
