@@ -46,7 +46,7 @@ class LineRecord(_Record):
 
 
 class PlanFile(_Record):
-    """`spec` and the files of `media` are as a person writes them in the checkout. All digests are SHA-256."""
+    """`spec` and the names in `media` are as a person writes them in the checkout. All digests are SHA-256."""
 
     callsheet_plan: int
     campaign: str
@@ -60,6 +60,7 @@ class PlanFile(_Record):
     budget: str | None
     #: The catalogue's entry of each model: limits and price rule.
     models: dict[str, str]
+    #: Every file but the campaign itself: clips, images, what it extends, prompts.
     media: dict[str, str]
     lines: list[LineRecord]
 

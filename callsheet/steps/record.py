@@ -1,7 +1,7 @@
 """A plan kept in a file, and drawn up again from it: `plan --out`, `run --plan`. Nothing is spent or sent."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from callsheet.errors import MediaError, PlanChanged, SpecError
 from callsheet.planfile import PlanFile
 from callsheet.steps import settings
 from callsheet.steps.draw_up import SANDBOX, Drawn, draw_up
+from callsheet.steps.load import Loaded
 from callsheet.steps.survey import hash_of
 
 
@@ -113,8 +114,18 @@ def _record(drawn: Drawn) -> PlanFile:
         media={
             **{shown(clip.path): clip.sha256 for clip in clips},
             **{shown(still.path): still.sha256 for still in stills},
+            **{_shown(text): hash_of(text) for text in _texts(loaded)},
         },
     )
+
+
+def _texts(loaded: Loaded) -> Iterator[Path]:
+    """The files that the campaign reads besides itself: those it extends, and prompts."""
+    yield from map(Path, loaded.campaign.extends)
+    prompts = loaded.campaign.document.value.get("prompts", {})
+    for form in prompts.values():
+        if isinstance(form, dict) and "file" in form:
+            yield loaded.root / form["file"]
 
 
 def _shown(spec: Path) -> str:

@@ -183,6 +183,21 @@ def test_a_file_with_other_bytes_is_named(kept: Studio) -> None:
 
 
 @pytest.mark.parametrize(
+    ("file", "text"), [("specs/base.yaml", "budget: $4.00\n"), ("specs/dusk.txt", "Re-light the scene at dawn.")]
+)
+def test_a_file_that_the_campaign_reads_besides_itself_is_named(studio: Studio, file: str, text: str) -> None:
+    (studio.root / "specs/base.yaml").write_text("budget: $5.00\n")
+    (studio.root / "specs/dusk.txt").write_text("Re-light the scene at dusk.")
+    own = CAMPAIGN.replace("budget: $5.00", "extends: base.yaml").replace(
+        "dusk: Re-light the scene at dusk.", "dusk: {file: specs/dusk.txt}"
+    )
+    studio.write(own)
+    kept = with_a_plan(studio)
+    (kept.root / file).write_text(text)
+    assert_moved(kept, f"plan.json: error: 2 things moved since this plan was drawn up: {file} has other bytes; ")
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
         (("run", "specs/other.yaml", *KEPT[1:]), "plan.json: error: this is a plan of specs/tiny.yaml, and not of specs/"),
