@@ -277,7 +277,7 @@ CASES = {
     "a number that is a word": Case(
         settings={"CALLSHEET_MAX_IN_FLIGHT": "banana"},
         code=2,
-        message="CALLSHEET_MAX_IN_FLIGHT: error: input should be a valid integer",
+        message="CALLSHEET_MAX_IN_FLIGHT: error: must be a whole number from 1 to 1000",
     ),
     "a ledger on another database": Case(
         settings={"CALLSHEET_LEDGER": "postgresql://me:secret@127.0.0.1/books"},
