@@ -39,11 +39,12 @@ def check(
 def _problems(spec: Path, *, aloud: bool) -> tuple[list[Problem], int]:
     """What is wrong with one campaign, said at once where it is to be said, and the exit code for it."""
     from callsheet.steps import settings
+    from callsheet.steps.bring import bring
     from callsheet.steps.load import resolve
     from callsheet.steps.survey import mended, over_budget, survey
 
     try:
-        loaded = resolve(spec)
+        loaded = bring(resolve(spec))
         surveyed = survey(loaded, settings.read(loaded.root).home)
     except (SpecInvalid, SpecSyntax) as error:
         if aloud:

@@ -1,13 +1,34 @@
-"""The cache of prepared media: names by content, and the facts beside each file, written last, that make it count."""
+"""The cache of media: prepared files named by content, copies of remote sources named by their address.
 
+The facts beside each file are written last and make it count. Whoever makes one holds its lock: a flock, which dies with
+its process and is known to every machine that shares the folder.
+"""
+
+import asyncio
+import errno
+import fcntl
 import json
 import os
+import re
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from secrets import randbelow
+from threading import Event
 
 from callsheet import digest
 from callsheet.limits import ClipPreparation, StillPreparation
+
+#: Seconds between two looks at a lock that somebody else holds.
+PATIENCE = 0.05
+#: What is kept of the name of a remote source: characters that no file system minds, and so many of them.
+_STRANGE = re.compile(r"[^A-Za-z0-9._-]+")
+MAX_NAME = 80
+#: What a file system says that knows no locks. Names are temporary and renaming is atomic, so then work is only done twice.
+_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +62,12 @@ def place(home: Path, entry: str) -> Path:
     return home / "cache" / entry
 
 
+def copy_of(home: Path, source: str) -> Path:
+    """Where the copy of a remote source lies, or would lie: in a folder by its address, under its own name."""
+    name = _STRANGE.sub("-", source.rpartition("/")[2])[-MAX_NAME:].lstrip(".-") or "source"
+    return home / "cache" / "sources" / digest.short(digest.of_json(source)) / name
+
+
 def recall(target: Path) -> PreparedFile | None:
     """A complete entry, else None: facts that are unreadable or speak of another size mean that it is made again."""
     try:
@@ -62,10 +89,92 @@ def remember(made: PreparedFile) -> None:
         "seconds": str(made.seconds),
     }
     final = facts_file(made.path)
-    part = final.with_name(f".{final.name}.part-{os.getpid()}")
-    part.write_text(json.dumps(facts), "utf-8")
-    part.replace(final)
+    write_note(final, facts)
+
+
+def used(facts: Path) -> None:
+    """Remember that this entry was needed now: what was not needed for longest is the first to make room."""
+    with suppress(OSError):  # a home that is only read: nothing of it is ever cleared either
+        os.utime(facts)
 
 
 def facts_file(target: Path) -> Path:
     return target.with_name(f"{target.name}.json")
+
+
+def lock_file(target: Path) -> Path:
+    return target.with_name(f"{target.name}.lock")
+
+
+def write_note(final: Path, facts: object) -> None:
+    """A small JSON document, complete or absent. Processes of two machines may have one number: the name has a second."""
+    part = final.with_name(f".{final.name}.part-{os.getpid()}-{randbelow(10**9)}")
+    part.write_text(json.dumps(facts, ensure_ascii=False), "utf-8")
+    part.replace(final)
+
+
+# --- locks -------------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def locked(path: Path) -> AsyncIterator[None]:
+    """Be the only one, of all processes, in the block. Waits without a thread, so many may wait, and each can be cancelled."""
+    while (handle := _taken(path)) is None:  # noqa: ASYNC110
+        await asyncio.sleep(PATIENCE)  # a flock tells nobody when it is free
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def locked_in_thread(path: Path, stop: Event) -> Iterator[bool]:
+    """The same for a thread; False, without the lock, once `stop` is set."""
+    while (handle := _taken(path)) is None:
+        if stop.wait(PATIENCE):
+            yield False
+            return
+    try:
+        yield True
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def locked_at_once(path: Path) -> Iterator[bool]:
+    """The same without waiting; False where somebody else holds it."""
+    handle = _taken(path)
+    if handle is None:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        os.close(handle)
+
+
+def _taken(path: Path) -> int | None:
+    """The lock, or None while another process holds it. Only a lock that still has its name counts: it may be cleared."""
+    deadline = time.monotonic() + 1
+    while time.monotonic() < deadline:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                os.close(handle)
+                raise
+        if _is_named(handle, path):
+            return handle
+        os.close(handle)
+    return None
+
+
+def _is_named(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False

@@ -17,6 +17,7 @@ from callsheet.pilot import Pilot, pairwise
 from callsheet.plan import LedgerView, Plan
 from callsheet.selection import Selection
 from callsheet.steps import settings as environment
+from callsheet.steps.bring import bring
 from callsheet.steps.load import Loaded, resolve
 from callsheet.steps.settings import SQLITE, Settings
 from callsheet.steps.survey import Survey, survey
@@ -93,7 +94,7 @@ def draw_up(
     and skip leave. attach_only: leave out every line that would cost anything new.
     """
     selection = Selection(only=tuple(only), skip=tuple(skip), again=tuple(again), limit=limit, pilot=pilot)
-    loaded = resolve(spec)
+    loaded = bring(resolve(spec))
     settings = environment.read(loaded.root)
     surveyed = survey(loaded, settings.home)
     drawn = _drawn(loaded, surveyed, settings, route_name(settings, sandbox=sandbox), selection)

@@ -1,7 +1,7 @@
 """A campaign file -> the campaign, its files found on disk, and its variants; every mistake at once, at its place."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from callsheet.campaign import Campaign, Clip, ReferenceSet, Sources, Trim, is_r
 from callsheet.campaign_checks import MOST_VARIANTS, counted
 from callsheet.errors import NothingToShoot, Problem, SpecError, SpecInvalid
 from callsheet.nearest import did_you_mean, listed
-from callsheet.steps import settings
+from callsheet.steps import cache, settings
 from callsheet.sweep import Variant
 from callsheet.yamltext import MAX_BYTES
 
@@ -34,7 +34,7 @@ class SourceClip:
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """A campaign with its files. Paths are absolute; nothing but their existence has been checked.
+    """A campaign with its files. Paths are absolute; nothing but the existence of local ones has been checked.
 
     `problems`: files that are not there, and names that mean nothing; empty in what `load` returns.
     """
@@ -49,9 +49,13 @@ class Loaded:
     variants: tuple[Variant, ...]
     warnings: tuple[Problem, ...]
     problems: tuple[Problem, ...] = ()
+    #: The address of each path that is a copy of a remote source. `resolve` only says where the copy lies; see `bring`.
+    remote: Mapping[Path, str] = field(default_factory=dict)
 
     def shown(self, path: Path) -> str:
-        """A path as a person would write it here."""
+        """A path as a person would write it here; of a copy, the address that it is of."""
+        if path in self.remote:
+            return self.remote[path]
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
 
@@ -68,14 +72,16 @@ def resolve(spec: Path) -> Loaded:
     root = settings.studio_root(spec)
     campaign = document.parse(_read(spec), file=str(spec), sources=sources(root))
     problems: list[Problem] = []
+    remote = _copies(campaign, root)
+    places = {source: path for path, source in remote.items()}
     clips: dict[str, SourceClip] = {}
     members: dict[str, tuple[str, ...]] = {}
     for clip in campaign.clips:
-        found = list(_clip_files(campaign, clip, root, problems))
+        found = list(_clip_files(campaign, clip, root, places, problems))
         members[clip.name] = tuple(source.name for source in found)
         problems.extend(_same_names(campaign, clip, found, clips))
         clips.update({source.name: source for source in found})
-    stills = {entry.name: _still_files(campaign, entry, root, problems) for entry in campaign.references}
+    stills = {entry.name: _still_files(campaign, entry, root, places, problems) for entry in campaign.references}
     problems.extend(_unknown_clips(campaign, members))
     problems.extend(_unsupported(campaign))
     return Loaded(
@@ -83,12 +89,20 @@ def resolve(spec: Path) -> Loaded:
         root=root,
         campaign=campaign,
         clips=clips,
-        stills={name: tuple(places) for name, places in stills.items()},
-        still_places={(name, path): place for name, places in stills.items() for path, place in places.items()},
+        stills={name: tuple(files) for name, files in stills.items()},
+        still_places={(name, path): place for name, files in stills.items() for path, place in files.items()},
         variants=_variants(campaign, members, problems),
         warnings=campaign.warnings,
         problems=tuple(problems),
+        remote=remote,
     )
+
+
+def _copies(campaign: Campaign, root: Path) -> dict[Path, str]:
+    """Where in the home the copy of each remote source lies, or will lie. SettingsWrong where the home is not known."""
+    named = [clip.source for clip in campaign.clips] + [file for entry in campaign.references for file in entry.files]
+    sources = [source for source in dict.fromkeys(named) if is_remote(source)]
+    return {cache.copy_of(settings.read(root).home, source): source for source in sources}
 
 
 def _variants(campaign: Campaign, members: Mapping[str, Sequence[str]], problems: list[Problem]) -> tuple[Variant, ...]:
@@ -191,11 +205,13 @@ def _other_specs(spec: Path, folder: Path) -> str:
     )
 
 
-def _clip_files(campaign: Campaign, clip: Clip, root: Path, problems: list[Problem]) -> Iterator[SourceClip]:
+def _clip_files(
+    campaign: Campaign, clip: Clip, root: Path, copies: Mapping[str, Path], problems: list[Problem]
+) -> Iterator[SourceClip]:
     long = (*clip.path, "source")
     place = clip.path if campaign.document.text(long) is None else long
     if is_remote(clip.source):
-        problems.append(_not_fetched(campaign, place, clip.source, "media/clips"))
+        yield SourceClip(name=clip.name, path=copies[clip.source], trim=clip.trim, place=clip.path)
         return
     paths = list(_find(clip.source, root))
     if not paths:
@@ -208,7 +224,7 @@ def _clip_files(campaign: Campaign, clip: Clip, root: Path, problems: list[Probl
 
 
 def _still_files(
-    campaign: Campaign, entry: ReferenceSet, root: Path, problems: list[Problem]
+    campaign: Campaign, entry: ReferenceSet, root: Path, copies: Mapping[str, Path], problems: list[Problem]
 ) -> dict[Path, tuple[str | int, ...]]:
     """The stills of a set in order, and where each is declared."""
     found: dict[Path, tuple[str | int, ...]] = {}
@@ -217,7 +233,7 @@ def _still_files(
         if campaign.document.text(("references", entry.name)) is not None:
             place = ("references", entry.name)  # one path, and no list
         if is_remote(pattern):
-            problems.append(_not_fetched(campaign, place, pattern, "media/references"))
+            found.setdefault(copies[pattern], place)
             continue
         paths = list(_find(pattern, root))
         if not paths:
@@ -253,12 +269,6 @@ def _split(root: Path, pattern: str) -> tuple[Path, str]:
     parts = Path(pattern).parts
     first = next(number for number, part in enumerate(parts) if _WILD & set(part))
     return root.joinpath(*parts[:first]), str(Path(*parts[first:]))
-
-
-def _not_fetched(campaign: Campaign, place: Sequence[str | int], source: str, folder: str) -> Problem:
-    scheme = source.partition("://")[0].lower()
-    hint = f"Copy the file into {folder} and write its path."
-    return campaign.problem(tuple(place), f"{scheme}:// sources are not fetched by this version yet.", hint=hint)
 
 
 def _missing(campaign: Campaign, place: Sequence[str | int], pattern: str, root: Path) -> Problem:

@@ -5,10 +5,7 @@ makes an entry count. Two processes preparing the same thing wait for each other
 """
 
 import asyncio
-import fcntl
-import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -118,20 +115,10 @@ async def _once(studio: Studio, entry: str, make: Callable[[Path], Awaitable[Pre
 
 async def _cached(target: Path, make: Callable[[Path], Awaitable[PreparedFile]]) -> PreparedFile:
     target.parent.mkdir(parents=True, exist_ok=True)
-    async with _locked(target.with_name(f"{target.name}.lock")):
+    async with cache.locked(cache.lock_file(target)):
         known = cache.recall(target)
         if known is not None:
             return known
         made = await make(target)
         cache.remember(made)
         return made
-
-
-@asynccontextmanager
-async def _locked(path: Path) -> AsyncIterator[None]:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        await asyncio.to_thread(fcntl.flock, handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

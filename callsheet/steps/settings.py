@@ -2,15 +2,17 @@
 
 import os
 import socket
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from callsheet.errors import NoCheckout, SpecError
+from callsheet.hosts import is_loopback
 
 #: The provider's own hosts (its API documents).
 EVOLINK = "https://api.evolink.ai"
@@ -45,6 +47,10 @@ class Settings(BaseSettings):
     staging: Annotated[str, Field(alias="CALLSHEET_STAGING")] = "provider"
     #: Takes submitted and not yet ended, at most, in one run.
     max_in_flight: Annotated[int, Field(alias="CALLSHEET_MAX_IN_FLIGHT", ge=1, le=1000)] = 20
+    #: Megabytes of one remote source, at most.
+    max_source_mb: Annotated[int, Field(alias="CALLSHEET_MAX_SOURCE_MB", ge=1, le=1_000_000)] = 4000
+    #: Private networks that an https:// source may be in, with commas between.
+    private_sources: Annotated[str, Field(alias="CALLSHEET_PRIVATE_SOURCES")] = ""
 
     @field_validator("api", "files")
     @classmethod
@@ -72,10 +78,24 @@ class Settings(BaseSettings):
             raise ValueError("only `provider` is supported: files are staged by the provider's own file service")
         return staging
 
+    @field_validator("private_sources")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        try:
+            _networks_of(text)
+        except ValueError as error:
+            raise ValueError(f"{error}; write networks or addresses, as 10.0.0.0/8, 192.168.1.20") from None
+        return text
+
     @field_validator("api_key", mode="after")
     @classmethod
     def _not_blank(cls, key: SecretStr | None) -> SecretStr | None:
         return key if key is not None and key.get_secret_value().strip() else None
+
+    @property
+    def private_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Where an https:// source may be besides the public internet."""
+        return _networks_of(self.private_sources)
 
     @property
     def is_local(self) -> bool:
@@ -91,6 +111,17 @@ class Settings(BaseSettings):
         files = self.api if self.is_local and self.files == EVOLINK_FILES else self.files
         ledger = self.ledger and f"{SQLITE}{(root / self.ledger.removeprefix(SQLITE)).absolute()}"
         return self.model_copy(update={"home": (root / self.home).absolute(), "files": files, "ledger": ledger})
+
+
+def _networks_of(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def https_proxy_for(host: str) -> str | None:
+    """The proxy for this host, as the environment names it: HTTPS_PROXY or ALL_PROXY, unless NO_PROXY leaves it out."""
+    proxies = getproxies()
+    proxy = proxies.get("https") or proxies.get("all")
+    return proxy if proxy and not proxy_bypass(host) else None
 
 
 def read(root: Path) -> Settings:
@@ -109,15 +140,6 @@ def read(root: Path) -> Settings:
         raise SettingsWrong(
             f"the file cannot be read: {why}.", where=str(root / ".env"), hint="Correct it, or remove it."
         ) from None
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def find_checkout(*starts: Path) -> Path:
