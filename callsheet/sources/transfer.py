@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Bytes read at a time; those of a try that breaks off in the middle of them are lost.
 CHUNK = 1 << 16
 #: Seconds before each further try, as long as not one byte comes; a try that brings some begins them anew.
-WAITS = (0.2, 0.6, 1.8)
+WAITS = (0.2, 0.5, 1.0)
 #: One source takes at most this long: 4 GB at 1.1 MB/s.
 TIME_LIMIT = timedelta(hours=1)
 

@@ -4,18 +4,20 @@
 A host is asked each time whether its source changed; where it does not answer, the copy counts and a warning says so.
 """
 
+import asyncio
 import json
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from callsheet.errors import Problem, SourceError, SourceUnreachable
 from callsheet.steps import cache, settings
@@ -35,6 +37,25 @@ ABREAST = 4
 EVERY = 5.0
 
 
+#: Set by whoever waits for a thread that fetches.
+_stop: ContextVar[Event | None] = ContextVar("stop", default=None)
+
+T = TypeVar("T")
+
+
+async def in_thread(draw: Callable[[], T]) -> T:
+    """What `draw` returns, which fetches, from a thread; where this is cancelled, the fetching ends with it."""
+    stop = Event()
+    token = _stop.set(stop)
+    try:
+        return await asyncio.to_thread(draw)
+    except BaseException:
+        stop.set()
+        raise
+    finally:
+        _stop.reset(token)
+
+
 def bring(loaded: Loaded) -> Loaded:
     """The campaign with a copy of each remote source that a variant uses; what cannot be had is in its problems.
 
@@ -43,11 +64,11 @@ def bring(loaded: Loaded) -> Loaded:
     wanted = list(_wanted(loaded))
     if not wanted:
         return loaded
-    stop = Event()
+    stop = _stop.get() or Event()
     way = _Way(settings.read(loaded.root), stop)
     with ThreadPoolExecutor(max_workers=ABREAST, thread_name_prefix="source") as pool:
         try:
-            work = {path: pool.submit(_brought, way, loaded.remote[path], path) for path, _ in wanted}
+            work = {path: pool.submit(_brought, way, loaded.remote[path], path) for path in dict(wanted)}
             found = {path: _ended(done) for path, done in work.items()}
         except BaseException:
             stop.set()

@@ -25,7 +25,7 @@ from callsheet.provider.client import Provider, Route
 from callsheet.provider.staging import ProviderStaging
 from callsheet.provider.watch import Watch
 from callsheet.steps import draw_up as drawing
-from callsheet.steps import leftovers, locks
+from callsheet.steps import bring, leftovers, locks
 from callsheet.steps import settings as environment
 from callsheet.steps.draw_up import SANDBOX, Drawn
 from callsheet.steps.load import Loaded, load, resolve
@@ -158,7 +158,7 @@ async def _opened(loaded: Loaded, *, sandbox: bool, draw: Callable[[], Drawn]) -
     require_drafts(loaded.campaign, sandbox=sandbox)
     file = drawing.ledger_file(settings)
     with locks.alone(file, route=name, campaign=loaded.campaign.name):
-        drawn = await asyncio.to_thread(draw)
+        drawn = await bring.in_thread(draw)
         async with (
             _attached(file, drawn),
             route(settings, name) as way,

@@ -31,6 +31,7 @@ class File:
     cuts: list[int] = field(default_factory=list)
     #: Status of the next answers, before it behaves.
     failures: list[int] = field(default_factory=list)
+    retry_after: str = ""
 
 
 @dataclass
@@ -82,7 +83,7 @@ def _handler(server: WebServer) -> Callable[..., BaseHTTPRequestHandler]:
             self.close_connection = True
             file = server.files.get(self.path, File(status=404))
             if file.failures:
-                self._answer(file.failures.pop(0), {}, b"")
+                self._answer(file.failures.pop(0), {"Retry-After": file.retry_after}, b"")
             elif file.location:
                 self._answer(302, {"Location": file.location}, b"")
             elif file.etag and asked[2] == file.etag:
