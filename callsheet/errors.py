@@ -170,6 +170,10 @@ class Unacceptable(MediaError):
     """A file is damaged, is not what its name says, or cannot be made what the model accepts."""
 
 
+class CacheUnusable(MediaError):
+    """The folder of prepared media and copies of sources cannot be written."""
+
+
 class SourceError(MediaError):
     """A source of another machine is not there, may not be read, or is not followed. `what` begins with its verb."""
 

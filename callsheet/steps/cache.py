@@ -10,7 +10,6 @@ import fcntl
 import json
 import os
 import re
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -41,6 +40,8 @@ class PreparedFile:
     width: int
     height: int
     seconds: Fraction = Fraction(0)
+    #: SHA-256 of the file that it was made of; empty in entries of earlier versions.
+    source: str = ""
 
 
 def clip_entry(sha256: str, preparation: ClipPreparation) -> str:
@@ -87,6 +88,7 @@ def remember(made: PreparedFile) -> None:
         "width": made.width,
         "height": made.height,
         "seconds": str(made.seconds),
+        "source": made.source,
     }
     final = facts_file(made.path)
     write_note(final, facts)
@@ -153,23 +155,35 @@ def locked_at_once(path: Path) -> Iterator[bool]:
         os.close(handle)
 
 
+def knows_locks(path: Path) -> bool:
+    """Does the file system of this file know locks? OSError where it cannot be opened."""
+    handle = os.open(path, os.O_RDWR)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in _NO_LOCKS
+    finally:
+        os.close(handle)
+    return True
+
+
 def _taken(path: Path) -> int | None:
-    """The lock, or None while another process holds it. Only a lock that still has its name counts: it may be cleared."""
-    deadline = time.monotonic() + 1
-    while time.monotonic() < deadline:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            return None
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                os.close(handle)
-                raise
-        if _is_named(handle, path):
+    """The lock, or None while another process holds it or is removing it: only a lock that still has its name counts."""
+    handle = os.open(
+        path, os.O_RDWR | os.O_CREAT, 0o600
+    )  # not inherited: an ffmpeg that outlives its run holds nothing
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if not isinstance(error, BlockingIOError) and error.errno in _NO_LOCKS:
             return handle
         os.close(handle)
+        if isinstance(error, BlockingIOError):
+            return None
+        raise
+    if _is_named(handle, path):
+        return handle
+    os.close(handle)
     return None
 
 

@@ -54,6 +54,7 @@ async def prepared_clip(studio: Studio, variant: Variant) -> PreparedFile:
             width=facts.width,
             height=facts.height,
             seconds=facts.seconds,
+            source=surveyed.sha256,
         )
 
     return await _once(studio, cache.clip_entry(surveyed.sha256, preparation), make)
@@ -68,7 +69,14 @@ async def prepared_still(studio: Studio, variant: Variant, number: int) -> Prepa
         facts = await asyncio.to_thread(stills.prepare, surveyed.path, preparation, target)
         await asyncio.to_thread(_refuse_changed, studio, surveyed, target)
         sha256 = await asyncio.to_thread(hash_of, target)
-        return PreparedFile(path=target, sha256=sha256, bytes=facts.bytes, width=facts.width, height=facts.height)
+        return PreparedFile(
+            path=target,
+            sha256=sha256,
+            bytes=facts.bytes,
+            width=facts.width,
+            height=facts.height,
+            source=surveyed.sha256,
+        )
 
     return await _once(studio, cache.still_entry(surveyed.sha256, preparation), make)
 
@@ -118,6 +126,7 @@ async def _cached(target: Path, make: Callable[[Path], Awaitable[PreparedFile]])
     async with cache.locked(cache.lock_file(target)):
         known = cache.recall(target)
         if known is not None:
+            cache.used(cache.facts_file(target))
             return known
         made = await make(target)
         cache.remember(made)

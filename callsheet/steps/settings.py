@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     max_in_flight: Annotated[int, Field(alias="CALLSHEET_MAX_IN_FLIGHT", ge=1, le=1000)] = 20
     #: Megabytes of one remote source, at most.
     max_source_mb: Annotated[int, Field(alias="CALLSHEET_MAX_SOURCE_MB", ge=1, le=1_000_000)] = 4000
+    #: Gigabytes of prepared media and copies of remote sources that are kept; what is needed now may be more.
+    cache_gb: Annotated[int, Field(alias="CALLSHEET_CACHE_GB", ge=0, le=100_000)] = 20
     #: Private networks that an https:// source may be in, with commas between.
     private_sources: Annotated[str, Field(alias="CALLSHEET_PRIVATE_SOURCES")] = ""
 
