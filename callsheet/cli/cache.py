@@ -26,7 +26,7 @@ _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=
 
 def cache(
     action: Annotated[
-        str | None, typer.Argument(metavar="[clear]", help="Remove what may go.", show_default=False)
+        str | None, typer.Argument(metavar="clear", help="Remove what may go.", show_default=False)
     ] = None,
     older_than: Annotated[
         str | None,
