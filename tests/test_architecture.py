@@ -24,6 +24,7 @@ DOORWAYS = {
     "imageio_ffmpeg": {"media"},
     "av": {"media", "sandbox"},
     "PIL": {"media", "sandbox"},
+    "pi_heif": {"media"},
     "numpy": {"media", "sandbox"},
     "jinja2": {"review"},
     "typer": {"cli"},
