@@ -35,7 +35,10 @@ def cache(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Clear without asking.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Show the cache of prepared media and remote sources, or clear it. What a run or a take still needs stays."""
+    """Show or clear the cache of media.
+
+    It holds prepared clips and pictures, and copies of remote sources. What a run or a take still needs is never cleared.
+    """
     age = _age(action, older_than)
     found = settings.read(settings.studio_root(Path.cwd() / "-"))
     if action is None:

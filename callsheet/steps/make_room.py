@@ -19,7 +19,7 @@ from secrets import token_hex
 from threading import Event
 
 from callsheet import eviction
-from callsheet.errors import CacheUnusable
+from callsheet.errors import CacheUnusable, LedgerError
 from callsheet.eviction import Entry, Kind
 from callsheet.ledger.book import Ledger
 from callsheet.steps import cache, draw_up
@@ -110,8 +110,9 @@ def keep_within(home: Path, ledger: Ledger, most: int) -> Cleared:
     try:
         with _guarded(home):
             cleared = _removed(home / "cache", eviction.surplus(_looked(home, ledger), most))
-    except OSError as error:
-        log.warning("the cache of media could not be kept within its size: %s", error.strerror or error)
+    except (OSError, LedgerError) as error:
+        why = error.what if isinstance(error, LedgerError) else error.strerror or error
+        log.warning("the cache of media could not be kept within its size: %s", why)
         return Cleared(entries=())
     if cleared.entries:
         log.info("removed %d files of the cache, %.1f MB", len(cleared.entries), cleared.bytes / 10**6)

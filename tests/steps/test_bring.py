@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 from callsheet.errors import SpecInvalid
 from callsheet.steps.bring import bring, in_thread
@@ -209,6 +211,34 @@ def test_a_local_campaign_loads_neither_boto_nor_the_fetcher(spec: Path) -> None
     )
     ended = subprocess.run([sys.executable, "-c", script, str(spec)], capture_output=True, text=True, timeout=60)
     assert ended.stdout == "[]\n", ended.stderr
+
+
+def test_a_clip_in_a_bucket_is_the_same_variant_and_is_not_fetched_twice(
+    spec: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "callsheet.sources")
+    local = keys(planned(spec))
+    store = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    store.start()
+    try:
+        host, port = store.get_host_and_port()
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://{host}:{port}")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7NOBODY0")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret-of-nobody")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        monkeypatch.delenv("AWS_PROFILE", raising=False)
+        client = boto3.session.Session().client("s3")
+        client.create_bucket(Bucket="raw")
+        body = (spec.parent.parent / "media/cup.mp4").read_bytes()
+        client.put_object(Bucket="raw", Key="day 1/cup.mp4", Body=body)
+        client.close()
+        spec.write_text(CAMPAIGN.replace("media/cup.mp4", "s3://raw/day 1/cup.mp4"))
+        assert [keys(planned(spec)), keys(planned(spec))] == [local, local]
+    finally:
+        store.stop()
+    told = [record.getMessage() for record in caplog.records if record.name == "callsheet.sources"]
+    assert len(told) == 1
+    assert told[0].startswith("fetching s3://raw/day 1/cup.mp4: ")
 
 
 def test_without_boto_an_s3_source_says_what_to_install(spec: Path) -> None:
