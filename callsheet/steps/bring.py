@@ -236,6 +236,15 @@ class _Told:
         now = time.monotonic()
         if now < self._next:
             return
-        of = f" of {size / 10**6:.1f}" if size else ""
-        log.info("fetching %s: %.1f%s MB", self._url, done / 10**6, of)
+        if not self._next:
+            whole = f" ({_mb(size)} MB)" if size is not None else ""
+            log.info("fetching %s%s", self._url, whole)
+        else:
+            of = f" of {_mb(size)}" if size is not None else ""
+            log.info("fetching %s: %s%s MB", self._url, _mb(done), of)
         self._next = now + EVERY
+
+
+def _mb(size: int) -> str:
+    """Megabytes, never none where there is something."""
+    return f"{max(size / 10**6, 0.1 if size else 0):.1f}"

@@ -95,7 +95,7 @@ def test_check_fetches_a_remote_clip_and_says_so(trusting: Studio, server: WebSe
     ended = trusting.call("check", "specs/tiny.yaml")
     assert ended.code == 0, ended.err
     first, *_, last = ended.err.splitlines()
-    assert first.startswith(f"fetching {server.url('/beach.mp4')}: ")
+    assert first.startswith(f"fetching {server.url('/beach.mp4')} (")
     assert last == "specs/tiny.yaml: 1 variant, no problem that stops it."
     again = trusting.call("check", "specs/tiny.yaml")
     assert "fetching" not in again.err

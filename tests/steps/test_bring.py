@@ -174,8 +174,8 @@ def test_fetching_is_told_with_the_size(remote: Path, server: WebServer, caplog:
     caplog.set_level(logging.INFO, "callsheet.sources")
     planned(remote)
     (line,) = [record.getMessage() for record in caplog.records if record.name == "callsheet.sources"]
-    assert line.startswith(f"fetching {server.url('/cup.mp4')}: ")
-    assert line.endswith(" MB")
+    assert line.startswith(f"fetching {server.url('/cup.mp4')} (0.")
+    assert line.endswith(" MB)")
 
 
 async def test_a_run_that_is_cancelled_fetches_no_further(remote: Path, server: WebServer) -> None:
@@ -238,7 +238,7 @@ def test_a_clip_in_a_bucket_is_the_same_variant_and_is_not_fetched_twice(
         store.stop()
     told = [record.getMessage() for record in caplog.records if record.name == "callsheet.sources"]
     assert len(told) == 1
-    assert told[0].startswith("fetching s3://raw/day 1/cup.mp4: ")
+    assert told[0].startswith("fetching s3://raw/day 1/cup.mp4 (0.")
 
 
 def test_without_boto_an_s3_source_says_what_to_install(spec: Path) -> None:
