@@ -492,6 +492,8 @@ def _even(timing: _Timing, video: VideoStream, audio: Sequence[av.stream.Stream]
 # --- a picture ---------------------------------------------------------------------------------------------------------
 
 _ORIENTATION, _GPS, _ARTIST = 0x0112, 0x8825, 0x013B
+#: The code of these primaries.
+_DISPLAY_P3 = 12
 #: EXIF's owner, body and lens serial numbers, in its own sub-directory.
 _EXIF, _SERIALS = 0x8769, (0xA430, 0xA431, 0xA435)
 
@@ -501,6 +503,7 @@ def _still_facts(path: Path) -> StillFacts:
         width, height = image.size
         if width * height > MAX_STILL_PIXELS:
             raise _too_many_pixels(path)
+        _refuse_hdr(path, image)
         image.load()
         exif = image.getexif()
         orientation = int(exif.get(_ORIENTATION, 1) or 1)
@@ -516,7 +519,7 @@ def _still_facts(path: Path) -> StillFacts:
             orientation=orientation,
             animated=name != "mpo" and bool(getattr(image, "is_animated", False)),
             has_alpha=image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info,
-            has_profile=_has_profile(image),
+            has_profile=_has_profile(image) or is_wide(image),
             has_private_metadata=_still_tells(image, exif),
         )
 
@@ -526,6 +529,19 @@ def _too_many_pixels(path: Path) -> Unacceptable:
     return _refusal(
         path, f"has more than {MAX_STILL_PIXELS // 10**6} million pixels.", f"Export it at {side}x{side} or smaller."
     )
+
+
+def _refuse_hdr(path: Path, image: Image.Image) -> None:
+    """Its numbers shown as they are would be flat and grey, and how it is meant is the photographer's to say."""
+    transfer = _TRANSFERS.get(int((image.info.get("nclx_profile") or {}).get("transfer_characteristics", 0)))
+    if transfer is not None:
+        what = f"is an HDR picture ({transfer.upper()}), which the model does not take."
+        raise _refusal(path, what, "Export it as JPEG or as SDR.")
+
+
+def is_wide(image: Image.Image) -> bool:
+    """Are its numbers of Display P3 by a code in the file (ITU-T H.273), whether or not there is a profile, too?"""
+    return (image.info.get("nclx_profile") or {}).get("color_primaries") == _DISPLAY_P3
 
 
 def _has_profile(image: Image.Image) -> bool:

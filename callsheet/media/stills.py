@@ -20,6 +20,10 @@ from callsheet.media import probe
 BEST, FAIR, POOR = 95, 80, 40
 #: Each smaller picture has sides so much shorter.
 SMALLER = 0.75
+#: Display P3 to sRGB, in light; rows are what comes out (both have the white of D65).
+P3_TO_SRGB = np.array(
+    [[1.2249401, -0.2249404, 0.0], [-0.0420569, 1.0420571, 0.0], [-0.0196376, -0.0786361, 1.0982735]], np.float32
+)
 #: The brightest that a picture in fractions goes; more is another way of counting.
 FRACTIONS = 8.0
 WHITE = (255, 255, 255)
@@ -58,8 +62,9 @@ def _upright_rgb(source: Path) -> Image.Image:
     try:
         with Image.open(source, formats=probe.STILL_FORMATS) as image:
             image.load()
-            profile = image.info.get("icc_profile")
-            return _opaque(*_in_srgb(ImageOps.exif_transpose(image), profile))
+            wide = not image.info.get("icc_profile") and probe.is_wide(image)
+            colours, alpha = _in_srgb(ImageOps.exif_transpose(image), image.info.get("icc_profile"))
+            return _opaque(_of_display_p3(colours) if wide else colours, alpha)
     except (OSError, ValueError, SyntaxError) as error:
         raise Unacceptable("cannot be read as a picture.", where=str(source), hint="Export it again.") from error
 
@@ -118,6 +123,15 @@ def _converted(image: Image.Image, profile: bytes) -> Image.Image:
 def _mapped(image: Image.Image, profile: Any) -> Image.Image:
     result = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
     return _plain(image) if result is None else result
+
+
+def _of_display_p3(image: Image.Image) -> Image.Image:
+    """The colours of a picture whose numbers are of Display P3, which has the curve of sRGB, as sRGB."""
+    numbers = np.arange(256) / 255
+    light = np.where(numbers <= 0.04045, numbers / 12.92, ((numbers + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    mixed = np.clip(light[np.asarray(image)] @ P3_TO_SRGB.T, 0, 1)
+    curve = np.where(mixed <= 0.0031308, 12.92 * mixed, 1.055 * mixed ** (1 / 2.4) - 0.055)
+    return Image.fromarray(np.round(curve * 255).astype(np.uint8))
 
 
 def _opaque(colours: Image.Image, alpha: Image.Image | None) -> Image.Image:

@@ -19,8 +19,12 @@ def write(
     size: tuple[int, int],
     turns: int = 0,
     profile: bytes = b"",
+    code: tuple[int, int] = (1, 13),
 ) -> Path:
-    """A grid of plain tiles, cut to `size`, turned anticlockwise so many times by a tag; `profile`: ICC."""
+    """A grid of plain tiles, cut to `size`, turned anticlockwise so many times by a tag.
+
+    profile: ICC. code: primaries and transfer of the numbers (ITU-T H.273); BT.709 and sRGB.
+    """
     coded = [_coded(target.parent, colour) for colour in tiles]
     ids = range(1, len(tiles) + 1)
     grid = len(tiles) + 1
@@ -28,7 +32,7 @@ def write(
     properties = [
         _box(b"hvcC", coded[0][0]),
         _full(b"ispe", struct.pack(">II", TILE, TILE)),
-        _box(b"colr", b"nclx" + struct.pack(">HHHB", 1, 13, 1, 0)),
+        _box(b"colr", b"nclx" + struct.pack(">HHHB", *code, 1, 0)),
         _full(b"ispe", struct.pack(">II", *size)),
         _box(b"irot", bytes([turns])),
     ]

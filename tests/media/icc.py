@@ -33,6 +33,22 @@ def of_adobe_rgb(pixel: Sequence[int]) -> Floats:
     return _in_srgb(ADOBE @ light)
 
 
+def of_display_p3(pixel: Sequence[int]) -> Floats:
+    """The sRGB numbers of a colour of Display P3, from the chromaticities of both (SMPTE EG 432-1, IEC 61966-2-1)."""
+    numbers = np.asarray(pixel) / 255
+    light = np.where(numbers <= 0.04045, numbers / 12.92, ((numbers + 0.055) / 1.055) ** 2.4)
+    p3 = _to_xyz(((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)))
+    srgb = _to_xyz(((0.640, 0.330), (0.300, 0.600), (0.150, 0.060)))
+    return _curved(np.asarray(np.linalg.solve(srgb, p3 @ light), np.float64))
+
+
+def _to_xyz(primaries: Sequence[tuple[float, float]]) -> Floats:
+    """Columns of XYZ under D65."""
+    columns = np.array([[x / y, 1.0, (1 - x - y) / y] for x, y in primaries]).T
+    x, y = 0.3127, 0.3290
+    return np.asarray(columns * np.linalg.solve(columns, np.array([x / y, 1.0, (1 - x - y) / y])))
+
+
 def grey(gamma: float) -> bytes:
     """Grey that is darker or lighter than sRGB's."""
     return _profile(b"mntr", b"GRAY", b"XYZ ", {b"kTRC": b"curv" + struct.pack(">IIHxx", 0, 1, round(gamma * 256))})
@@ -76,7 +92,11 @@ def of_press(ink: tuple[int, int, int]) -> Floats:
 
 
 def _in_srgb(xyz: Floats) -> Floats:
-    light = np.clip(np.linalg.solve(SRGB, xyz), 0, 1)
+    return _curved(np.asarray(np.linalg.solve(SRGB, xyz), np.float64))
+
+
+def _curved(light: Floats) -> Floats:
+    light = np.clip(light, 0, 1)
     curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     return np.asarray(curve * 255)
 

@@ -174,6 +174,23 @@ def test_the_profile_of_a_heic_counts(tmp_path: Path, image_limits: ImageLimits)
     assert np.abs(flat(image) - icc.of_adobe_rgb(GREEN)).max() < 6
 
 
+@pytest.mark.parametrize("pixel", [RED, GREEN, YELLOW, (128, 128, 128)])
+def test_wide_colours_that_only_a_code_names_count_too(
+    tmp_path: Path, image_limits: ImageLimits, pixel: tuple[int, int, int]
+) -> None:
+    source = heic.write(tmp_path / "a.heic", [pixel], columns=1, size=(320, 320), code=(12, 13))
+    preparation, _, image = made(source, image_limits)
+    assert preparation.reasons == ("heic picture", "its colour profile is not sRGB")
+    assert np.abs(flat(image) - icc.of_display_p3(pixel)).max() < 6
+
+
+@pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
+def test_an_hdr_picture_is_refused_in_words(tmp_path: Path, transfer: int, name: str) -> None:
+    source = heic.write(tmp_path / "a.heic", [GREEN], columns=1, size=(320, 320), code=(9, transfer))
+    with pytest.raises(Unacceptable, match=rf"is an HDR picture \({name}\), which the model does not take"):
+        probe.still(source)
+
+
 def test_a_heic_with_more_pixels_than_are_read_is_refused_unread(tmp_path: Path) -> None:
     source = heic.write(tmp_path / "a.heic", [GREEN], columns=1, size=(20_000, 20_000))
     with pytest.raises(Unacceptable, match="more than 64 million pixels"):
