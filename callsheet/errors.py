@@ -170,6 +170,20 @@ class Unacceptable(MediaError):
     """A file is damaged, is not what its name says, or cannot be made what the model accepts."""
 
 
+class CacheUnusable(MediaError):
+    """The folder of prepared media and copies of sources cannot be written."""
+
+
+class SourceError(MediaError):
+    """A source of another machine is not there, may not be read, or is not followed. `what` begins with its verb."""
+
+
+class SourceUnreachable(SourceError):
+    """Its host does not answer now, or broke off again and again; what came so far is kept for the next try."""
+
+    retry = "safe"
+
+
 # --- 4: budget ------------------------------------------------------------------------------------------------------
 
 

@@ -39,9 +39,10 @@ NEAR = Fraction(1, 50)
 SAME_SHAPE = Fraction(1, 100)
 #: Pixels of the short side that a scaled clip is given at most: 5 to 20 MB of upload instead of 90.
 SHORT_SIDE = 1080
-#: Pixels of the long side of a still: above the first it is scaled down, to the second.
+#: The same for reference images.
+STILL_RECIPE = 2
+#: Pixels of the long side of a still, at most; a larger one is scaled down to it.
 MAX_STILL_SIDE = 4096
-STILL_SIDE = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +182,7 @@ class ClipPreparation:
 
 @dataclass(frozen=True, kw_only=True)
 class StillPreparation:
-    """What is done to a reference image, and its size after that."""
+    """What is done to a reference image, and its size after that; smaller only where nothing else makes it light enough."""
 
     decision: Literal["pass", "transcode"]
     reasons: tuple[str, ...] = ()
@@ -191,6 +192,8 @@ class StillPreparation:
     #: "jpeg", "png" or "webp": what the result is.
     format: str
     max_bytes: int
+    #: Pixels that the short side has at least, however heavy it is.
+    min_side: int
 
     @property
     def suffix(self) -> str:
@@ -200,9 +203,15 @@ class StillPreparation:
     def identity(self) -> dict[str, str | int | bool | None]:
         """Canonical JSON of everything that shapes the result."""
         if self.decision == "pass":
-            return {"recipe": RECIPE, "decision": "pass"}
-        size: dict[str, str | int | bool | None] = {"width": self.width, "height": self.height}
-        return {"recipe": RECIPE, "decision": "transcode", "max_bytes": self.max_bytes, **size}
+            return {"recipe": STILL_RECIPE, "decision": "pass"}
+        return {
+            "recipe": STILL_RECIPE,
+            "decision": "transcode",
+            "width": self.width,
+            "height": self.height,
+            "max_bytes": self.max_bytes,
+            "min_side": self.min_side,
+        }
 
 
 def facts_as_json(facts: ClipFacts | StillFacts) -> dict[str, str | int | bool | None]:
@@ -580,6 +589,7 @@ def still_preparation(facts: StillFacts, limits: ImageLimits) -> StillPreparatio
         height=height,
         format="jpeg" if reasons else facts.format,
         max_bytes=limits.max_bytes,
+        min_side=limits.min_side,
     )
 
 
@@ -608,7 +618,7 @@ def _reasons_of_still(facts: StillFacts, limits: ImageLimits) -> Iterator[str]:
 
 def _still_size(facts: StillFacts, limits: ImageLimits) -> tuple[int, int]:
     short, long = min(facts.width, facts.height), max(facts.width, facts.height)
-    scale = max(min(Fraction(1), Fraction(STILL_SIDE, long)), Fraction(limits.min_side, short))
+    scale = max(min(Fraction(1), Fraction(MAX_STILL_SIDE, long)), Fraction(limits.min_side, short))
     # The long side down and the short side up: rounding never makes the shape more extreme than the limit allows.
     made = max(floor(long * scale), limits.min_side), max(ceil(short * scale), limits.min_side)
     return made if facts.width >= facts.height else (made[1], made[0])

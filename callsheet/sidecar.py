@@ -1,6 +1,7 @@
 """The documents beside the deliverables: one Sidecar a file, one Manifest a campaign. Versioned; never a secret in them.
 
-Neither holds a URL: result links are signed and die within a day, so provenance is by digest and job id.
+Neither holds a link of the provider's: those are signed and die within a day, so provenance is by digest and job id. The
+address of a remote source holds no secret: a campaign with a signed one is refused.
 Credits are decimal strings, lengths are seconds as decimal strings, times are ISO 8601 in UTC.
 """
 
@@ -18,7 +19,7 @@ class _Document(BaseModel):
 
 
 class SourceFile(_Document):
-    """One input as it lay on disk. `file` is relative to the studio where it is inside it."""
+    """One input as it was read. `file` is relative to the studio where it is inside it, and of a remote source its address."""
 
     file: str
     sha256: str

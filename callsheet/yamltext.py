@@ -6,9 +6,8 @@ of a YAML bomb comes too late. Events come from libyaml where PyYAML was built w
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, NoReturn
 
 import yaml
@@ -58,7 +57,8 @@ class _Source(NamedTuple):
     lines: tuple[str, ...]
 
 
-class _Node(NamedTuple):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Node:
     """A value and where it stands. Lines and columns count from 0 here; `end` is just behind the value."""
 
     value: Any
@@ -67,7 +67,7 @@ class _Node(NamedTuple):
     end: Place
     text: str | None = None  # a scalar as it is spelled, without quotes
     items: "tuple[_Node, ...]" = ()
-    entries: "Mapping[str, tuple[_Node, _Node]]" = MappingProxyType({})
+    entries: "_Entries" = field(default_factory=dict)
 
     def child(self, step: str | int) -> "tuple[_Node, _Node] | None":
         """The key and the value under it; an item of a list is its own key."""
@@ -160,7 +160,7 @@ def _merged(below: _Node, above: _Node) -> _Node:
     for name, (key, node) in above.entries.items():
         entries[name] = (key, _merged(entries[name][1], node)) if name in entries else (key, node)
     values = {name: node.value for name, (_, node) in entries.items()}
-    return above._replace(value=values, entries=entries)
+    return replace(above, value=values, entries=entries)
 
 
 def _find(node: _Node, part: str) -> tuple[Place, Place] | None:

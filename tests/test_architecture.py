@@ -8,13 +8,13 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 WHEEL = ROOT / "callsheet"
-FOLDERS = ("media", "provider", "ledger", "archive", "review", "sandbox")
+FOLDERS = ("media", "sources", "provider", "ledger", "archive", "review", "sandbox")
 FLAT = sorted(path.stem for path in WHEEL.glob("*.py") if path.stem not in ("__init__", "__main__"))
 STANDARD_FOR_FLAT = {"pydantic", "pydantic_core", "yaml"}
 
 #: Which third-party library may be imported where, besides what everybody may.
 DOORWAYS = {
-    "httpx": {"provider"},
+    "httpx": {"provider", "sources"},
     "httpcore": {"provider"},
     "sqlalchemy": {"ledger"},
     "starlette": {"sandbox"},
@@ -24,12 +24,16 @@ DOORWAYS = {
     "imageio_ffmpeg": {"media"},
     "av": {"media", "sandbox"},
     "PIL": {"media", "sandbox"},
+    "pi_heif": {"media"},
     "numpy": {"media", "sandbox"},
     "jinja2": {"review"},
     "typer": {"cli"},
     "rich": {"cli"},
     "dotenv": {"steps"},
-    "boto3": {"archive", "provider"},
+    "boto3": {"archive", "provider", "sources"},
+    "botocore": {"archive", "provider", "sources"},
+    "mypy_boto3_s3": {"archive", "provider", "sources"},
+    "urllib3": {"sources"},
 }
 #: Files that may start a process, and files that may read the environment.
 PROCESSES = {"media/command.py", "media/prober.py", "sandbox/launch.py", "cli/prefect_server.py"}

@@ -44,6 +44,10 @@ def _problems(spec: Path, *, aloud: bool) -> tuple[list[Problem], int]:
 
     try:
         loaded = resolve(spec)
+        if loaded.remote:
+            from callsheet.steps.bring import bring
+
+            loaded = bring(loaded)
         surveyed = survey(loaded, settings.read(loaded.root).home)
     except (SpecInvalid, SpecSyntax) as error:
         if aloud:

@@ -5,6 +5,7 @@ With `--json` exactly one document is written to standard output. Colours follow
 
 import io
 import json
+import logging
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
@@ -74,11 +75,24 @@ def facts(pairs: Iterable[tuple[str, str]], *, aside: bool = False) -> None:
             show(target, f"{head:<{FACT}}{line}")
 
 
+class _Aside(logging.Handler):
+    """Lines of the log for a person who waits, to standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage(), style="dim")
+
+
 def fit() -> None:
-    """Make ready for whatever is at the other end: a character that it does not know is spelt out, never an error."""
+    """Make ready for whatever is at the other end: a character that it does not know is spelt out, never an error.
+
+    From here on the fetching of remote sources is told too, since every command that plans may have to wait for it.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=SPELT_OUT)
+    fetching = logging.getLogger("callsheet.sources")
+    fetching.setLevel(logging.INFO)
+    fetching.addHandler(_Aside())
 
 
 def hang_up_if_gone() -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from callsheet import checkup
+from callsheet import checkup, hosts
 from callsheet.checkup import Check
 from callsheet.cli import console, options, terminal
 from callsheet.cli.tables import INDENT, folded
@@ -74,7 +74,7 @@ def _prefect(*, online: bool) -> Check:
         return checkup.of_error("prefect", error)
     parts = urlsplit(api)
     place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-    if not settings.is_loopback(parts.hostname or "") and not online:
+    if not hosts.is_loopback(parts.hostname or "") and not online:
         what = f"PREFECT_API_URL is {place}, another machine, which was not asked"
         return Check(name="prefect", status="note", message=what, hint="`callsheet doctor --online` asks it.")
     try:

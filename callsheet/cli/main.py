@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "reconcile": ("reconcile", ("reconcile specs/hello.yaml", "reconcile specs/hello.yaml --not-accepted 12")),
     "review": ("review", ("review specs/hello.yaml --open",)),
     "sandbox": ("sandbox", ("sandbox --port 4100",)),
+    "cache": ("cache", ("cache", "cache clear --older-than 30d")),
     "models": ("models", ("models", "models kling-o1-video-edit")),
     "schema": ("schema", ("schema > specs/campaign.schema.json",)),
     "doctor": ("doctor", ("doctor", "doctor --online")),

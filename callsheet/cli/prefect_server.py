@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from callsheet import hosts
 from callsheet.cli import console
 from callsheet.errors import PortTaken, Unavailable
 from callsheet.steps import settings
@@ -45,7 +46,7 @@ def look(api: str) -> bool:
         return True
     parts = urlsplit(api)
     host, port = _place(api)
-    if not settings.is_loopback(host):
+    if not hosts.is_loopback(host):
         raise Unavailable(
             f"No Prefect server answers at {parts.scheme}://{parts.netloc.rpartition('@')[2]} (PREFECT_API_URL).",
             hint="Start it, unset PREFECT_API_URL to use one on this machine, or pass --ephemeral for none.",

@@ -24,6 +24,7 @@ from av.audio.stream import AudioStream
 from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideData
 from av.video.stream import VideoStream
+from pi_heif import register_heif_opener
 from PIL import Image, ImageCms, UnidentifiedImageError
 from pydantic import TypeAdapter
 
@@ -35,11 +36,12 @@ from callsheet.media.prober import ProberDied, prober
 #: Pixels of a still above which it is refused unread; a 1.6 gigapixel PNG is 194 kB on disk (measured).
 MAX_STILL_PIXELS = 64_000_000
 #: JPEG includes MPO, the two-picture JPEG of phones.
-STILL_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+STILL_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 
 # Pillow's own guard, at the header; its milder warning counts as the error here. Both are process-wide settings.
 Image.MAX_IMAGE_PIXELS = MAX_STILL_PIXELS
 warnings.simplefilter("error", Image.DecompressionBombWarning)
+register_heif_opener()  # HEIC, which phones take: Pillow has no decoder of its own for it
 Image.init()  # `Image.open(formats=…)` knows the rarer formats only after this
 
 #: Packets read to find the first picture, and to time a file that keeps no index (20,000 are 5 minutes at 60 a second).
@@ -107,8 +109,7 @@ def still_here(path: Path) -> StillFacts:
     kind = _kind(head)
     if kind in ("empty", "text", "web page", "video", "sound") and not head.startswith(b"GIF8"):
         raise _refusal(path, f"is not a picture: {_LOOKS[kind]}.", "Check the download, or use another file.")
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIC:
-        raise _refusal(path, "is a HEIC picture, which the model does not take.", "Export it as JPEG.")
+    _whole_boxes(path)  # decoders of HEIC and AVIF paint over what is missing
     try:
         return _still_facts(path)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -218,19 +219,27 @@ def _boxes(path: Path) -> _Boxes:
 
     A file cut off after its index probes as if it were whole (measured); its last box tells.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        if file.read(8)[4:8] not in _BOXES:
-            return _Boxes()
-        found = list(islice(_walk(file, size), MAX_BOXES))
+    found = _whole_boxes(path)
+    if not found:
+        return _Boxes()
     names = frozenset(name for name, _, _ in found)
-    if any(end > size for _, _, end in found):
-        missing = max(end for _, _, end in found) - size
-        raise _refusal(path, f"is cut off: {missing} of its bytes are missing.", "Copy or download it again.")
     if b"moov" not in names:
         raise _refusal(path, "is incomplete: its index (moov) is missing.", "Copy or download it again.")
     brand = next((_read_at(path, start + 8, 4) for name, start, _ in found if name == b"ftyp"), b"qt  ")
     return _Boxes(brand=brand, names=names)
+
+
+def _whole_boxes(path: Path) -> list[tuple[bytes, int, int]]:
+    """The outermost boxes, none for a file that has none. Unacceptable where one ends after the file does."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if file.read(8)[4:8] not in _BOXES:
+            return []
+        found = list(islice(_walk(file, size), MAX_BOXES))
+    missing = max((end for _, _, end in found), default=size) - size
+    if missing > 0:
+        raise _refusal(path, f"is cut off: {missing} of its bytes are missing.", "Copy or download it again.")
+    return found
 
 
 def _walk(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int, int]]:
@@ -483,6 +492,8 @@ def _even(timing: _Timing, video: VideoStream, audio: Sequence[av.stream.Stream]
 # --- a picture ---------------------------------------------------------------------------------------------------------
 
 _ORIENTATION, _GPS, _ARTIST = 0x0112, 0x8825, 0x013B
+#: The code of these primaries.
+_DISPLAY_P3 = 12
 #: EXIF's owner, body and lens serial numbers, in its own sub-directory.
 _EXIF, _SERIALS = 0x8769, (0xA430, 0xA431, 0xA435)
 
@@ -492,6 +503,7 @@ def _still_facts(path: Path) -> StillFacts:
         width, height = image.size
         if width * height > MAX_STILL_PIXELS:
             raise _too_many_pixels(path)
+        _refuse_hdr(path, image)
         image.load()
         exif = image.getexif()
         orientation = int(exif.get(_ORIENTATION, 1) or 1)
@@ -499,7 +511,7 @@ def _still_facts(path: Path) -> StillFacts:
             width, height = height, width
         name = (image.format or "").lower()
         return StillFacts(
-            format="jpeg" if name == "mpo" else name,
+            format={"mpo": "jpeg", "heif": "heic"}.get(name, name),
             bytes=path.stat().st_size,
             width=width,
             height=height,
@@ -507,7 +519,7 @@ def _still_facts(path: Path) -> StillFacts:
             orientation=orientation,
             animated=name != "mpo" and bool(getattr(image, "is_animated", False)),
             has_alpha=image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info,
-            has_profile=_has_profile(image),
+            has_profile=_has_profile(image) or is_wide(image),
             has_private_metadata=_still_tells(image, exif),
         )
 
@@ -517,6 +529,19 @@ def _too_many_pixels(path: Path) -> Unacceptable:
     return _refusal(
         path, f"has more than {MAX_STILL_PIXELS // 10**6} million pixels.", f"Export it at {side}x{side} or smaller."
     )
+
+
+def _refuse_hdr(path: Path, image: Image.Image) -> None:
+    """Its numbers shown as they are would be flat and grey, and how it is meant is the photographer's to say."""
+    transfer = _TRANSFERS.get(int((image.info.get("nclx_profile") or {}).get("transfer_characteristics", 0)))
+    if transfer is not None:
+        what = f"is an HDR picture ({transfer.upper()}), which the model does not take."
+        raise _refusal(path, what, "Export it as JPEG or as SDR.")
+
+
+def is_wide(image: Image.Image) -> bool:
+    """Are its numbers of Display P3 by a code in the file (ITU-T H.273), whether or not there is a profile, too?"""
+    return (image.info.get("nclx_profile") or {}).get("color_primaries") == _DISPLAY_P3
 
 
 def _has_profile(image: Image.Image) -> bool:

@@ -5,7 +5,6 @@ metadata, an intranet page): names and literal addresses are checked before, and
 to is checked before anything is sent, so a name that resolves differently the second time gains nothing.
 """
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,11 +12,7 @@ from typing import Any
 import httpx
 
 from callsheet.errors import ProviderError, ResultDamaged
-
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-#: Local proxies that hand out made-up addresses (Clash and its kin) use the benchmarking range; no host lives there.
-MADE_UP = ipaddress.ip_network("198.18.0.0/15")
+from callsheet.hosts import Address, is_loopback, is_public, literal
 
 
 def base(text: str, *, what: str) -> str:
@@ -42,14 +37,6 @@ def base(text: str, *, what: str) -> str:
     return str(url).rstrip("/")
 
 
-def is_loopback(host: str) -> bool:
-    """Is this name or literal address this machine? Only the plain spellings count."""
-    if host == "localhost":
-        return True
-    address = _literal(host)
-    return address is not None and address.is_loopback
-
-
 def host_of(url: str) -> str:
     return httpx.URL(url).host
 
@@ -70,7 +57,7 @@ def result(text: str, *, loopback: bool) -> httpx.URL:
     here = is_loopback(url.host)
     if url.scheme == "http" and not here:
         raise _refused(f"it is plain http to {url.host}")
-    address = _literal(url.host)
+    address = literal(url.host)
     if here or address is not None:
         _check(address, url.host, loopback=loopback)
     return url
@@ -99,12 +86,12 @@ class DirectPeer:
                 raise
 
 
-def _peer_of(stream: Any) -> _Address | None:
+def _peer_of(stream: Any) -> Address | None:
     peer = stream.get_extra_info("server_addr")
-    return _literal(str(peer[0])) if isinstance(peer, tuple) else None
+    return literal(str(peer[0])) if isinstance(peer, tuple) else None
 
 
-def _check(address: _Address | None, host: str, *, loopback: bool) -> None:
+def _check(address: Address | None, host: str, *, loopback: bool) -> None:
     is_here = host == "localhost" if address is None else address.is_loopback
     if is_here and loopback:
         return
@@ -112,23 +99,14 @@ def _check(address: _Address | None, host: str, *, loopback: bool) -> None:
         raise _refused(f"{host} is this machine")
     if address is None:
         raise _refused(f"the address of {host} cannot be told")
-    if address not in MADE_UP and (not address.is_global or address.is_multicast):
+    if not is_public(address):
         raise _refused(f"{host} is a private address")
 
 
 def _is_host(url: httpx.URL) -> bool:
     """httpx escapes what cannot be in a host instead of refusing it."""
     host = url.raw_host.decode("ascii")
-    return _literal(host) is not None or re.fullmatch(r"[A-Za-z0-9._-]{1,253}", host) is not None
-
-
-def _literal(host: str) -> _Address | None:
-    try:
-        address = ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address
+    return literal(host) is not None or re.fullmatch(r"[A-Za-z0-9._-]{1,253}", host) is not None
 
 
 def _refused(why: str) -> ResultDamaged:

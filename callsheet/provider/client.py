@@ -22,7 +22,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import SecretStr
 
-from callsheet import __version__, catalogue, digest
+from callsheet import __version__, catalogue, digest, hosts
 from callsheet.catalogue import Options
 from callsheet.credits import Credits
 from callsheet.errors import ProviderError, ProviderSays, ResultDamaged, SubmissionInDoubt, Unavailable
@@ -132,7 +132,7 @@ class Route:
     def __post_init__(self) -> None:
         object.__setattr__(self, "api", addresses.base(self.api, what="The API's base URL"))
         object.__setattr__(self, "files", addresses.base(self.files, what="The base URL of the files service"))
-        if addresses.is_loopback(addresses.host_of(self.api)) != addresses.is_loopback(addresses.host_of(self.files)):
+        if hosts.is_loopback(addresses.host_of(self.api)) != hosts.is_loopback(addresses.host_of(self.files)):
             raise ProviderError(
                 "One of the two base URLs is this machine and the other is not.",
                 where=self.name,
@@ -142,7 +142,7 @@ class Route:
 
     @property
     def is_loopback(self) -> bool:
-        return addresses.is_loopback(addresses.host_of(self.api))
+        return hosts.is_loopback(addresses.host_of(self.api))
 
     @property
     def account(self) -> str:

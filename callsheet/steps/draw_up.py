@@ -94,6 +94,10 @@ def draw_up(
     """
     selection = Selection(only=tuple(only), skip=tuple(skip), again=tuple(again), limit=limit, pilot=pilot)
     loaded = resolve(spec)
+    if loaded.remote:
+        from callsheet.steps.bring import bring
+
+        loaded = bring(loaded)
     settings = environment.read(loaded.root)
     surveyed = survey(loaded, settings.home)
     drawn = _drawn(loaded, surveyed, settings, route_name(settings, sandbox=sandbox), selection)

@@ -1,7 +1,7 @@
 """A campaign file -> the campaign, its files found on disk, and its variants; every mistake at once, at its place."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +34,7 @@ class SourceClip(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """A campaign with its files. Paths are absolute; nothing but their existence has been checked.
+    """A campaign with its files. Paths are absolute; nothing but the existence of local ones has been checked.
 
     `problems`: files that are not there, and names that mean nothing; empty in what `load` returns.
     """
@@ -49,6 +49,8 @@ class Loaded:
     cells: tuple[Cell, ...]
     warnings: tuple[Problem, ...]
     problems: tuple[Problem, ...] = ()
+    #: The address of each path that is a copy of a remote source. `resolve` only says where the copy lies; see `bring`.
+    remote: Mapping[Path, str] = field(default_factory=dict)
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:
@@ -61,7 +63,9 @@ class Loaded:
         return sweep.setups(self.cells)
 
     def shown(self, path: Path) -> str:
-        """A path as a person would write it here."""
+        """A path as a person would write it here; of a copy, the address that it is of."""
+        if path in self.remote:
+            return self.remote[path]
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
 
@@ -78,14 +82,16 @@ def resolve(spec: Path) -> Loaded:
     root = settings.studio_root(spec)
     campaign = document.parse(_read(spec), file=str(spec), sources=sources(root))
     problems: list[Problem] = []
+    remote = _copies(campaign, root)
+    places = {source: path for path, source in remote.items()}
     clips: dict[str, SourceClip] = {}
     members: dict[str, tuple[str, ...]] = {}
     for clip in campaign.clips:
-        found = list(_clip_files(campaign, clip, root, problems))
+        found = list(_clip_files(campaign, clip, root, places, problems))
         members[clip.name] = tuple(source.name for source in found)
         problems.extend(_same_names(campaign, clip, found, clips))
         clips.update({source.name: source for source in found})
-    stills = {entry.name: _still_files(campaign, entry, root, problems) for entry in campaign.references}
+    stills = {entry.name: _still_files(campaign, entry, root, places, problems) for entry in campaign.references}
     problems.extend(_unknown_clips(campaign, members))
     problems.extend(_unsupported(campaign))
     return Loaded(
@@ -93,12 +99,24 @@ def resolve(spec: Path) -> Loaded:
         root=root,
         campaign=campaign,
         clips=clips,
-        stills={name: tuple(places) for name, places in stills.items()},
-        still_places={(name, path): place for name, places in stills.items() for path, place in places.items()},
+        stills={name: tuple(files) for name, files in stills.items()},
+        still_places={(name, path): place for name, files in stills.items() for path, place in files.items()},
         cells=_cells(campaign, members, problems),
         warnings=campaign.warnings,
         problems=tuple(problems),
+        remote=remote,
     )
+
+
+def _copies(campaign: Campaign, root: Path) -> dict[Path, str]:
+    """Where in the home the copy of each remote source lies, or will lie. SettingsWrong where the home is not known."""
+    named = [clip.source for clip in campaign.clips] + [file for entry in campaign.references for file in entry.files]
+    sources = [source for source in dict.fromkeys(named) if is_remote(source)]
+    if not sources:
+        return {}
+    from callsheet.steps import cache
+
+    return {cache.copy_of(settings.read(root).home, source): source for source in sources}
 
 
 def _cells(campaign: Campaign, members: Mapping[str, Sequence[str]], problems: list[Problem]) -> tuple[Cell, ...]:
@@ -201,11 +219,13 @@ def _other_specs(spec: Path, folder: Path) -> str:
     )
 
 
-def _clip_files(campaign: Campaign, clip: Clip, root: Path, problems: list[Problem]) -> Iterator[SourceClip]:
+def _clip_files(
+    campaign: Campaign, clip: Clip, root: Path, copies: Mapping[str, Path], problems: list[Problem]
+) -> Iterator[SourceClip]:
     long = (*clip.path, "source")
     place = clip.path if campaign.document.text(long) is None else long
     if is_remote(clip.source):
-        problems.append(_not_fetched(campaign, place, clip.source, "media/clips"))
+        yield SourceClip(name=clip.name, path=copies[clip.source], trim=clip.trim, place=clip.path)
         return
     paths = list(_find(clip.source, root))
     if not paths:
@@ -218,7 +238,7 @@ def _clip_files(campaign: Campaign, clip: Clip, root: Path, problems: list[Probl
 
 
 def _still_files(
-    campaign: Campaign, entry: ReferenceSet, root: Path, problems: list[Problem]
+    campaign: Campaign, entry: ReferenceSet, root: Path, copies: Mapping[str, Path], problems: list[Problem]
 ) -> dict[Path, tuple[str | int, ...]]:
     """The stills of a set in order, and where each is declared."""
     found: dict[Path, tuple[str | int, ...]] = {}
@@ -227,7 +247,7 @@ def _still_files(
         if campaign.document.text(("references", entry.name)) is not None:
             place = ("references", entry.name)  # one path, and no list
         if is_remote(pattern):
-            problems.append(_not_fetched(campaign, place, pattern, "media/references"))
+            found.setdefault(copies[pattern], place)
             continue
         paths = list(_find(pattern, root))
         if not paths:
@@ -263,12 +283,6 @@ def _split(root: Path, pattern: str) -> tuple[Path, str]:
     parts = Path(pattern).parts
     first = next(number for number, part in enumerate(parts) if _WILD & set(part))
     return root.joinpath(*parts[:first]), str(Path(*parts[first:]))
-
-
-def _not_fetched(campaign: Campaign, place: Sequence[str | int], source: str, folder: str) -> Problem:
-    scheme = source.partition("://")[0].lower()
-    hint = f"Copy the file into {folder} and write its path."
-    return campaign.problem(tuple(place), f"{scheme}:// sources are not fetched by this version yet.", hint=hint)
 
 
 def _missing(campaign: Campaign, place: Sequence[str | int], pattern: str, root: Path) -> Problem:

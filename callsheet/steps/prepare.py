@@ -5,10 +5,7 @@ makes an entry count. Two processes preparing the same thing wait for each other
 """
 
 import asyncio
-import fcntl
-import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +54,7 @@ async def prepared_clip(studio: Studio, variant: Variant) -> PreparedFile:
             width=facts.width,
             height=facts.height,
             seconds=facts.seconds,
+            source=surveyed.sha256,
         )
 
     return await _once(studio, cache.clip_entry(surveyed.sha256, preparation), make)
@@ -71,7 +69,14 @@ async def prepared_still(studio: Studio, variant: Variant, number: int) -> Prepa
         facts = await asyncio.to_thread(stills.prepare, surveyed.path, preparation, target)
         await asyncio.to_thread(_refuse_changed, studio, surveyed, target)
         sha256 = await asyncio.to_thread(hash_of, target)
-        return PreparedFile(path=target, sha256=sha256, bytes=facts.bytes, width=facts.width, height=facts.height)
+        return PreparedFile(
+            path=target,
+            sha256=sha256,
+            bytes=facts.bytes,
+            width=facts.width,
+            height=facts.height,
+            source=surveyed.sha256,
+        )
 
     return await _once(studio, cache.still_entry(surveyed.sha256, preparation), make)
 
@@ -118,20 +123,11 @@ async def _once(studio: Studio, entry: str, make: Callable[[Path], Awaitable[Pre
 
 async def _cached(target: Path, make: Callable[[Path], Awaitable[PreparedFile]]) -> PreparedFile:
     target.parent.mkdir(parents=True, exist_ok=True)
-    async with _locked(target.with_name(f"{target.name}.lock")):
+    async with cache.locked(cache.lock_file(target)):
         known = cache.recall(target)
         if known is not None:
+            cache.used(cache.facts_file(target))
             return known
         made = await make(target)
         cache.remember(made)
         return made
-
-
-@asynccontextmanager
-async def _locked(path: Path) -> AsyncIterator[None]:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        await asyncio.to_thread(fcntl.flock, handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

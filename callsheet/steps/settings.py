@@ -4,12 +4,13 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from callsheet.errors import NoCheckout, SpecError
+from callsheet.hosts import is_loopback
 from callsheet.nearest import did_you_mean, listed
 
 if TYPE_CHECKING:
@@ -47,6 +48,17 @@ class Settings:
     staging: str = "provider"
     #: Takes submitted and not yet ended, at most, in one run.
     max_in_flight: int = 20
+    #: Megabytes of one remote source, at most.
+    max_source_mb: int = 4000
+    #: Gigabytes of prepared media and copies of remote sources that are kept; what is needed now may be more.
+    cache_gb: int = 20
+    #: Private networks that an https:// source may be in, with commas between.
+    private_sources: str = ""
+
+    @property
+    def private_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Where an https:// source may be besides the public internet."""
+        return _networks_of(self.private_sources)
 
     @property
     def is_local(self) -> bool:
@@ -106,6 +118,14 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
+def _networks(text: str) -> str:
+    try:
+        _networks_of(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; write networks or addresses, as 10.0.0.0/8, 192.168.1.20") from None
+    return text
+
+
 class Variable(NamedTuple):
     """A variable of the environment: the setting that it is, and how its text is read."""
 
@@ -121,9 +141,25 @@ VARIABLES: Mapping[str, Variable] = {
     "CALLSHEET_LEDGER": Variable("ledger", _ledger),
     "CALLSHEET_STAGING": Variable("staging", _staging),
     "CALLSHEET_MAX_IN_FLIGHT": Variable("max_in_flight", _whole(1, 1000)),
+    "CALLSHEET_MAX_SOURCE_MB": Variable("max_source_mb", _whole(1, 1_000_000)),
+    "CALLSHEET_CACHE_GB": Variable("cache_gb", _whole(0, 100_000)),
+    "CALLSHEET_PRIVATE_SOURCES": Variable("private_sources", _networks),
 }
 #: Variables of these names are ours, so an unknown one is a misspelt one; the tests have some of their own.
 _OURS, _OF_TESTS = "CALLSHEET_", "CALLSHEET_TEST_"
+
+
+def _networks_of(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def https_proxy_for(host: str) -> str | None:
+    """The proxy for this host, as the environment names it: HTTPS_PROXY or ALL_PROXY, unless NO_PROXY leaves it out."""
+    from urllib.request import getproxies, proxy_bypass
+
+    proxies = getproxies()
+    proxy = proxies.get("https") or proxies.get("all")
+    return proxy if proxy and not proxy_bypass(host) else None
 
 
 def read(root: Path) -> Settings:
@@ -171,15 +207,6 @@ def _written(file: Path) -> dict[str, str]:
 def _blank(text: str) -> int:
     """Empty lines that the parser counts to what follows them."""
     return len(text[: len(text) - len(text.lstrip())].splitlines())
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def find_checkout(*starts: Path) -> Path:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +24,8 @@ from callsheet.plan import Line, Plan
 from callsheet.provider.client import Provider, Route
 from callsheet.provider.staging import ProviderStaging
 from callsheet.provider.watch import Watch
+from callsheet.steps import bring, leftovers, locks, make_room
 from callsheet.steps import draw_up as drawing
-from callsheet.steps import leftovers, locks
 from callsheet.steps import settings as environment
 from callsheet.steps.draw_up import SANDBOX, Drawn
 from callsheet.steps.load import Loaded, load, resolve
@@ -158,7 +158,7 @@ async def _opened(loaded: Loaded, *, sandbox: bool, draw: Callable[[], Drawn]) -
     require_drafts(loaded.campaign, sandbox=sandbox)
     file = drawing.ledger_file(settings)
     with locks.alone(file, route=name, campaign=loaded.campaign.name):
-        drawn = await asyncio.to_thread(draw)
+        drawn = await bring.in_thread(draw)
         async with (
             _attached(file, drawn),
             route(settings, name) as way,
@@ -167,24 +167,31 @@ async def _opened(loaded: Loaded, *, sandbox: bool, draw: Callable[[], Drawn]) -
         ):
             store = DiskStore(drawn.archive_root)
             await asyncio.to_thread(leftovers.sweep, settings.home, store)
-            ledger = drawing.open_ledger(settings)
-            studio = Studio(
-                drawn=drawn,
-                ledger=ledger,
-                provider=provider,
-                staging=ProviderStaging(provider),
-                watch=watch,
-                store=store,
-                in_flight=asyncio.Semaphore(settings.max_in_flight),
-                encoders=asyncio.Semaphore(max(1, (os.cpu_count() or 2) // 2)),
-                listener=_listener.get(),
-            )
-            token = _current.set(studio)
-            try:
-                yield studio
-            finally:
-                _current.reset(token)
-                ledger.close()
+            with closing(drawing.open_ledger(settings)) as ledger:
+                studio = Studio(
+                    drawn=drawn,
+                    ledger=ledger,
+                    provider=provider,
+                    staging=ProviderStaging(provider),
+                    watch=watch,
+                    store=store,
+                    in_flight=asyncio.Semaphore(settings.max_in_flight),
+                    encoders=asyncio.Semaphore(max(1, (os.cpu_count() or 2) // 2)),
+                    listener=_listener.get(),
+                )
+                with make_room.listed(settings.home, drawn.survey):
+                    await _room_made(studio)
+                    token = _current.set(studio)
+                    try:
+                        yield studio
+                    finally:
+                        _current.reset(token)
+                await _room_made(studio)
+
+
+async def _room_made(studio: Studio) -> None:
+    most = studio.drawn.settings.cache_gb * make_room.GB
+    await asyncio.to_thread(make_room.keep_within, studio.home, studio.ledger, most)
 
 
 def require_drafts(campaign: Campaign, *, sandbox: bool) -> None:
