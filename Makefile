@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
+# As many tests at a time as there are cores, those of one file in one process: they share what is slow to set up.
+ABREAST := -n auto --maxprocesses 4 --dist loadfile
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-fast bench check format schema lock ui clean
 
@@ -25,10 +28,10 @@ demo: $(STAMP)  ## a real campaign, free and offline: clips in, archive and revi
 	$(BIN)/callsheet run specs/hello.yaml --sandbox --yes
 
 test: $(STAMP)  ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(ABREAST)
 
 test-fast: $(STAMP)  ## the pure part, in seconds
-	$(BIN)/python -m pytest tests/unit tests/test_architecture.py -q
+	$(BIN)/python -m pytest $(ABREAST) tests/unit tests/test_architecture.py -q
 
 bench: $(STAMP)  ## how fast it is, as ratios in one run (ONLY="authoring" for a part)
 	$(BIN)/python -m bench $(ONLY)

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import authoring
+from bench import authoring, preparation
 from bench.row import Row
 
 #: What is measured, by the name that `make bench ONLY=…` takes.
-PARTS: dict[str, Callable[[Path], Iterator[Row]]] = {"authoring": authoring.rows}
+PARTS: dict[str, Callable[[Path], Iterator[Row]]] = {"authoring": authoring.rows, "preparation": preparation.rows}
 RESULTS = Path(__file__).with_name("results.json")
 
 

@@ -1,0 +1,161 @@
+"""Preparation of clips, against the ffmpeg that a person would run by hand."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from statistics import mean, median
+
+from bench import footage
+from bench.authoring import lay_out
+from bench.row import Row
+from callsheet import catalogue
+from callsheet.limits import ClipPreparation, clip_preparation
+from callsheet.media import clips, command, probe
+from callsheet.steps import prepare, studio
+
+MODEL = "kling-o1-video-edit"
+LIMITS = catalogue.model(MODEL).clip_limits
+START, SECONDS = Fraction(1, 2), Fraction(7)
+#: Shares of what a clip takes without a limit: where the limit binds a little, and where it binds hard.
+SHARES = (Fraction(3, 5), Fraction(3, 10))
+
+
+def rows(folder: Path) -> Iterator[Row]:
+    """Everything in this folder, which is there afterwards."""
+    folder.mkdir(parents=True)
+    large = footage.large(folder)
+    yield from _one(folder, large)
+    yield from _many(folder, large)
+    yield from _limited(folder)
+    yield _once(folder / "studio")
+
+
+def _preparation(source: Path, *, start: Fraction | None = None, end: Fraction | None = None) -> ClipPreparation:
+    return clip_preparation(probe.clip(source), LIMITS, start=start, end=end)
+
+
+def _clock(source: Path, preparation: ClipPreparation, target: Path, threads: int = 0) -> float:
+    began = time.perf_counter()
+    asyncio.run(clips.prepare(source, preparation, target, LIMITS, threads=threads))
+    return time.perf_counter() - began
+
+
+def _by_hand(source: Path, target: Path, start: Fraction, preparation: ClipPreparation) -> float:
+    bits = clips.bit_rate(preparation, LIMITS.max_bytes)
+    return footage.encode(
+        source,
+        target,
+        start=float(start),
+        seconds=float(SECONDS),
+        rate=("-crf", "18", "-maxrate", str(bits), "-bufsize", str(bits // 2)),
+        extra=("-c:a", "aac", "-b:a", str(clips.SOUND_BITS)),
+    )
+
+
+def _one(folder: Path, large: Path) -> Iterator[Row]:
+    """One transcode, one remux."""
+    matroska = footage.as_matroska(large)
+    cut, whole = _preparation(large, start=START, end=START + SECONDS), _preparation(matroska)
+    if (cut.decision, whole.decision) != ("transcode", "remux"):
+        raise RuntimeError(f"these are not a transcode and a remux: {cut.decision}, {whole.decision}")
+    turns = [
+        (
+            _clock(large, cut, folder / "cut.mp4"),
+            _by_hand(large, folder / "hand.mp4", START, cut),
+            _clock(matroska, whole, folder / "whole.mp4"),
+            _clock(large, _preparation(large, start=Fraction(1, 30)), folder / "all.mp4"),
+        )
+        for _ in range(3)
+    ]
+    ours, theirs, remux, transcode = (min(times) for times in zip(*turns, strict=True))
+    yield Row(
+        what="transcode, 7 s of 1080p", ours=ours, against="bare ffmpeg, same settings", theirs=theirs, at_most=1.1
+    )
+    yield Row(what="transcode, 9 s of 1080p", ours=transcode, against="remux of the same", theirs=remux, at_least=20)
+
+
+def _many(folder: Path, large: Path) -> Iterator[Row]:
+    """Eight clips at once as a run does it, and one after the other by hand."""
+    starts = [Fraction(number, 4) for number in range(8)]
+    cuts = [_preparation(large, start=start, end=start + SECONDS) for start in starts]
+
+    async def all_of_them() -> None:
+        abreast = command.abreast()
+        gate, threads = asyncio.Semaphore(abreast), command.cores() // abreast if abreast > 1 else 0
+
+        async def one(number: int) -> None:
+            async with gate:
+                target = folder / f"many-{number}.mp4"
+                await clips.prepare(large, cuts[number], target, LIMITS, threads=threads)
+
+        await asyncio.gather(*(one(number) for number in range(len(cuts))))
+
+    began = time.perf_counter()
+    asyncio.run(all_of_them())
+    ours = time.perf_counter() - began
+    theirs = sum(_by_hand(large, folder / "hand.mp4", start, cut) for start, cut in zip(starts, cuts, strict=True))
+    yield Row(
+        what="8 transcodes, as a run does", ours=ours, against="ffmpeg, one after the other", theirs=theirs, at_most=1.1
+    )
+
+
+def _limited(folder: Path) -> Iterator[Row]:
+    """Where the size limit binds: never passed, used well, and at least as good as two passes of average bit rate."""
+    used: list[float] = []
+    ours: list[float] = []
+    theirs: list[float] = []
+    for sample in footage.SAMPLES:
+        source = folder / f"limited-{sample.name}"
+        footage.ffmpeg("-t", "6", "-i", sample, "-an", "-vf", "scale=-2:720", "-c:v", "libx264", "-crf", "10", source)
+        cut = _preparation(source, start=Fraction(0), end=Fraction("4.5"))
+        free = asyncio.run(clips.prepare(source, cut, folder / "free.mp4", LIMITS))
+        for share in SHARES:
+            limits = replace(LIMITS, max_bytes=int(free.bytes * share))
+            made = asyncio.run(clips.prepare(source, cut, folder / "made.mp4", limits))
+            bits = clips.bit_rate(cut, limits.max_bytes)
+            footage.two_pass(source, folder / "two.mp4", seconds=float(cut.seconds), bits=bits)
+            used.append(made.bytes / limits.max_bytes)
+            ours.append(footage.vmaf(folder / "made.mp4", source, seconds=float(cut.seconds)))
+            theirs.append(footage.vmaf(folder / "two.mp4", source, seconds=float(cut.seconds)))
+    yield Row(what="size, the largest of the limit", ours=max(used), against="limit", theirs=1, unit="", at_most=1)
+    yield Row(
+        what="size, the median of the limit", ours=median(used), against="limit", theirs=1, unit="", at_least=0.85
+    )
+    yield Row(
+        what="VMAF where the limit binds",
+        ours=mean(ours),
+        against="two passes, average rate",
+        theirs=mean(theirs),
+        unit="",
+        at_least=1,
+    )
+
+
+def _once(folder: Path) -> Row:
+    """40 clips by 300 variants: every variant is prepared, and the encodes are counted."""
+    lay_out(folder)
+    clip = footage.BUNNY.relative_to(footage.ROOT)
+    lines = [
+        "campaign: once",
+        f"model: {MODEL}",
+        "clips:",
+        *(f"  clip-{n}: {{source: {clip}, trim: {n / 100:.2f}s..{3 + n / 100:.2f}s}}" for n in range(40)),
+        "prompts:",
+        *(f"  prompt-{n}: Number {n} of the series." for n in range(100)),
+        "aspect_ratios: [16:9, 9:16, 1:1]",
+    ]
+    spec = folder / "specs/once.yaml"
+    spec.write_text("\n".join(lines) + "\n")
+
+    async def every_variant() -> int:
+        async with studio.opened(spec, sandbox=True) as at:
+            labels = [line.variant.label for line in at.plan.lines]
+            await asyncio.gather(*(prepare.prepare(label) for label in labels))
+            return len(labels)
+
+    variants = asyncio.run(every_variant())
+    made = len(list((folder / ".callsheet/cache/clips").glob("[!.]*.mp4")))
+    return Row(what=f"preparations of {variants:,} variants", ours=made, against="clips", theirs=40, unit="", at_most=1)
