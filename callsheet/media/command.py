@@ -217,19 +217,25 @@ async def _lines(pipe: asyncio.StreamReader | None) -> AsyncIterator[str]:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Make sure that no ffmpeg of ours outlives the call, whatever happened; cancelled again meanwhile, kill at once."""
+    """Make sure that no ffmpeg of ours outlives the call, whatever happened; cancelled again meanwhile, kill at once.
+
+    The end of a killed process is waited for, however often the caller is cancelled: until then its files are not ours
+    to remove, and its pipes would be closed by chance.
+    """
     if process.returncode is not None:
         return
+    ended = asyncio.ensure_future(process.wait())
+    interrupted: asyncio.CancelledError | None = None
     _signal(process, signal.SIGTERM)
-    try:
-        async with asyncio.timeout(GRACE.total_seconds()):
-            await process.wait()
-    except TimeoutError:
-        _signal(process, signal.SIGKILL)
-        await process.wait()
-    except asyncio.CancelledError:
-        _signal(process, signal.SIGKILL)
-        raise
+    while not ended.done():
+        try:
+            await asyncio.wait([ended], timeout=GRACE.total_seconds())
+        except asyncio.CancelledError as error:
+            interrupted = error
+        if not ended.done():
+            _signal(process, signal.SIGKILL)
+    if interrupted is not None:
+        raise interrupted
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
