@@ -38,6 +38,10 @@ MOST_BITS = 50_000_000
 LADDER = ((18, Fraction(1)), (22, Fraction(85, 100)), (26, Fraction(65, 100)), (30, Fraction(45, 100)))
 LAST_SIDE = 720
 
+#: By ffmpeg's names.
+_PRIMARIES = {"bt709": "bt709", "bt2020": "bt2020", "p3": "smpte432"}
+_MATRICES = {"bt709": "bt709", "bt601": "smpte170m", "bt2020": "bt2020nc"}
+
 _serial = count()
 
 
@@ -266,7 +270,7 @@ def _picture(stream: Any, preparation: ClipPreparation, size: tuple[int, int]) -
     if preparation.deinterlace:
         stream = stream.filter("bwdif", mode="send_frame", deint="all")
     if preparation.flatten:
-        stream = _on_white(stream)
+        stream = _on_white(stream, preparation)
     # start_time fills a late start with the first picture; the frames are counted out below, so the end cannot drift.
     stream = stream.filter("fps", fps=_ratio(preparation.frame_rate), start_time=0)
     stream = _sized(stream, preparation, size)
@@ -302,8 +306,9 @@ def _sound(stream: Any, preparation: ClipPreparation) -> Any:
     return stream.filter("apad", whole_len=samples).filter("atrim", end_sample=samples)
 
 
-def _on_white(stream: Any) -> Any:
-    halves = stream.filter("format", "gbrap").filter_multi_output("split")
+def _on_white(stream: Any, preparation: ClipPreparation) -> Any:
+    # Said to the filter that converts: ffmpeg may put its own, which takes BT.601 for granted, in front of a mere tag.
+    halves = stream.filter("scale", **_read_as(preparation)).filter("format", "gbrap").filter_multi_output("split")
     ground = halves.stream(0).filter("drawbox", color="white@1", t="fill", replace=1)
     return ffmpeg.filter([ground, halves.stream(1)], "overlay", format="gbrp")
 
@@ -329,21 +334,36 @@ def _covering(stream: Any, size: tuple[int, int]) -> Any:
 
 def _colours(stream: Any, preparation: ClipPreparation, size: tuple[int, int]) -> Any:
     """To this size and to BT.709 in 8 bits; HDR by a tone curve (a plain change of format looks washed out: measured)."""
+    is_rgb = preparation.matrix == "rgb" or preparation.flatten
+    if preparation.transfer == "sdr" and preparation.primaries == "bt709":
+        tags = {"out_color_matrix": "bt709", "out_range": "tv", **({} if is_rgb else _read_as(preparation))}
+        return stream.filter("scale", *size, flags="lanczos", **tags)
+    stream = stream.filter("scale", *size, flags="lanczos")
+    stream = stream.filter("setparams", colorspace="gbr", range="pc") if is_rgb else _told(stream, preparation)
+    stream = stream.filter("setparams", color_primaries=_PRIMARIES[preparation.primaries], color_trc="bt709")
     if preparation.transfer == "sdr":
-        tags = {"in_color_matrix": preparation.matrix, "out_color_matrix": "bt709", "out_range": "tv"}
-        in_range = {"in_range": "pc"} if preparation.full_range else {}
-        return stream.filter("scale", *size, flags="lanczos", **tags, **in_range)
-    # Phones leave tags out; without all of them zscale finds "no path between colorspaces".
-    told = {
-        "color_trc": {"pq": "smpte2084", "hlg": "arib-std-b67"}[preparation.transfer],
-        "color_primaries": "bt2020",
-        "colorspace": "bt2020nc",
-        "range": "pc" if preparation.full_range else "tv",
-    }
-    stream = stream.filter("scale", *size, flags="lanczos").filter("setparams", **told)
-    stream = stream.filter("zscale", t="linear", npl=203).filter("format", "gbrpf32le")
+        return stream.filter("zscale", p="bt709", t="bt709", m="bt709", r="tv")
+    curve = {"pq": "smpte2084", "hlg": "arib-std-b67"}[preparation.transfer]
+    stream = stream.filter("setparams", color_primaries="bt2020", color_trc=curve)
+    # Without agamma=0 the light of HLG is raised channel by channel, and strong colours are 50 codes off (measured).
+    stream = stream.filter("zscale", t="linear", npl=203, agamma=0).filter("format", "gbrpf32le")
     stream = stream.filter("zscale", p="bt709").filter("tonemap", "mobius", desat=0)
     return stream.filter("zscale", t="bt709", m="bt709", r="tv")
+
+
+def _told(stream: Any, preparation: ClipPreparation) -> Any:
+    """Tagged with the matrix and the range that the pictures are in: phones leave tags out, and without all of them zscale
+    finds "no path between colorspaces"."""
+    matrix = _MATRICES["bt2020" if preparation.transfer != "sdr" else preparation.matrix]
+    return stream.filter("setparams", colorspace=matrix, range="pc" if preparation.full_range else "tv")
+
+
+def _read_as(preparation: ClipPreparation) -> dict[str, str]:
+    """How ffmpeg's scale has to read the source; nothing for one that is RGB itself."""
+    if preparation.matrix == "rgb":
+        return {}
+    matrix = "bt2020" if preparation.transfer != "sdr" else preparation.matrix
+    return {"in_color_matrix": matrix, **({"in_range": "pc"} if preparation.full_range else {})}
 
 
 async def _in_thread(function: Callable[[], Result]) -> Result:

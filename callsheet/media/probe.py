@@ -260,6 +260,7 @@ def _read_at(path: Path, offset: int, count: int) -> bytes:
 
 _TRANSFERS: dict[int, Transfer] = {16: "pq", 18: "hlg"}
 _MATRICES = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020", 10: "bt2020"}
+_PRIMARIES = {1: "bt709", 9: "bt2020", 11: "p3", 12: "p3"}
 _FULL_RANGE = 2
 #: How many times the usual gap between two frames one gap may differ before the rate counts as variable.
 _JITTER = Fraction(1, 20)
@@ -306,6 +307,7 @@ def _clip_facts(path: Path, container: av.container.InputContainer, boxes: _Boxe
         interlaced=bool(frame.interlaced_frame) or int(context.field_order or 0) in (2, 3, 4, 5),
         transfer=_TRANSFERS.get(int(context.color_trc or 0), "sdr"),
         matrix=_MATRICES.get(int(context.colorspace or 0), "unknown"),
+        primaries=_PRIMARIES.get(int(context.color_primaries or 0), "unknown"),
         full_range=int(context.color_range or 0) == _FULL_RANGE or frame.format.name.startswith("yuvj"),
         has_alpha=_has_alpha(frame, video),
         audio_codec=_sound_codec(audio[0]) if audio else None,
