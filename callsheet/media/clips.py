@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
 from itertools import count
@@ -52,21 +53,42 @@ async def prepare(
     limits: ClipLimits,
     *,
     on_progress: command.Progress | None = None,
+    within: timedelta | None = None,
 ) -> ClipFacts:
     """Make `target` from `source`; the facts of the result. The target appears by renaming, complete and verified.
 
     pass is a copy byte for byte, never a link: an editor that saves in place would change what was digested and priced.
-    Raises Unacceptable for a damaged source, ToolFailed when ffmpeg fails, takes longer than 60 s + 30 times the length,
-    or makes something else than the preparation says. After any of those, or cancellation, nothing is left behind.
+    Raises Unacceptable for a source that is damaged or cannot be read, CannotWrite where the target cannot be written,
+    ToolFailed when ffmpeg fails, works longer than `within` (60 s + 30 times the length), or makes something else than the
+    preparation says. After any of those, or cancellation, nothing is left behind.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _draft(target) as draft:
-        if preparation.decision == "transcode":
-            facts = await _transcoded(source, preparation, draft, limits, on_progress)
-        else:
-            facts = await _copied(source, preparation, draft, limits)
-        draft.replace(target)
+    work = _Work(
+        source=source, preparation=preparation, limits=limits, within=within or time_limit(_longest(preparation))
+    )
+    with command.written_to(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _draft(target) as draft:
+            if preparation.decision == "transcode":
+                facts = await _transcoded(work, draft, on_progress)
+            else:
+                facts = await _copied(work, draft, on_progress)
+            draft.replace(target)
     return facts
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """One preparation. `within`: wall clock that each ffmpeg of it may take."""
+
+    source: Path
+    preparation: ClipPreparation
+    limits: ClipLimits
+    within: timedelta
+
+
+def _longest(preparation: ClipPreparation) -> Fraction:
+    """Seconds of clip that ffmpeg may have to work through."""
+    return max(preparation.seconds, preparation.start + preparation.reads)
 
 
 def time_limit(seconds: Fraction) -> timedelta:
@@ -80,52 +102,59 @@ def _draft(target: Path) -> Iterator[Path]:
     try:
         yield draft
     finally:
-        draft.unlink(missing_ok=True)
+        command.remove(draft)
 
 
 # --- pass and remux ----------------------------------------------------------------------------------------------------
 
 
-async def _copied(source: Path, preparation: ClipPreparation, draft: Path, limits: ClipLimits) -> ClipFacts:
-    if preparation.decision == "pass":
-        await _in_thread(lambda: _copy(source, draft))
+async def _copied(work: _Work, draft: Path, on_progress: command.Progress | None) -> ClipFacts:
+    if work.preparation.decision == "pass":
+        await _in_thread(lambda: _copy(work.source, draft))
     else:
-        await _remux(source, draft, preparation)
-    await _refuse_damaged(draft, source, preparation.reads)
+        await _remux(work, draft, on_progress)
+    await _refuse_damaged(draft, work)
     facts = await _in_thread(lambda: probe.clip(draft))
-    _check(facts, preparation, limits)
+    _check(facts, work.preparation, work.limits)
     return facts
 
 
 def _copy(source: Path, draft: Path) -> None:
-    shutil.copyfile(source, draft)
-    with draft.open("rb") as written:
+    try:
+        read = source.open("rb")
+    except OSError as error:
+        what = f"cannot be read: {error.strerror}."
+        raise Unacceptable(what, where=str(source), hint="Check the file and its permissions.") from error
+    with read, draft.open("wb") as written:
+        shutil.copyfileobj(read, written)
+        written.flush()
         os.fsync(written.fileno())
 
 
-async def _remux(source: Path, draft: Path, preparation: ClipPreparation) -> None:
-    file = command.source(source)
-    tracks = [file["V:0"], file["a:0"]] if preparation.has_sound else [file["V:0"]]
+async def _remux(work: _Work, draft: Path, on_progress: command.Progress | None) -> None:
+    file = command.source(work.source)
+    tracks = [file["V:0"], file["a:0"]] if work.preparation.has_sound else [file["V:0"]]
     options = {"c": "copy", "f": "mp4", "movflags": "+faststart", "map_metadata": -1, "map_chapters": -1}
     await command.write(
         draft,
         *tracks,
         options=options,
-        seconds=preparation.seconds,
-        time_limit=time_limit(preparation.reads),
+        seconds=work.preparation.seconds,
+        time_limit=work.within,
+        on_progress=on_progress,
     )
 
 
-async def _refuse_damaged(file: Path, source: Path, seconds: Fraction) -> None:
+async def _refuse_damaged(file: Path, work: _Work) -> None:
     """Unacceptable where a frame does not decode; nothing after this would notice."""
     try:
-        await command.check_decodes(file, time_limit=time_limit(seconds))
+        await command.check_decodes(file, time_limit=work.within)
     except command.TookTooLong:
         raise
     except ToolFailed as error:
         raise Unacceptable(
             "is damaged: it does not decode to its end.",
-            where=str(source),
+            where=str(work.source),
             hint="Copy or export it again.",
         ) from error
 
@@ -133,24 +162,18 @@ async def _refuse_damaged(file: Path, source: Path, seconds: Fraction) -> None:
 # --- transcode ---------------------------------------------------------------------------------------------------------
 
 
-async def _transcoded(
-    source: Path,
-    preparation: ClipPreparation,
-    draft: Path,
-    limits: ClipLimits,
-    on_progress: command.Progress | None,
-) -> ClipFacts:
+async def _transcoded(work: _Work, draft: Path, on_progress: command.Progress | None) -> ClipFacts:
     """Climb down the ladder until the file is small enough; it has an end, so this cannot loop."""
-    ceiling = bit_rate(preparation, limits.max_bytes)
-    for factor, share, size in _rungs(preparation, limits):
-        streams = _graph(source, preparation, size)
-        options = _options(preparation, factor, floor(ceiling * share))
-        await _encode(source, draft, streams, options, preparation, on_progress)
+    preparation, most = work.preparation, work.limits.max_bytes
+    ceiling = bit_rate(preparation, most)
+    for factor, share, size in _rungs(preparation, work.limits):
+        streams = _graph(work.source, preparation, size)
+        await _encode(work, draft, streams, _options(preparation, factor, floor(ceiling * share)), on_progress)
         facts = await _in_thread(lambda: _probe_own(draft))
-        if facts.bytes <= limits.max_bytes:
-            _check(facts, preparation, limits)
+        if facts.bytes <= most:
+            _check(facts, preparation, work.limits)
             return facts
-    raise ToolFailed(f"{source.name} stays over {limits.max_bytes} bytes at the strongest compression.")
+    raise ToolFailed(f"{work.source.name} stays over {most} bytes at the strongest compression.")
 
 
 def _rungs(preparation: ClipPreparation, limits: ClipLimits) -> Iterator[tuple[int, Fraction, tuple[int, int]]]:
@@ -193,23 +216,18 @@ def _options(preparation: ClipPreparation, factor: int, bits: int) -> dict[str, 
 
 
 async def _encode(
-    source: Path,
-    draft: Path,
-    streams: list[Any],
-    options: dict[str, Any],
-    preparation: ClipPreparation,
-    on_progress: command.Progress | None,
+    work: _Work, draft: Path, streams: list[Any], options: dict[str, Any], on_progress: command.Progress | None
 ) -> None:
-    limit = time_limit(max(preparation.seconds, preparation.start + preparation.reads))
+    seconds = work.preparation.seconds
     try:
         await command.write(
-            draft, *streams, options=options, seconds=preparation.seconds, time_limit=limit, on_progress=on_progress
+            draft, *streams, options=options, seconds=seconds, time_limit=work.within, on_progress=on_progress
         )
     except command.TookTooLong:
         raise
     except ToolFailed:
         # Is it the file or is it us? A damaged source is the user's to mend, with other words and another exit.
-        await _refuse_damaged(source, source, preparation.start + preparation.reads)
+        await _refuse_damaged(work.source, work)
         raise
 
 

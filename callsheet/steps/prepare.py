@@ -2,6 +2,7 @@
 
 A file appears in the cache only complete and verified, with its facts beside it; the facts are written last and are what
 makes an entry count. Two processes preparing the same thing wait for each other (a lock that dies with its process).
+A cache that cannot be written, as on a full disk, is CannotWrite, whichever of its files met it.
 """
 
 import asyncio
@@ -13,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from callsheet import catalogue
-from callsheet.errors import PlanChanged
-from callsheet.media import clips, stills
+from callsheet.errors import MediaError, PlanChanged
+from callsheet.media import clips, command, stills
 from callsheet.plan import decimal_seconds
 from callsheet.steps import cache
 from callsheet.steps import studio as studios
@@ -47,9 +48,8 @@ async def prepared_clip(studio: Studio, variant: Variant) -> PreparedFile:
         studio.tell(variant.label, "prepare", "moved", fraction, variant.clip)
 
     async def make(target: Path) -> PreparedFile:
-        async with studio.encoders:
+        async with studio.encoders, _refusing_changed(studio, surveyed, target):
             facts = await clips.prepare(surveyed.path, preparation, target, limits, on_progress=moved)
-        await asyncio.to_thread(_refuse_changed, studio, surveyed, target)
         return PreparedFile(
             path=target,
             sha256=await asyncio.to_thread(hash_of, target),
@@ -68,8 +68,8 @@ async def prepared_still(studio: Studio, variant: Variant, number: int) -> Prepa
     preparation = studio.drawn.survey.still_preparation(variant, surveyed.path)
 
     async def make(target: Path) -> PreparedFile:
-        facts = await asyncio.to_thread(stills.prepare, surveyed.path, preparation, target)
-        await asyncio.to_thread(_refuse_changed, studio, surveyed, target)
+        async with _refusing_changed(studio, surveyed, target):
+            facts = await asyncio.to_thread(stills.prepare, surveyed.path, preparation, target)
         sha256 = await asyncio.to_thread(hash_of, target)
         return PreparedFile(path=target, sha256=sha256, bytes=facts.bytes, width=facts.width, height=facts.height)
 
@@ -88,6 +88,17 @@ def _refuse_other_price(studio: Studio, label: str, clip: PreparedFile) -> None:
             where=label,
             hint="Please report this clip: the plan has to be exact.",
         )
+
+
+@asynccontextmanager
+async def _refusing_changed(studio: Studio, surveyed: Surveyed[Any], target: Path) -> AsyncIterator[None]:
+    """PlanChanged where the source was changed meanwhile: also where it then looked damaged, which is not what to mend."""
+    try:
+        yield
+    except MediaError:
+        await asyncio.to_thread(_refuse_changed, studio, surveyed, target)
+        raise
+    await asyncio.to_thread(_refuse_changed, studio, surveyed, target)
 
 
 def _refuse_changed(studio: Studio, surveyed: Surveyed[Any], made: Path) -> None:
@@ -117,14 +128,15 @@ async def _once(studio: Studio, entry: str, make: Callable[[Path], Awaitable[Pre
 
 
 async def _cached(target: Path, make: Callable[[Path], Awaitable[PreparedFile]]) -> PreparedFile:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    async with _locked(target.with_name(f"{target.name}.lock")):
-        known = cache.recall(target)
-        if known is not None:
-            return known
-        made = await make(target)
-        cache.remember(made)
-        return made
+    with command.written_to(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        async with _locked(target.with_name(f"{target.name}.lock")):
+            known = cache.recall(target)
+            if known is not None:
+                return known
+            made = await make(target)
+            cache.remember(made)
+            return made
 
 
 @asynccontextmanager

@@ -1,10 +1,11 @@
 """Preparation of exactly the bytes that were planned, priced and named."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from callsheet.errors import PlanChanged
+from callsheet.errors import CannotWrite, PlanChanged
 from callsheet.steps import prepare, studio
 
 from .footage import ROOT, cut
@@ -38,3 +39,26 @@ async def test_a_reference_that_is_saved_again_after_the_plan_is_not_sent(spec: 
         with pytest.raises(PlanChanged, match=r"media/starry-night.jpg was changed"):
             await prepare.prepare(at.plan.lines[0].variant.label)
     assert takes(spec) == []
+
+
+async def test_a_clip_that_is_half_saved_meanwhile_is_called_changed_and_not_damaged(
+    spec: Path, provider: LocalProvider
+) -> None:
+    clip = spec.parent.parent / "media/cup.mp4"
+    async with studio.opened(spec, sandbox=False):
+        clip.write_bytes(clip.read_bytes()[:20_000])
+        with pytest.raises(PlanChanged, match=r"media/cup.mp4 was changed"):
+            await prepare.prepare(LABEL)
+
+
+@pytest.mark.parametrize("place", ["cache", "cache/clips"])
+async def test_a_cache_that_cannot_be_written_is_one_clear_error(
+    spec: Path, provider: LocalProvider, place: str
+) -> None:
+    async with studio.opened(spec, sandbox=False) as at:
+        blocked = at.home / place
+        shutil.rmtree(blocked, ignore_errors=True)
+        blocked.touch()
+        with pytest.raises(CannotWrite, match=r"cache/clips: cannot be written: (Not a directory|File exists)") as told:
+            await prepare.prepare(LABEL)
+    assert (told.value.exit_code, told.value.spent, takes(spec)) == (3, "no", [])
