@@ -5,15 +5,17 @@ prepared; so a preparation states that length exactly, and `media.clips` refuses
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any, Literal, TypeVar
 
 from callsheet.catalogue import ClipLimits, ImageLimits
+from callsheet.digest import Canonical
 from callsheet.errors import Unacceptable
 
 Transfer = Literal["sdr", "pq", "hlg"]
+Course = tuple[tuple[Fraction, Fraction], ...]
 
 #: Raised whenever the encoding changes what comes out of the same facts: prepared files made before are not reused.
 RECIPE = 2
@@ -33,6 +35,8 @@ RATES = (
     Fraction(60000, 1001),
     Fraction(60),
 )
+#: Share of the subject that a crop's window has to hold at every moment, or it is said.
+HELD = 0.85
 #: A rate this near a standard one is meant to be it (29.966 is 29.97); 26.777 is not 25.
 NEAR = Fraction(1, 50)
 #: Shapes this near are the same: 1366x768 is 16:9.
@@ -147,6 +151,8 @@ class ClipPreparation:
     max_bytes: int
     #: How the picture comes to its shape: stretched evenly, cut at the edges, or set on a blurred copy of itself.
     framing: Literal["native", "crop", "pad"] = "native"
+    #: Where a crop's window lies: (second of the result, share of its way from the left or the top). Empty for the middle.
+    course: Course = ()
     container: Literal["mp4", "mov"] = "mp4"
     deinterlace: bool = False
     transfer: Transfer = "sdr"
@@ -164,7 +170,7 @@ class ClipPreparation:
         """The ending of the prepared file's name."""
         return f".{self.container}"
 
-    def identity(self) -> dict[str, str | int | bool | None]:
+    def identity(self) -> dict[str, Canonical]:
         """Canonical JSON of everything that shapes the result: with the source's digest, the key of the prepared file."""
         if self.decision != "transcode":
             return {"recipe": RECIPE, "decision": self.decision}
@@ -178,6 +184,7 @@ class ClipPreparation:
             "width": self.width,
             "height": self.height,
             "framing": self.framing,
+            "course": [[str(second), str(place)] for second, place in self.course],
             "has_sound": self.has_sound,
             "deinterlace": self.deinterlace,
             "transfer": self.transfer,
@@ -207,11 +214,11 @@ class StillPreparation:
         """The ending of the prepared file's name."""
         return ".jpg" if self.format == "jpeg" else f".{self.format}"
 
-    def identity(self) -> dict[str, str | int | bool | None]:
+    def identity(self) -> dict[str, Canonical]:
         """Canonical JSON of everything that shapes the result."""
         if self.decision == "pass":
             return {"recipe": RECIPE, "decision": "pass"}
-        size: dict[str, str | int | bool | None] = {"width": self.width, "height": self.height}
+        size: dict[str, Canonical] = {"width": self.width, "height": self.height}
         return {"recipe": RECIPE, "decision": "transcode", "max_bytes": self.max_bytes, **size}
 
 
@@ -447,6 +454,21 @@ def _notes(facts: ClipFacts, window: _Window, seconds: Fraction) -> Iterator[str
         yield "Transparent parts become white."
     if facts.transfer != "sdr":
         yield "HDR is mapped to SDR; look at the colours before you spend."
+
+
+def aimed(preparation: ClipPreparation, course: Course, *, held: float, worst_at: Fraction) -> ClipPreparation:
+    """The same preparation with its crop's window on this course; a note where that loses a part of the subject.
+
+    held: share of what moves or stands out that the window holds at its worst moment, `worst_at` seconds into the source.
+    """
+    notes = preparation.notes
+    if held < HELD:
+        notes = (
+            *notes,
+            f"At {spoken_seconds(worst_at)} s its crop cuts off {1 - held:.0%} of what moves or stands out; "
+            "framing: pad keeps all of it.",
+        )
+    return replace(preparation, course=course, notes=notes)
 
 
 def _matrix(facts: ClipFacts) -> str:

@@ -21,8 +21,8 @@ import ffmpeg
 
 from callsheet.catalogue import ClipLimits
 from callsheet.errors import ToolFailed, Unacceptable
-from callsheet.limits import ClipFacts, ClipPreparation, spoken_seconds
-from callsheet.media import command, probe
+from callsheet.limits import ClipFacts, ClipPreparation, Course, spoken_seconds
+from callsheet.media import command, probe, reframe
 
 Result = TypeVar("Result")
 
@@ -336,7 +336,7 @@ def _sized(stream: Any, preparation: ClipPreparation, size: tuple[int, int]) -> 
         return _colours(stream, preparation, size)
     square = stream.filter("scale", "trunc(iw*sar/2)*2", "trunc(ih/2)*2").filter("setsar", 1)
     if preparation.framing == "crop":
-        return _colours(_covering(square, size), preparation, size)
+        return _colours(_covering(square, size, preparation.course), preparation, size)
     halves = square.filter_multi_output("split")
     # Blurred at a quarter of the size: what remains visible is the same at a sixteenth of the work.
     small = (max(size[0] // 8, 1) * 2, max(size[1] // 8, 1) * 2)
@@ -346,8 +346,13 @@ def _sized(stream: Any, preparation: ClipPreparation, size: tuple[int, int]) -> 
     return _colours(padded, preparation, size)
 
 
-def _covering(stream: Any, size: tuple[int, int]) -> Any:
-    return stream.filter("scale", *size, flags="lanczos", force_original_aspect_ratio="increase").filter("crop", *size)
+def _covering(stream: Any, size: tuple[int, int], way: Course = ()) -> Any:
+    """Scaled until it covers this size, and cut to it: in the middle, or along this way of the window."""
+    stream = stream.filter("scale", *size, flags="lanczos", force_original_aspect_ratio="increase")
+    if not way:
+        return stream.filter("crop", *size)
+    along = reframe.course([(float(second), float(place)) for second, place in way], 1)
+    return stream.filter("crop", *size, x=f"(iw-ow)*({along})", y=f"(ih-oh)*({along})")
 
 
 def _colours(stream: Any, preparation: ClipPreparation, size: tuple[int, int]) -> Any:

@@ -22,6 +22,7 @@ from callsheet.credits import Credits, total
 from callsheet.errors import Problem, SpecInvalid, Unacceptable
 from callsheet.limits import ClipFacts, ClipPreparation, Facts, StillFacts, StillPreparation
 from callsheet.plan import Footage
+from callsheet.steps.framing import ABREAST, Crops
 from callsheet.steps.load import Loaded, SourceClip
 from callsheet.sweep import Variant
 from callsheet.tariff import price_of, quantity_of
@@ -115,7 +116,7 @@ def survey(loaded: Loaded, home: Path) -> Survey:
             for name, paths in loaded.stills.items()
         }
     memory.save()
-    clip_preparations = _clip_preparations(loaded, clips, problems)
+    clip_preparations = _aimed(loaded, home, clips, _clip_preparations(loaded, clips, problems), problems)
     still_preparations = _still_preparations(loaded, stills, problems)
     if any(problem.severity == "error" for problem in problems):
         raise SpecInvalid([*problems, *loaded.warnings])
@@ -176,14 +177,13 @@ def _clip_preparations(
     campaign = loaded.campaign
     found: dict[ClipNeed, ClipPreparation] = {}
     refused: set[str] = set()
-    told: set[str] = set()
     for need in _clip_needs(loaded.variants):
         name = need.clip
         if name not in clips or name in refused:
             continue
         source = loaded.clips[name]
         try:
-            preparation = limits.clip_preparation(
+            found[need] = limits.clip_preparation(
                 clips[name].facts,
                 need.limits,
                 start=source.trim.start if source.trim else None,
@@ -196,11 +196,38 @@ def _clip_preparations(
             what = f"{loaded.shown(source.path)} {error.what}"
             problems.append(campaign.problem(place, what, hint=error.hint))
             refused.add(name)
+    return found
+
+
+def _aimed(
+    loaded: Loaded,
+    home: Path,
+    clips: Mapping[str, Surveyed[ClipFacts]],
+    decided: Mapping[ClipNeed, ClipPreparation],
+    problems: list[Problem],
+) -> dict[ClipNeed, ClipPreparation]:
+    """The same decisions with every crop aimed at what matters in its clip; and what a person should know of each, once."""
+    crops = Crops(home)
+    # In threads, also because whoever surveys may be in an event loop already.
+    with ThreadPoolExecutor(max_workers=ABREAST) as pool:
+        work = {need: pool.submit(crops.aim, clips[need.clip], decided[need]) for need in decided}
+    crops.save()
+    found: dict[ClipNeed, ClipPreparation] = {}
+    notes: dict[str, dict[str, None]] = {}
+    refused: set[str] = set()
+    for need, aiming in work.items():
+        source = loaded.clips[need.clip]
+        try:
+            found[need] = aiming.result()
+        except Unacceptable as error:
+            if need.clip not in refused:
+                problems.append(_unusable(loaded, source.place, source.path, error))
+            refused.add(need.clip)
             continue
-        if name not in told:
-            told.add(name)
-            problems.extend(_noted(loaded, source.place, source.path, preparation.notes))
-        found[need] = preparation
+        notes.setdefault(need.clip, {}).update(dict.fromkeys(found[need].notes))
+    for name, told in notes.items():
+        source = loaded.clips[name]
+        problems.extend(_noted(loaded, source.place, source.path, list(told)))
     return found
 
 
