@@ -24,6 +24,7 @@ from callsheet.checkup import Check
 from callsheet.cli.terminal import SPELT_OUT, Console, has_hung_up
 from callsheet.credits import Credits, total
 from callsheet.errors import MONEY_WORDS, CallsheetError, Problem, SpecInvalid, SpecSyntax
+from callsheet.mending import Mended
 from callsheet.pilot import Pilot
 from callsheet.plan import Line, Plan, decimal_seconds, worst_case
 from callsheet.redact import redact
@@ -41,8 +42,8 @@ PIPE_WIDTH = 1000
 GAP, INDENT = 2, " " * 4
 #: Columns of a fact's name.
 FACT = 11
-#: Lines of a plan that are shown without being asked for; and values of one axis, at most.
-LINES_SHOWN, VALUES_SHOWN = 60, 20
+#: Lines of a plan that are shown without being asked for, and files; and values of one axis, at most.
+LINES_SHOWN, FILES_SHOWN, VALUES_SHOWN = 60, 20, 20
 #: Columns of a problem's line that are shown, and how many of them at least lie in front of its place.
 EXCERPT, LEAD = 160, 100
 
@@ -335,6 +336,22 @@ def _share_cells(name: str, share: Share) -> tuple[str, ...]:
     credits = str(share.credits) if share.credits else "–"
     usd = f"${share.credits.usd}" if share.credits else "–"
     return name, "" if name == "all" else value, str(share.variants), str(share.shoot), credits, usd
+
+
+DECISION_STYLE = {"pass": "green", "remux": "cyan", "transcode": "yellow"}
+
+
+def mended(files: Sequence[Mended], *, all_files: bool) -> None:
+    """What is done to each file, how many variants use it, and why."""
+    shown = files if all_files else files[:FILES_SHOWN]
+    rows = [
+        (one.file, Text(one.decision, style=DECISION_STYLE[one.decision]), str(one.variants), one.why) for one in shown
+    ]
+    if rows:
+        table(("file", "preparation", "variants", "why"), rows, right=("variants",))
+        tell()
+    if len(shown) < len(files):
+        say(f"{len(files) - len(shown)} files are not shown; --lines shows all of them.", style="dim")
 
 
 def plan_facts(

@@ -28,7 +28,7 @@ async def cropped(source: Path, small: ClipLimits, ratio: str = "9:16", **trim: 
 
 def pictures(path: Path) -> list[Pixels]:
     with av.open(str(path)) as container:
-        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+        return [np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8) for frame in container.decode(video=0)]
 
 
 @pytest.fixture(scope="session")

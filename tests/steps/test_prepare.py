@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from callsheet.errors import CannotWrite, PlanChanged
+from callsheet.sidecar import Sidecar
 from callsheet.steps import prepare, studio
 
 from .footage import ROOT, cut
@@ -29,6 +30,10 @@ async def test_a_clip_that_is_saved_again_after_the_plan_is_neither_sent_nor_kep
     assert not list((spec.parent.parent / ".callsheet/cache/clips").glob("*.mp4"))
     account, _ = await run(spec)
     assert account.message == "2 of 2 archived"
+    for sidecar in account.manifest.parent.glob("cup*.json"):
+        clip = Sidecar.model_validate_json(sidecar.read_bytes()).clip
+        assert clip is not None
+        assert (clip.decision, clip.reasons[-1]) == ("transcode", "640x480: scaled to 960x720")
 
 
 async def test_a_reference_that_is_saved_again_after_the_plan_is_not_sent(spec: Path, provider: LocalProvider) -> None:
