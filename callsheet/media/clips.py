@@ -54,16 +54,22 @@ async def prepare(
     *,
     on_progress: command.Progress | None = None,
     within: timedelta | None = None,
+    threads: int = 0,
 ) -> ClipFacts:
     """Make `target` from `source`; the facts of the result. The target appears by renaming, complete and verified.
 
     pass is a copy byte for byte, never a link: an editor that saves in place would change what was digested and priced.
     Raises Unacceptable for a source that is damaged or cannot be read, CannotWrite where the target cannot be written,
     ToolFailed when ffmpeg fails, works longer than `within` (60 s + 30 times the length), or makes something else than the
-    preparation says. After any of those, or cancellation, nothing is left behind.
+    preparation says. After any of those, or cancellation, nothing is left behind. threads: of an encode; 0 for as many as
+    there are cores.
     """
     work = _Work(
-        source=source, preparation=preparation, limits=limits, within=within or time_limit(_longest(preparation))
+        source=source,
+        preparation=preparation,
+        limits=limits,
+        within=within or time_limit(_longest(preparation)),
+        threads=threads,
     )
     with command.written_to(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -84,6 +90,7 @@ class _Work:
     preparation: ClipPreparation
     limits: ClipLimits
     within: timedelta
+    threads: int
 
 
 def _longest(preparation: ClipPreparation) -> Fraction:
@@ -168,7 +175,8 @@ async def _transcoded(work: _Work, draft: Path, on_progress: command.Progress | 
     ceiling = bit_rate(preparation, most)
     for factor, share, size in _rungs(preparation, work.limits):
         streams = _graph(work.source, preparation, size)
-        await _encode(work, draft, streams, _options(preparation, factor, floor(ceiling * share)), on_progress)
+        options = {**_options(preparation, factor, floor(ceiling * share)), "threads": work.threads}
+        await _encode(work, draft, streams, options, on_progress)
         facts = await _in_thread(lambda: _probe_own(draft))
         if facts.bytes <= most:
             _check(facts, preparation, work.limits)

@@ -1,6 +1,8 @@
 """Preparation of exactly the bytes that were planned, priced and named."""
 
+import asyncio
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from callsheet.errors import CannotWrite, PlanChanged
 from callsheet.sidecar import Sidecar
 from callsheet.steps import prepare, studio
+from callsheet.steps.progress import Event
 
 from .footage import ROOT, cut
 from .local_provider import LocalProvider
@@ -31,9 +34,9 @@ async def test_a_clip_that_is_saved_again_after_the_plan_is_neither_sent_nor_kep
     account, _ = await run(spec)
     assert account.message == "2 of 2 archived"
     for sidecar in account.manifest.parent.glob("cup*.json"):
-        clip = Sidecar.model_validate_json(sidecar.read_bytes()).clip
-        assert clip is not None
-        assert (clip.decision, clip.reasons[-1]) == ("transcode", "640x480: scaled to 960x720")
+        record = Sidecar.model_validate_json(sidecar.read_bytes()).clip
+        assert record is not None
+        assert (record.decision, record.reasons[-1]) == ("transcode", "640x480: scaled to 960x720")
 
 
 async def test_a_reference_that_is_saved_again_after_the_plan_is_not_sent(spec: Path, provider: LocalProvider) -> None:
@@ -54,6 +57,35 @@ async def test_a_clip_that_is_half_saved_meanwhile_is_called_changed_and_not_dam
         clip.write_bytes(clip.read_bytes()[:20_000])
         with pytest.raises(PlanChanged, match=r"media/cup.mp4 was changed"):
             await prepare.prepare(LABEL)
+
+
+async def test_a_run_that_is_cancelled_stops_its_ffmpeg_and_removes_what_it_had(
+    spec: Path, provider: LocalProvider
+) -> None:
+    begun = asyncio.Event()
+
+    def heard(event: Event) -> None:
+        if event.fraction > 0:
+            begun.set()
+
+    async def run_until_cancelled() -> None:
+        with studio.watched_by(heard):
+            async with studio.opened(spec, sandbox=False):
+                await asyncio.gather(prepare.prepare(LABEL), prepare.prepare("cup--none--good--16x9"))
+
+    work = asyncio.create_task(run_until_cancelled())
+    await begun.wait()
+    home = spec.parent.parent / ".callsheet"
+    assert str(home) in running()
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert str(home) not in running()
+    assert [path for path in (home / "cache/clips").iterdir() if path.suffix != ".lock"] == []
+
+
+def running() -> str:
+    return subprocess.run(["ps", "-wweo", "args"], capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.parametrize("place", ["cache", "cache/clips"])
