@@ -9,7 +9,21 @@ from typing import Annotated
 import typer
 
 import callsheet
-from callsheet.cli import check, doctor, help, init, models, plan, reconcile, review, run, sandbox, schema, status
+from callsheet.cli import (
+    check,
+    doctor,
+    help,
+    init,
+    models,
+    plan,
+    prepare,
+    reconcile,
+    review,
+    run,
+    sandbox,
+    schema,
+    status,
+)
 from callsheet.errors import CallsheetError
 
 INTERRUPTED = 130
@@ -53,6 +67,7 @@ COMMANDS: tuple[tuple[Callable[..., None], tuple[str, ...]], ...] = (
     (reconcile.reconcile, ("reconcile specs/hello.yaml", "reconcile specs/hello.yaml --not-accepted 12")),
     (review.review, ("review specs/hello.yaml --open",)),
     (sandbox.sandbox, ("sandbox --port 4100",)),
+    (prepare.prepare, ("prepare beach.mov", "prepare media/*.mp4 --framing crop --aspect-ratio 9:16 --out tall")),
     (models.models, ("models", "models kling-o1-video-edit")),
     (schema.schema, ("schema > specs/campaign.schema.json",)),
     (doctor.doctor, ("doctor", "doctor --online")),

@@ -58,6 +58,11 @@ _EXPORT = "Export it again as MP4 (H.264), or use another file."
 _EXPORT_STILL = "Export it again as JPEG or PNG, or use another file."
 
 
+def is_picture(path: Path) -> bool:
+    """Does it begin like a still? Only its first bytes are looked at. Unacceptable where there is no such file."""
+    return _kind(_head(path)) == "picture"
+
+
 def clip(path: Path) -> ClipFacts:
     """The facts of a video file; reads the header, the index and the first frame, in another process. Blocks for 5 to
     30 ms, the first time for 0.4 s more.
