@@ -44,9 +44,9 @@ def prepare(
     replace: Annotated[bool, typer.Option("--replace", help="Replace what is in that folder already.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Make clips and stills what a model accepts, and say what was done to each and why. Nothing is sent.
+    """Make clips and stills acceptable to a model by hand.
 
-    The same engine as in a run: a file within every limit is copied byte for byte. An error of one file stops no other; the
+    Says what was done to each and why. Nothing is sent. The same engine as in a run: a file within every limit is copied byte for byte. An error of one file stops no other; the
     exit code is then 3.
     """
     order = _order(model, framing, aspect_ratio, trim, out, replace=replace)
