@@ -46,8 +46,8 @@ def prepare(
 ) -> None:
     """Make clips and stills acceptable to a model by hand.
 
-    Says what was done to each and why. Nothing is sent. The same engine as in a run: a file within every limit is copied byte for byte. An error of one file stops no other; the
-    exit code is then 3.
+    Says what was done to each and why. Nothing is sent. The same engine as in a run: a file within every limit is copied byte
+    for byte. An error of one file stops no other; the exit code is then 3.
     """
     order = _order(model, framing, aspect_ratio, trim, out, replace=replace)
     done = _made(files, order)

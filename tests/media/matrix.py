@@ -101,7 +101,8 @@ CASES = (
         why="pixel format yuv420p10le, not yuv420p", result="mp4 h264 yuv420p 160x120, 25 fps, no sound, 3 s",
     ),
     Case(
-        kind="H.264 of 4:4:4, odd sides", name="a.mp4", words=(*PICTURE, "-vf", "scale=161:121,setsar=1,format=yuv444p", *X264),
+        kind="H.264 of 4:4:4, odd sides", name="a.mp4",
+        words=(*PICTURE, "-vf", "scale=161:121,setsar=1,format=yuv444p", *X264),
         decision="transcode", why="161x121: scaled to 162x122; pixel format yuv444p, not yuv420p",
         result="mp4 h264 yuv420p 162x122, 25 fps, no sound, 3 s",
     ),
