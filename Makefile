@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 ABREAST := -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast bench check format schema lock ui clean
+.PHONY: help install demo test test-fast bench check format matrix schema lock ui clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ check: $(STAMP)  ## ruff, mypy strict, import rules
 format: $(STAMP)  ## let ruff lay out the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+matrix: $(STAMP)  ## rewrite the table in docs/media.md from the tests' list
+	$(BIN)/python -m tests.media.matrix
 
 schema: $(STAMP)  ## rewrite specs/campaign.schema.json from the models
 	$(BIN)/callsheet schema > specs/campaign.schema.json

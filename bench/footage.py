@@ -48,8 +48,8 @@ def encode(
 ) -> float:
     """The plain command for what a transcode of ours does; seconds of the clock."""
     return ffmpeg(
-        *("-ss", f"{start}", "-t", f"{seconds}", "-i", source, "-c:v", "libx264", "-preset", "veryfast", *rate),
-        *("-pix_fmt", "yuv420p", *extra, "-movflags", "+faststart", target),
+        *("-ss", f"{start}", "-t", f"{seconds}", "-i", str(source), "-c:v", "libx264", "-preset", "veryfast", *rate),
+        *("-pix_fmt", "yuv420p", *extra, "-movflags", "+faststart", str(target)),
     )
 
 

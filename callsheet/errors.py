@@ -166,6 +166,10 @@ class ToolFailed(MediaError):
     """ffmpeg ended badly, ran out of time, or made something other than what was asked."""
 
 
+class CannotWrite(MediaError):
+    """A prepared file cannot be written: the disk is full, or the folder is not ours. `where` is the folder."""
+
+
 class Unacceptable(MediaError):
     """A file is damaged, is not what its name says, or cannot be made what the model accepts."""
 

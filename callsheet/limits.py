@@ -5,18 +5,20 @@ prepared; so a preparation states that length exactly, and `media.clips` refuses
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any, Literal, TypeVar
 
 from callsheet.catalogue import ClipLimits, ImageLimits
+from callsheet.digest import Canonical
 from callsheet.errors import Unacceptable
 
 Transfer = Literal["sdr", "pq", "hlg"]
+Course = tuple[tuple[Fraction, Fraction], ...]
 
 #: Raised whenever the encoding changes what comes out of the same facts: prepared files made before are not reused.
-RECIPE = 1
+RECIPE = 2
 #: Seconds over the maximum that are cut off without asking: rounding of exporters, not a choice of the user.
 SLACK = Fraction(1, 10)
 #: Seconds that sound may outlast the picture before the clip is cut to it: the container is billed, not the picture.
@@ -33,10 +35,16 @@ RATES = (
     Fraction(60000, 1001),
     Fraction(60),
 )
+#: Share of the subject that a crop's window has to hold at every moment, or it is said.
+HELD = 0.85
 #: A rate this near a standard one is meant to be it (29.966 is 29.97); 26.777 is not 25.
 NEAR = Fraction(1, 50)
 #: Shapes this near are the same: 1366x768 is 16:9.
 SAME_SHAPE = Fraction(1, 100)
+#: Primaries that most screens cannot show: shown as BT.709 unconverted, such colours look pale.
+WIDE = {"bt2020": "BT.2020", "p3": "Display P3"}
+#: How the names of pixel formats begin that hold red, green and blue themselves.
+RGB_FORMATS = ("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal8", "x2rgb", "x2bgr")
 #: Pixels of the short side that a scaled clip is given at most: 5 to 20 MB of upload instead of 90.
 SHORT_SIDE = 1080
 #: The same for reference images.
@@ -76,6 +84,8 @@ class ClipFacts:
     transfer: Transfer = "sdr"
     #: The YUV matrix: "bt709", "bt601", "bt2020"; "unknown" where the file does not say.
     matrix: str = "unknown"
+    #: Which red, green and blue are meant: "bt709", "bt2020", "p3"; "unknown" for any other, and where the file does not say.
+    primaries: str = "unknown"
     full_range: bool = False
     has_alpha: bool = False
     #: Of the first sound track; "unknown" where nothing here decodes it, None for a silent clip.
@@ -142,10 +152,15 @@ class ClipPreparation:
     max_bytes: int
     #: How the picture comes to its shape: stretched evenly, cut at the edges, or set on a blurred copy of itself.
     framing: Literal["native", "crop", "pad"] = "native"
+    #: Where a crop's window lies: (second of the result, share of its way from the left or the top). Empty for the middle.
+    course: Course = ()
     container: Literal["mp4", "mov"] = "mp4"
     deinterlace: bool = False
     transfer: Transfer = "sdr"
+    #: Of the source: "bt709", "bt601", "bt2020", or "rgb" where it has no matrix.
     matrix: str = "bt709"
+    #: Of an SDR source whose colours reach beyond BT.709: "bt2020" or "p3".
+    primaries: str = "bt709"
     full_range: bool = False
     flatten: bool = False
     #: The decoder to ask for by name; empty for ffmpeg's choice.
@@ -156,7 +171,7 @@ class ClipPreparation:
         """The ending of the prepared file's name."""
         return f".{self.container}"
 
-    def identity(self) -> dict[str, str | int | bool | None]:
+    def identity(self) -> dict[str, Canonical]:
         """Canonical JSON of everything that shapes the result: with the source's digest, the key of the prepared file."""
         if self.decision != "transcode":
             return {"recipe": RECIPE, "decision": self.decision}
@@ -170,10 +185,12 @@ class ClipPreparation:
             "width": self.width,
             "height": self.height,
             "framing": self.framing,
+            "course": [[str(second), str(place)] for second, place in self.course],
             "has_sound": self.has_sound,
             "deinterlace": self.deinterlace,
             "transfer": self.transfer,
             "matrix": self.matrix,
+            "primaries": self.primaries,
             "full_range": self.full_range,
             "flatten": self.flatten,
             "max_bytes": self.max_bytes,
@@ -200,7 +217,7 @@ class StillPreparation:
         """The ending of the prepared file's name."""
         return ".jpg" if self.format == "jpeg" else f".{self.format}"
 
-    def identity(self) -> dict[str, str | int | bool | None]:
+    def identity(self) -> dict[str, Canonical]:
         """Canonical JSON of everything that shapes the result."""
         if self.decision == "pass":
             return {"recipe": STILL_RECIPE, "decision": "pass"}
@@ -221,7 +238,10 @@ def facts_as_json(facts: ClipFacts | StillFacts) -> dict[str, str | int | bool |
 
 
 def facts_of_json(kind: type[Facts], document: Mapping[str, Any]) -> Facts:
-    """Facts that were written by `facts_as_json`. ValueError, TypeError or KeyError for anything else."""
+    """Facts that were written by `facts_as_json`. ValueError, TypeError or KeyError for anything else, as for facts that
+    another version wrote, which knew less."""
+    if missing := {field.name for field in fields(kind)} - set(document):
+        raise KeyError(*sorted(missing))
     exact = {field.name for field in fields(kind) if field.type is Fraction}
     values: dict[str, Any] = {name: Fraction(value) if name in exact else value for name, value in document.items()}
     return kind(**values)
@@ -350,6 +370,8 @@ def _reasons_of_picture(facts: ClipFacts, limits: ClipLimits, size: _Size) -> It
         yield "interlaced"
     if facts.transfer != "sdr":
         yield f"HDR ({facts.transfer.upper()})"
+    elif facts.primaries in WIDE:
+        yield f"colours beyond BT.709 ({WIDE[facts.primaries]})"
     if facts.has_alpha:
         yield "transparent"
 
@@ -423,6 +445,7 @@ def _transcode(
         deinterlace=facts.interlaced,
         transfer=facts.transfer,
         matrix=_matrix(facts),
+        primaries=facts.primaries if facts.primaries in WIDE and facts.transfer == "sdr" else "bt709",
         full_range=facts.full_range,
         flatten=facts.has_alpha,
         # ffmpeg's own VP9 decoder drops the transparent layer (verified on pixels).
@@ -442,8 +465,25 @@ def _notes(facts: ClipFacts, window: _Window, seconds: Fraction) -> Iterator[str
         yield "HDR is mapped to SDR; look at the colours before you spend."
 
 
+def aimed(preparation: ClipPreparation, course: Course, *, held: float, worst_at: Fraction) -> ClipPreparation:
+    """The same preparation with its crop's window on this course; a note where that loses a part of the subject.
+
+    held: share of what moves or stands out that the window holds at its worst moment, `worst_at` seconds into the source.
+    """
+    notes = preparation.notes
+    if held < HELD:
+        notes = (
+            *notes,
+            f"At {spoken_seconds(worst_at)} s its crop cuts off {1 - held:.0%} of what moves or stands out; "
+            "framing: pad keeps all of it.",
+        )
+    return replace(preparation, course=course, notes=notes)
+
+
 def _matrix(facts: ClipFacts) -> str:
     """Untagged standard-definition pictures are BT.601, larger ones BT.709: what players assume."""
+    if facts.pixel_format.startswith(RGB_FORMATS):
+        return "rgb"
     if facts.matrix != "unknown":
         return facts.matrix
     return "bt601" if min(facts.width, facts.height) < 720 else "bt709"

@@ -32,6 +32,9 @@ class ClipRecord(_Document):
     trim: str | None = Field(default=None, description='The window of the source, as "2s..9.5s".')
     decision: Literal["pass", "remux", "transcode"]
     reasons: list[str] = Field(description="Why it was not passed on untouched; empty for pass.")
+    notes: list[str] = Field(
+        default=[], description="What was said of it before the run, as frozen frames or a crop's loss."
+    )
     prepared_sha256: str
     prepared_bytes: int
     seconds: str = Field(description="Length of the prepared clip, which is what is billed.")

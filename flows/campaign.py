@@ -6,11 +6,14 @@ the error, `error.retry`; what may be done twice is decided by the ledger, never
 """
 
 import asyncio
+import logging
+import re
+import time
 from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
-from prefect.artifacts import acreate_table_artifact
+from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact, aupdate_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import flow_run
@@ -27,6 +30,11 @@ from callsheet.steps import submit as submitting
 
 #: Starts a second; the server's event queue drops, silently, what comes much faster (measured).
 STARTS_PER_SECOND = 50
+#: Seconds between two words about one encode.
+PROGRESS_PERIOD = 1.0
+
+
+log = logging.getLogger("callsheet.media")
 
 
 async def is_safe(_task: Any, _run: TaskRun, state: "State[Any]") -> bool:
@@ -49,7 +57,14 @@ POLICY: dict[str, Any] = {
 
 @task(task_run_name="prepare {label}", retries=1, **POLICY)
 async def prepare(label: str) -> None:
-    await preparing.prepare(label)
+    moved: asyncio.Queue[float] = asyncio.Queue()
+    showing = asyncio.create_task(show_encode(label, moved))
+    try:
+        await preparing.prepare(label, on_encode=moved.put_nowait)
+        moved.put_nowait(1.0)
+        await asyncio.wait([showing])
+    finally:
+        showing.cancel()
 
 
 @task(task_run_name="stage {label}", retries=4, **POLICY)
@@ -75,6 +90,27 @@ async def deliver(label: str, take: int) -> str:
 @task(task_run_name="collect take {take}", retries=4, **POLICY)
 async def collect(take: int) -> None:
     await strays.collect(take)
+
+
+async def show_encode(label: str, moved: "asyncio.Queue[float]") -> None:
+    """A progress bar on the task run, from the first word of an encode to its last, brought up to date once a second.
+
+    A server that does not take it stops no encode.
+    """
+    fraction = await moved.get()
+    if fraction >= 1:  # nothing is encoded for this variant
+        return
+    key = re.sub(r"[^a-z0-9]+", "-", f"prepare-{label}".lower())
+    try:
+        bar = await acreate_progress_artifact(round(100 * fraction, 1), key, "the encode of its clip")
+        told = time.monotonic()
+        while fraction < 1:
+            fraction = await moved.get()
+            if fraction >= 1 or time.monotonic() - told > PROGRESS_PERIOD:
+                told = time.monotonic()
+                await aupdate_progress_artifact(bar, round(100 * fraction, 1))
+    except Exception as error:
+        log.warning("the progress of %s is not shown: %s", label, error)
 
 
 async def shoot(label: str, number: int, in_flight: asyncio.Semaphore) -> None:

@@ -28,6 +28,10 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "reconcile": ("reconcile", ("reconcile specs/hello.yaml", "reconcile specs/hello.yaml --not-accepted 12")),
     "review": ("review", ("review specs/hello.yaml --open",)),
     "sandbox": ("sandbox", ("sandbox --port 4100",)),
+    "prepare": (
+        "prepare",
+        ("prepare beach.mov", "prepare media/*.mp4 --framing crop --aspect-ratio 9:16 --out tall"),
+    ),
     "cache": ("cache", ("cache", "cache clear --older-than 30d")),
     "models": ("models", ("models", "models kling-o1-video-edit")),
     "schema": ("schema", ("schema > specs/campaign.schema.json",)),

@@ -10,6 +10,7 @@ import typer
 from callsheet import breakdown
 from callsheet.cli import console, options, views
 from callsheet.errors import SpecError
+from callsheet.mending import Mended
 from callsheet.plan import worst_case
 from callsheet.selection import Selection
 from callsheet.steps.draw_up import Drawn
@@ -45,6 +46,7 @@ def plan(
     """Show what a run would do and cost now. Nothing is spent, nothing is sent."""
     from callsheet.steps.draw_up import draw_up
     from callsheet.steps.estimate import estimate
+    from callsheet.steps.mend import mend
 
     selection = options.selection(only, skip, again, limit, pilot)
     _refuse_together(selection, why=why, suggest=suggest, out=out)
@@ -60,14 +62,15 @@ def plan(
         from callsheet.steps import record
 
         record.write(drawn, out)
-    work = estimate(drawn)
+    work, files = estimate(drawn), mend(drawn)
     suggestions = _suggestions(drawn) if suggest else None
     if json:
-        console.document(document(drawn, work, suggestions))
+        console.document(document(drawn, work, files, suggestions))
         return
     console.problems(drawn.survey.warnings)
     views.plan(drawn.plan.lines, all_lines=lines)
     views.by_axis(breakdown.by_axis(drawn.plan.lines), breakdown.summed(None, drawn.plan.lines))
+    views.mended(files, all_files=lines)
     facts = facts_of(drawn, work, where=where(drawn, assumed=sandbox is None and on_sandbox))
     for name, value in facts:
         console.tell(f"{name:<10} {value}")
@@ -95,8 +98,11 @@ def _refuse_together(selection: Selection, *, why: str | None, suggest: bool, ou
         )
 
 
-def document(drawn: Drawn, work: Work, suggestions: "Sequence[Suggestion] | None" = None) -> dict[str, Any]:
-    """The plan for a program: the stable keys, the money by axis, the work before the first submission, what was asked for."""
+def document(
+    drawn: Drawn, work: Work, files: Sequence[Mended], suggestions: "Sequence[Suggestion] | None" = None
+) -> dict[str, Any]:
+    """The plan for a program: the stable keys, the money by axis, the work before the first submission with what is done to
+    each file and why, what was asked for."""
     worst = worst_case(drawn.plan)
     asked = {} if suggestions is None else {"suggestions": [suggestion.as_json() for suggestion in suggestions]}
     return {
@@ -104,6 +110,7 @@ def document(drawn: Drawn, work: Work, suggestions: "Sequence[Suggestion] | None
         **drawn.plan.as_json(),
         "axes": [axis.as_json() for axis in breakdown.by_axis(drawn.plan.lines)],
         "pilot": None if drawn.pilot is None else drawn.pilot.as_json(),
+        "media": [{**one.as_json(), "variants": one.variants} for one in files],
         "work": {**work.as_json(), "worst_case": {"credits": str(worst), "usd": str(worst.usd)}},
     }
 

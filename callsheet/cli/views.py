@@ -13,13 +13,14 @@ from callsheet.work import Work
 
 if TYPE_CHECKING:
     from callsheet.changes import FileChange
+    from callsheet.mending import Mended
     from callsheet.pilot import Pilot
     from callsheet.suggest import Suggestion
     from callsheet.take import Take
     from callsheet.why import Difference, Explanation, Part
 
-#: Lines of a plan that are shown without being asked for; and values of one axis, at most.
-LINES_SHOWN, VALUES_SHOWN = 60, 20
+#: Lines of a plan that are shown without being asked for, and files; and values of one axis, at most.
+LINES_SHOWN, FILES_SHOWN, VALUES_SHOWN = 60, 20, 20
 ACTION_STYLE = {"shoot": "green", "attach": "cyan", "skip": "dim", "blocked": "red"}
 
 
@@ -64,6 +65,20 @@ def _share_cells(name: str, share: Share) -> tuple[str, ...]:
     credits = str(share.credits) if share.credits else "–"
     usd = f"${share.credits.usd}" if share.credits else "–"
     return name, "" if name == "all" else value, str(share.variants), str(share.shoot), credits, usd
+
+
+DECISION_STYLE = {"pass": "green", "remux": "cyan", "transcode": "yellow"}
+
+
+def mended(files: "Sequence[Mended]", *, all_files: bool) -> None:
+    """What is done to each file, how many variants use it, and why."""
+    shown = files if all_files else files[:FILES_SHOWN]
+    rows = [(one.file, (one.decision, DECISION_STYLE[one.decision]), str(one.variants), one.why) for one in shown]
+    if rows:
+        table(("file", "preparation", "variants", "why"), rows, right=("variants",))
+        tell()
+    if len(shown) < len(files):
+        say(f"{len(files) - len(shown)} files are not shown; --lines shows all of them.", style="dim")
 
 
 def plan_facts(

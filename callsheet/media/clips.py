@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
 from itertools import count
@@ -20,8 +21,8 @@ import ffmpeg
 
 from callsheet.catalogue import ClipLimits
 from callsheet.errors import ToolFailed, Unacceptable
-from callsheet.limits import ClipFacts, ClipPreparation, spoken_seconds
-from callsheet.media import command, probe
+from callsheet.limits import ClipFacts, ClipPreparation, Course, spoken_seconds
+from callsheet.media import command, probe, reframe
 
 Result = TypeVar("Result")
 
@@ -38,6 +39,10 @@ MOST_BITS = 50_000_000
 LADDER = ((18, Fraction(1)), (22, Fraction(85, 100)), (26, Fraction(65, 100)), (30, Fraction(45, 100)))
 LAST_SIDE = 720
 
+#: By ffmpeg's names.
+_PRIMARIES = {"bt709": "bt709", "bt2020": "bt2020", "p3": "smpte432"}
+_MATRICES = {"bt709": "bt709", "bt601": "smpte170m", "bt2020": "bt2020nc"}
+
 _serial = count()
 
 
@@ -48,21 +53,49 @@ async def prepare(
     limits: ClipLimits,
     *,
     on_progress: command.Progress | None = None,
+    within: timedelta | None = None,
+    threads: int = 0,
 ) -> ClipFacts:
     """Make `target` from `source`; the facts of the result. The target appears by renaming, complete and verified.
 
     pass is a copy byte for byte, never a link: an editor that saves in place would change what was digested and priced.
-    Raises Unacceptable for a damaged source, ToolFailed when ffmpeg fails, takes longer than 60 s + 30 times the length,
-    or makes something else than the preparation says. After any of those, or cancellation, nothing is left behind.
+    Raises Unacceptable for a source that is damaged or cannot be read, CannotWrite where the target cannot be written,
+    ToolFailed when ffmpeg fails, works longer than `within` (60 s + 30 times the length), or makes something else than the
+    preparation says. After any of those, or cancellation, nothing is left behind. threads: of an encode; 0 for as many as
+    there are cores.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _draft(target) as draft:
-        if preparation.decision == "transcode":
-            facts = await _transcoded(source, preparation, draft, limits, on_progress)
-        else:
-            facts = await _copied(source, preparation, draft, limits)
-        draft.replace(target)
+    work = _Work(
+        source=source,
+        preparation=preparation,
+        limits=limits,
+        within=within or time_limit(_longest(preparation)),
+        threads=threads,
+    )
+    with command.written_to(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _draft(target) as draft:
+            if preparation.decision == "transcode":
+                facts = await _transcoded(work, draft, on_progress)
+            else:
+                facts = await _copied(work, draft, on_progress)
+            draft.replace(target)
     return facts
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """One preparation. `within`: wall clock that each ffmpeg of it may take."""
+
+    source: Path
+    preparation: ClipPreparation
+    limits: ClipLimits
+    within: timedelta
+    threads: int
+
+
+def _longest(preparation: ClipPreparation) -> Fraction:
+    """Seconds of clip that ffmpeg may have to work through."""
+    return max(preparation.seconds, preparation.start + preparation.reads)
 
 
 def time_limit(seconds: Fraction) -> timedelta:
@@ -76,52 +109,59 @@ def _draft(target: Path) -> Iterator[Path]:
     try:
         yield draft
     finally:
-        draft.unlink(missing_ok=True)
+        command.remove(draft)
 
 
 # --- pass and remux ----------------------------------------------------------------------------------------------------
 
 
-async def _copied(source: Path, preparation: ClipPreparation, draft: Path, limits: ClipLimits) -> ClipFacts:
-    if preparation.decision == "pass":
-        await _in_thread(lambda: _copy(source, draft))
+async def _copied(work: _Work, draft: Path, on_progress: command.Progress | None) -> ClipFacts:
+    if work.preparation.decision == "pass":
+        await _in_thread(lambda: _copy(work.source, draft))
     else:
-        await _remux(source, draft, preparation)
-    await _refuse_damaged(draft, source, preparation.reads)
+        await _remux(work, draft, on_progress)
+    await _refuse_damaged(draft, work)
     facts = await _in_thread(lambda: probe.clip(draft))
-    _check(facts, preparation, limits)
+    _check(facts, work.preparation, work.limits)
     return facts
 
 
 def _copy(source: Path, draft: Path) -> None:
-    shutil.copyfile(source, draft)
-    with draft.open("rb") as written:
+    try:
+        read = source.open("rb")
+    except OSError as error:
+        what = f"cannot be read: {error.strerror}."
+        raise Unacceptable(what, where=str(source), hint="Check the file and its permissions.") from error
+    with read, draft.open("wb") as written:
+        shutil.copyfileobj(read, written)
+        written.flush()
         os.fsync(written.fileno())
 
 
-async def _remux(source: Path, draft: Path, preparation: ClipPreparation) -> None:
-    file = command.source(source)
-    tracks = [file["V:0"], file["a:0"]] if preparation.has_sound else [file["V:0"]]
+async def _remux(work: _Work, draft: Path, on_progress: command.Progress | None) -> None:
+    file = command.source(work.source)
+    tracks = [file["V:0"], file["a:0"]] if work.preparation.has_sound else [file["V:0"]]
     options = {"c": "copy", "f": "mp4", "movflags": "+faststart", "map_metadata": -1, "map_chapters": -1}
     await command.write(
         draft,
         *tracks,
         options=options,
-        seconds=preparation.seconds,
-        time_limit=time_limit(preparation.reads),
+        seconds=work.preparation.seconds,
+        time_limit=work.within,
+        on_progress=on_progress,
     )
 
 
-async def _refuse_damaged(file: Path, source: Path, seconds: Fraction) -> None:
+async def _refuse_damaged(file: Path, work: _Work) -> None:
     """Unacceptable where a frame does not decode; nothing after this would notice."""
     try:
-        await command.check_decodes(file, time_limit=time_limit(seconds))
+        await command.check_decodes(file, time_limit=work.within)
     except command.TookTooLong:
         raise
     except ToolFailed as error:
         raise Unacceptable(
             "is damaged: it does not decode to its end.",
-            where=str(source),
+            where=str(work.source),
             hint="Copy or export it again.",
         ) from error
 
@@ -129,24 +169,19 @@ async def _refuse_damaged(file: Path, source: Path, seconds: Fraction) -> None:
 # --- transcode ---------------------------------------------------------------------------------------------------------
 
 
-async def _transcoded(
-    source: Path,
-    preparation: ClipPreparation,
-    draft: Path,
-    limits: ClipLimits,
-    on_progress: command.Progress | None,
-) -> ClipFacts:
+async def _transcoded(work: _Work, draft: Path, on_progress: command.Progress | None) -> ClipFacts:
     """Climb down the ladder until the file is small enough; it has an end, so this cannot loop."""
-    ceiling = bit_rate(preparation, limits.max_bytes)
-    for factor, share, size in _rungs(preparation, limits):
-        streams = _graph(source, preparation, size)
-        options = _options(preparation, factor, floor(ceiling * share))
-        await _encode(source, draft, streams, options, preparation, on_progress)
+    preparation, most = work.preparation, work.limits.max_bytes
+    ceiling = bit_rate(preparation, most)
+    for factor, share, size in _rungs(preparation, work.limits):
+        streams = _graph(work.source, preparation, size)
+        options = {**_options(preparation, factor, floor(ceiling * share)), "threads": work.threads}
+        await _encode(work, draft, streams, options, on_progress)
         facts = await _in_thread(lambda: _probe_own(draft))
-        if facts.bytes <= limits.max_bytes:
-            _check(facts, preparation, limits)
+        if facts.bytes <= most:
+            _check(facts, preparation, work.limits)
             return facts
-    raise ToolFailed(f"{source.name} stays over {limits.max_bytes} bytes at the strongest compression.")
+    raise ToolFailed(f"{work.source.name} stays over {most} bytes at the strongest compression.")
 
 
 def _rungs(preparation: ClipPreparation, limits: ClipLimits) -> Iterator[tuple[int, Fraction, tuple[int, int]]]:
@@ -189,23 +224,18 @@ def _options(preparation: ClipPreparation, factor: int, bits: int) -> dict[str, 
 
 
 async def _encode(
-    source: Path,
-    draft: Path,
-    streams: list[Any],
-    options: dict[str, Any],
-    preparation: ClipPreparation,
-    on_progress: command.Progress | None,
+    work: _Work, draft: Path, streams: list[Any], options: dict[str, Any], on_progress: command.Progress | None
 ) -> None:
-    limit = time_limit(max(preparation.seconds, preparation.start + preparation.reads))
+    seconds = work.preparation.seconds
     try:
         await command.write(
-            draft, *streams, options=options, seconds=preparation.seconds, time_limit=limit, on_progress=on_progress
+            draft, *streams, options=options, seconds=seconds, time_limit=work.within, on_progress=on_progress
         )
     except command.TookTooLong:
         raise
     except ToolFailed:
         # Is it the file or is it us? A damaged source is the user's to mend, with other words and another exit.
-        await _refuse_damaged(source, source, preparation.start + preparation.reads)
+        await _refuse_damaged(work.source, work)
         raise
 
 
@@ -266,7 +296,7 @@ def _picture(stream: Any, preparation: ClipPreparation, size: tuple[int, int]) -
     if preparation.deinterlace:
         stream = stream.filter("bwdif", mode="send_frame", deint="all")
     if preparation.flatten:
-        stream = _on_white(stream)
+        stream = _on_white(stream, preparation)
     # start_time fills a late start with the first picture; the frames are counted out below, so the end cannot drift.
     stream = stream.filter("fps", fps=_ratio(preparation.frame_rate), start_time=0)
     stream = _sized(stream, preparation, size)
@@ -302,8 +332,9 @@ def _sound(stream: Any, preparation: ClipPreparation) -> Any:
     return stream.filter("apad", whole_len=samples).filter("atrim", end_sample=samples)
 
 
-def _on_white(stream: Any) -> Any:
-    halves = stream.filter("format", "gbrap").filter_multi_output("split")
+def _on_white(stream: Any, preparation: ClipPreparation) -> Any:
+    # Said to the filter that converts: ffmpeg may put its own, which takes BT.601 for granted, in front of a mere tag.
+    halves = stream.filter("scale", **_read_as(preparation)).filter("format", "gbrap").filter_multi_output("split")
     ground = halves.stream(0).filter("drawbox", color="white@1", t="fill", replace=1)
     return ffmpeg.filter([ground, halves.stream(1)], "overlay", format="gbrp")
 
@@ -313,7 +344,7 @@ def _sized(stream: Any, preparation: ClipPreparation, size: tuple[int, int]) -> 
         return _colours(stream, preparation, size)
     square = stream.filter("scale", "trunc(iw*sar/2)*2", "trunc(ih/2)*2").filter("setsar", 1)
     if preparation.framing == "crop":
-        return _colours(_covering(square, size), preparation, size)
+        return _colours(_covering(square, size, preparation.course), preparation, size)
     halves = square.filter_multi_output("split")
     # Blurred at a quarter of the size: what remains visible is the same at a sixteenth of the work.
     small = (max(size[0] // 8, 1) * 2, max(size[1] // 8, 1) * 2)
@@ -323,27 +354,47 @@ def _sized(stream: Any, preparation: ClipPreparation, size: tuple[int, int]) -> 
     return _colours(padded, preparation, size)
 
 
-def _covering(stream: Any, size: tuple[int, int]) -> Any:
-    return stream.filter("scale", *size, flags="lanczos", force_original_aspect_ratio="increase").filter("crop", *size)
+def _covering(stream: Any, size: tuple[int, int], way: Course = ()) -> Any:
+    """Scaled until it covers this size, and cut to it: in the middle, or along this way of the window."""
+    stream = stream.filter("scale", *size, flags="lanczos", force_original_aspect_ratio="increase")
+    if not way:
+        return stream.filter("crop", *size)
+    along = reframe.course([(float(second), float(place)) for second, place in way], 1)
+    return stream.filter("crop", *size, x=f"(iw-ow)*({along})", y=f"(ih-oh)*({along})")
 
 
 def _colours(stream: Any, preparation: ClipPreparation, size: tuple[int, int]) -> Any:
     """To this size and to BT.709 in 8 bits; HDR by a tone curve (a plain change of format looks washed out: measured)."""
+    is_rgb = preparation.matrix == "rgb" or preparation.flatten
+    if preparation.transfer == "sdr" and preparation.primaries == "bt709":
+        tags = {"out_color_matrix": "bt709", "out_range": "tv", **({} if is_rgb else _read_as(preparation))}
+        return stream.filter("scale", *size, flags="lanczos", **tags)
+    stream = stream.filter("scale", *size, flags="lanczos")
+    stream = stream.filter("setparams", colorspace="gbr", range="pc") if is_rgb else _told(stream, preparation)
+    stream = stream.filter("setparams", color_primaries=_PRIMARIES[preparation.primaries], color_trc="bt709")
     if preparation.transfer == "sdr":
-        tags = {"in_color_matrix": preparation.matrix, "out_color_matrix": "bt709", "out_range": "tv"}
-        in_range = {"in_range": "pc"} if preparation.full_range else {}
-        return stream.filter("scale", *size, flags="lanczos", **tags, **in_range)
-    # Phones leave tags out; without all of them zscale finds "no path between colorspaces".
-    told = {
-        "color_trc": {"pq": "smpte2084", "hlg": "arib-std-b67"}[preparation.transfer],
-        "color_primaries": "bt2020",
-        "colorspace": "bt2020nc",
-        "range": "pc" if preparation.full_range else "tv",
-    }
-    stream = stream.filter("scale", *size, flags="lanczos").filter("setparams", **told)
-    stream = stream.filter("zscale", t="linear", npl=203).filter("format", "gbrpf32le")
+        return stream.filter("zscale", p="bt709", t="bt709", m="bt709", r="tv")
+    curve = {"pq": "smpte2084", "hlg": "arib-std-b67"}[preparation.transfer]
+    stream = stream.filter("setparams", color_primaries="bt2020", color_trc=curve)
+    # Without agamma=0 the light of HLG is raised channel by channel, and strong colours are 50 codes off (measured).
+    stream = stream.filter("zscale", t="linear", npl=203, agamma=0).filter("format", "gbrpf32le")
     stream = stream.filter("zscale", p="bt709").filter("tonemap", "mobius", desat=0)
     return stream.filter("zscale", t="bt709", m="bt709", r="tv")
+
+
+def _told(stream: Any, preparation: ClipPreparation) -> Any:
+    """Tagged with the matrix and the range that the pictures are in: phones leave tags out, and without all of them zscale
+    finds "no path between colorspaces"."""
+    matrix = _MATRICES["bt2020" if preparation.transfer != "sdr" else preparation.matrix]
+    return stream.filter("setparams", colorspace=matrix, range="pc" if preparation.full_range else "tv")
+
+
+def _read_as(preparation: ClipPreparation) -> dict[str, str]:
+    """How ffmpeg's scale has to read the source; nothing for one that is RGB itself."""
+    if preparation.matrix == "rgb":
+        return {}
+    matrix = "bt2020" if preparation.transfer != "sdr" else preparation.matrix
+    return {"in_color_matrix": matrix, **({"in_range": "pc"} if preparation.full_range else {})}
 
 
 async def _in_thread(function: Callable[[], Result]) -> Result:

@@ -60,6 +60,11 @@ _EXPORT = "Export it again as MP4 (H.264), or use another file."
 _EXPORT_STILL = "Export it again as JPEG or PNG, or use another file."
 
 
+def is_picture(path: Path) -> bool:
+    """Does it begin like a still? Only its first bytes are looked at. Unacceptable where there is no such file."""
+    return _kind(_head(path)) == "picture"
+
+
 def clip(path: Path) -> ClipFacts:
     """The facts of a video file; reads the header, the index and the first frame, in another process. Blocks for 5 to
     30 ms, the first time for 0.4 s more.
@@ -269,6 +274,7 @@ def _read_at(path: Path, offset: int, count: int) -> bytes:
 
 _TRANSFERS: dict[int, Transfer] = {16: "pq", 18: "hlg"}
 _MATRICES = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020", 10: "bt2020"}
+_PRIMARIES = {1: "bt709", 9: "bt2020", 11: "p3", 12: "p3"}
 _FULL_RANGE = 2
 #: How many times the usual gap between two frames one gap may differ before the rate counts as variable.
 _JITTER = Fraction(1, 20)
@@ -315,6 +321,7 @@ def _clip_facts(path: Path, container: av.container.InputContainer, boxes: _Boxe
         interlaced=bool(frame.interlaced_frame) or int(context.field_order or 0) in (2, 3, 4, 5),
         transfer=_TRANSFERS.get(int(context.color_trc or 0), "sdr"),
         matrix=_MATRICES.get(int(context.colorspace or 0), "unknown"),
+        primaries=_PRIMARIES.get(int(context.color_primaries or 0), "unknown"),
         full_range=int(context.color_range or 0) == _FULL_RANGE or frame.format.name.startswith("yuvj"),
         has_alpha=_has_alpha(frame, video),
         audio_codec=_sound_codec(audio[0]) if audio else None,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from callsheet.sandbox.frames import Numbers, Pixels
+from callsheet.media.samples import Numbers, Pixels
 
 #: Lattice points on a side of the table. 17 has a mean error of 1 code in the worst percent, 65 gains nothing (measured).
 CUBE_SIDE = 33

@@ -19,13 +19,13 @@ import ffmpeg
 import numpy as np
 
 from callsheet.limits import ClipFacts
-from callsheet.media import probe
+from callsheet.media import probe, reframe, samples
 from callsheet.media.command import Progress, source, still, write
-from callsheet.sandbox import colour, frames, looks, reframe, sheets
+from callsheet.media.reframe import Crop
+from callsheet.media.samples import Numbers, Pixels, Sampled
+from callsheet.sandbox import colour, looks, sheets
 from callsheet.sandbox.colour import Map, Palette
-from callsheet.sandbox.frames import Numbers, Pixels, Sampled
 from callsheet.sandbox.looks import Look
-from callsheet.sandbox.reframe import Crop
 from callsheet.sandbox.sheets import Sheets
 
 #: Pixels of a draft, and its long side, at most.
@@ -121,14 +121,14 @@ async def render(shot: Shot, target: Path, on_progress: Progress) -> None:
 
 async def _study(path: Path) -> Studied:
     facts = await asyncio.to_thread(probe.clip, path)
-    sampled = await frames.of_clip(path, facts)
+    sampled = await samples.of_clip(path, facts)
     chosen = np.linspace(0, len(sampled.frames) - 1, min(PALETTE_FRAMES, len(sampled.frames))).astype(int)
     lab = await asyncio.to_thread(colour.lab_of_pixels, sampled.frames[chosen][:, ::2, ::2])
     return Studied(facts=facts, sampled=sampled, lab=lab)
 
 
 async def _lab_of(path: Path) -> Numbers:
-    pixels: Pixels = await asyncio.to_thread(frames.of_still, path)
+    pixels: Pixels = await asyncio.to_thread(samples.of_still, path)
     return await asyncio.to_thread(colour.lab_of_pixels, pixels)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from callsheet.sandbox.frames import Numbers
+from callsheet.media.samples import Numbers
 
 Colour = tuple[float, float, float]
 #: An offset along OKLab's two colour axes: green to red, blue to yellow.

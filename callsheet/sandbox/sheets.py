@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from callsheet.sandbox.frames import Numbers
+from callsheet.media.samples import Numbers
 from callsheet.sandbox.looks import Colour, Lamp, Look
 
 #: Seed of everything drawn at random, so that a request always gives the same draft.

@@ -308,6 +308,7 @@ async def _clip_record(studio: Studio, line: Line) -> ClipRecord | None:
         trim=None if trim is None else str(trim),
         decision=preparation.decision,
         reasons=list(preparation.reasons),
+        notes=list(preparation.notes),
         prepared_sha256=prepared.sha256,
         prepared_bytes=prepared.bytes,
         seconds=decimal_seconds(prepared.seconds),

@@ -2,16 +2,23 @@
 
 A file appears in the cache only complete and verified, with its facts beside it; the facts are written last and are what
 makes an entry count. Two processes preparing the same thing wait for each other (a lock that dies with its process).
+A cache that cannot be written, as on a full disk, is CannotWrite, whichever of its files met it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from callsheet import catalogue
-from callsheet.errors import PlanChanged
-from callsheet.media import clips, stills
+from callsheet.errors import MediaError, PlanChanged
+from callsheet.limits import ClipFacts, ClipPreparation
+from callsheet.media import clips, command, stills
+from callsheet.media.command import Progress
+from callsheet.mending import shape_of
 from callsheet.plan import decimal_seconds
 from callsheet.steps import cache
 from callsheet.steps import studio as studios
@@ -21,20 +28,25 @@ from callsheet.steps.survey import Surveyed, clip_need, hash_of
 from callsheet.sweep import Variant
 from callsheet.tariff import billed_seconds
 
+log = logging.getLogger("callsheet.media")
 
-async def prepare(label: str) -> None:
-    """Have the clip and the references of this variant ready. MediaError; PlanChanged when the price would differ."""
+
+async def prepare(label: str, *, on_encode: Progress | None = None) -> None:
+    """Have the clip and the references of this variant ready. MediaError; PlanChanged when the price would differ.
+
+    on_encode: hears how far ffmpeg is with this variant's clip, 0.0 to 1.0, where it works for this variant first.
+    """
     studio = studios.current()
     variant = studio.line(label).variant
     studio.tell(label, "prepare", "began")
     if variant.clip:
-        _refuse_other_price(studio, label, await prepared_clip(studio, variant))
+        _refuse_other_price(studio, label, await prepared_clip(studio, variant, on_encode=on_encode))
     for number in range(len(studio.drawn.survey.stills[variant.references])):
         await prepared_still(studio, variant, number)
     studio.tell(label, "prepare", "done", 1.0)
 
 
-async def prepared_clip(studio: Studio, variant: Variant) -> PreparedFile:
+async def prepared_clip(studio: Studio, variant: Variant, *, on_encode: Progress | None = None) -> PreparedFile:
     """The prepared clip of a variant, from the cache or made now."""
     surveyed = studio.drawn.survey.clips[variant.clip]
     preparation = studio.drawn.survey.clip_preparation(variant)
@@ -42,11 +54,19 @@ async def prepared_clip(studio: Studio, variant: Variant) -> PreparedFile:
 
     def moved(fraction: float) -> None:
         studio.tell(variant.label, "prepare", "moved", fraction, variant.clip)
+        if on_encode is not None:
+            on_encode(fraction)
 
     async def make(target: Path) -> PreparedFile:
-        async with studio.encoders:
-            facts = await clips.prepare(surveyed.path, preparation, target, limits, on_progress=moved)
-        await asyncio.to_thread(_refuse_changed, studio, surveyed, target)
+        async with studio.encoders, _refusing_changed(studio, surveyed, target):
+            began = time.monotonic()
+            if preparation.decision == "transcode":
+                moved(0.0)
+            facts = await clips.prepare(
+                surveyed.path, preparation, target, limits, on_progress=moved, threads=studio.threads
+            )
+        moved(1.0)
+        _log(variant.clip, preparation, surveyed.facts, facts, time.monotonic() - began)
         return PreparedFile(
             path=target,
             sha256=await asyncio.to_thread(hash_of, target),
@@ -66,8 +86,8 @@ async def prepared_still(studio: Studio, variant: Variant, number: int) -> Prepa
     preparation = studio.drawn.survey.still_preparation(variant, surveyed.path)
 
     async def make(target: Path) -> PreparedFile:
-        facts = await asyncio.to_thread(stills.prepare, surveyed.path, preparation, target)
-        await asyncio.to_thread(_refuse_changed, studio, surveyed, target)
+        async with _refusing_changed(studio, surveyed, target):
+            facts = await asyncio.to_thread(stills.prepare, surveyed.path, preparation, target)
         sha256 = await asyncio.to_thread(hash_of, target)
         return PreparedFile(
             path=target,
@@ -79,6 +99,13 @@ async def prepared_still(studio: Studio, variant: Variant, number: int) -> Prepa
         )
 
     return await _once(studio, cache.still_entry(surveyed.sha256, preparation), make)
+
+
+def _log(name: str, preparation: ClipPreparation, before: ClipFacts, after: ClipFacts, seconds: float) -> None:
+    """One line a clip: Prefect shows it with the run."""
+    why = f" ({'; '.join(preparation.reasons)})" if preparation.reasons else ""
+    was, made = shape_of(before).spoken, shape_of(after).spoken
+    log.info("clip %s: %s%s in %.1f s: %s -> %s", name, preparation.decision, why, seconds, was, made)
 
 
 def _refuse_other_price(studio: Studio, label: str, clip: PreparedFile) -> None:
@@ -93,6 +120,17 @@ def _refuse_other_price(studio: Studio, label: str, clip: PreparedFile) -> None:
             where=label,
             hint="Please report this clip: the plan has to be exact.",
         )
+
+
+@asynccontextmanager
+async def _refusing_changed(studio: Studio, surveyed: Surveyed[Any], target: Path) -> AsyncIterator[None]:
+    """PlanChanged where the source was changed meanwhile: also where it then looked damaged, which is not what to mend."""
+    try:
+        yield
+    except MediaError:
+        await asyncio.to_thread(_refuse_changed, studio, surveyed, target)
+        raise
+    await asyncio.to_thread(_refuse_changed, studio, surveyed, target)
 
 
 def _refuse_changed(studio: Studio, surveyed: Surveyed[Any], made: Path) -> None:
@@ -122,12 +160,13 @@ async def _once(studio: Studio, entry: str, make: Callable[[Path], Awaitable[Pre
 
 
 async def _cached(target: Path, make: Callable[[Path], Awaitable[PreparedFile]]) -> PreparedFile:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    async with cache.locked(cache.lock_file(target)):
-        known = cache.recall(target)
-        if known is not None:
-            cache.used(cache.facts_file(target))
-            return known
-        made = await make(target)
-        cache.remember(made)
-        return made
+    with command.written_to(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        async with cache.locked(cache.lock_file(target)):
+            known = cache.recall(target)
+            if known is not None:
+                cache.used(cache.facts_file(target))
+                return known
+            made = await make(target)
+            cache.remember(made)
+            return made

@@ -6,8 +6,7 @@ the current studio.
 
 import asyncio
 import logging
-import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from callsheet.archive.disk import DiskStore
 from callsheet.campaign import Campaign
 from callsheet.errors import SpecInvalid, Unauthorized
 from callsheet.ledger.book import Ledger
+from callsheet.media import command
 from callsheet.plan import Line, Plan
 from callsheet.provider.client import Provider, Route
 from callsheet.provider.staging import ProviderStaging
@@ -49,8 +49,9 @@ class Studio:
     store: DiskStore
     #: Takes between submission and their end.
     in_flight: asyncio.Semaphore
-    #: ffmpeg processes of preparation: one for two cores is within 8 % of anything cleverer (FINDINGS).
+    #: ffmpeg processes of preparation at a time, and the threads of each: together as many as there are cores.
     encoders: asyncio.Semaphore
+    threads: int
     listener: Listener = nobody
     #: Prepared files by cache name, staged files by digest: the work of several variants, done once.
     prepared: dict[str, "asyncio.Task[PreparedFile]"] = field(default_factory=dict)
@@ -167,6 +168,7 @@ async def _opened(loaded: Loaded, *, sandbox: bool, draw: Callable[[], Drawn]) -
         ):
             store = DiskStore(drawn.archive_root)
             await asyncio.to_thread(leftovers.sweep, settings.home, store)
+            at_once = min(command.abreast(), max(1, len(set(drawn.survey.clip_preparations.values()))))
             with closing(drawing.open_ledger(settings)) as ledger:
                 studio = Studio(
                     drawn=drawn,
@@ -176,7 +178,8 @@ async def _opened(loaded: Loaded, *, sandbox: bool, draw: Callable[[], Drawn]) -
                     watch=watch,
                     store=store,
                     in_flight=asyncio.Semaphore(settings.max_in_flight),
-                    encoders=asyncio.Semaphore(max(1, (os.cpu_count() or 2) // 2)),
+                    encoders=asyncio.Semaphore(at_once),
+                    threads=command.cores() // at_once if at_once > 1 else 0,
                     listener=_listener.get(),
                 )
                 with make_room.listed(settings.home, drawn.survey):
@@ -186,12 +189,22 @@ async def _opened(loaded: Loaded, *, sandbox: bool, draw: Callable[[], Drawn]) -
                         yield studio
                     finally:
                         _current.reset(token)
+                        await _stopped(studio.prepared.values())
                 await _room_made(studio)
 
 
 async def _room_made(studio: Studio) -> None:
     most = studio.drawn.settings.cache_gb * make_room.GB
     await asyncio.to_thread(make_room.keep_within, studio.home, studio.ledger, most)
+
+
+async def _stopped(works: "Iterable[asyncio.Task[PreparedFile]]") -> None:
+    """Cancel what is still being prepared when a run ends, and wait until its ffmpeg is gone and its files are removed."""
+    going_on = [work for work in works if not work.done()]
+    for work in going_on:
+        work.cancel()
+    if going_on:
+        await asyncio.wait(going_on)
 
 
 def require_drafts(campaign: Campaign, *, sandbox: bool) -> None:

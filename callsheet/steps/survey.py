@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, cast
 
@@ -126,7 +127,7 @@ def survey(loaded: Loaded, home: Path) -> Survey:
             for name, paths in loaded.stills.items()
         }
     memory.save()
-    clip_preparations = _clip_preparations(loaded, clips, problems)
+    clip_preparations = _aimed(loaded, home, clips, _clip_preparations(loaded, clips, problems), problems)
     still_preparations = _still_preparations(loaded, stills, problems)
     if any(problem.severity == "error" for problem in problems):
         raise SpecInvalid([*problems, *loaded.warnings])
@@ -184,14 +185,13 @@ def _clip_preparations(
     campaign = loaded.campaign
     found: dict[ClipNeed, ClipPreparation] = {}
     refused: set[str] = set()
-    told: set[str] = set()
     for need in dict.fromkeys(clip_need(setup) for setup in loaded.setups if setup.clip):
         name = need.clip
         if name not in clips or name in refused:
             continue
         source = loaded.clips[name]
         try:
-            preparation = limits.clip_preparation(
+            found[need] = limits.clip_preparation(
                 clips[name].facts,
                 need.limits,
                 start=source.trim.start if source.trim else None,
@@ -204,12 +204,59 @@ def _clip_preparations(
             what = f"{loaded.shown(source.path)} {error.what}"
             problems.append(campaign.problem(place, what, hint=error.hint))
             refused.add(name)
-            continue
-        if name not in told:
-            told.add(name)
-            problems.extend(_noted(loaded, source.place, source.path, preparation.notes))
-        found[need] = preparation
     return found
+
+
+def _aimed(
+    loaded: Loaded,
+    home: Path,
+    clips: Mapping[str, Surveyed[ClipFacts]],
+    decided: Mapping[ClipNeed, ClipPreparation],
+    problems: list[Problem],
+) -> dict[ClipNeed, ClipPreparation]:
+    """The same decisions with every crop aimed at what matters in its clip; and what a person should know of each, once."""
+    found: dict[ClipNeed, ClipPreparation] = {}
+    notes: dict[str, dict[str, None]] = {}
+    refused: set[str] = set()
+    for need, aiming in _aiming(home, clips, decided).items():
+        source = loaded.clips[need.clip]
+        try:
+            found[need] = aiming()
+        except Unacceptable as error:
+            if need.clip not in refused:
+                problems.append(_unusable(loaded, source.place, source.path, error))
+            refused.add(need.clip)
+            continue
+        notes.setdefault(need.clip, {}).update(dict.fromkeys(found[need].notes))
+    for name, told in notes.items():
+        source = loaded.clips[name]
+        problems.extend(_noted(loaded, source.place, source.path, list(told)))
+    return found
+
+
+def _aiming(
+    home: Path, clips: Mapping[str, Surveyed[ClipFacts]], decided: Mapping[ClipNeed, ClipPreparation]
+) -> "dict[ClipNeed, Callable[[], ClipPreparation]]":
+    """For each need what gives its preparation: the decision itself, or, for a crop, the search in its pictures."""
+    found: dict[ClipNeed, Callable[[], ClipPreparation]] = {
+        need: partial(_itself, made) for need, made in decided.items()
+    }
+    crops = [need for need, made in decided.items() if made.framing == "crop"]
+    if crops:
+        from concurrent.futures import ThreadPoolExecutor
+
+        from callsheet.steps.framing import ABREAST, Crops
+
+        known = Crops(home)
+        # In threads, also because whoever surveys may be in an event loop already.
+        with ThreadPoolExecutor(max_workers=ABREAST) as pool:
+            found |= {need: pool.submit(known.aim, clips[need.clip], decided[need]).result for need in crops}
+        known.save()
+    return found
+
+
+def _itself(made: ClipPreparation) -> ClipPreparation:
+    return made
 
 
 def _still_preparations(

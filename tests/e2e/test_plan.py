@@ -83,6 +83,28 @@ def test_json_has_the_stable_keys_and_the_money_by_axis(many: Studio) -> None:
     }
 
 
+def test_what_is_done_to_each_file_is_told_with_its_reason(many: Studio) -> None:
+    found = document(many.call(*PLAN, "--json"))["media"]
+    assert isinstance(found, list)
+    told = [(one["file"], one["decision"], one["reasons"], one["variants"]) for one in found]
+    assert told == [
+        ("media/beach.mp4", "pass", [], 12),
+        (
+            "media/beach.mp4",
+            "transcode",
+            ["trimmed: 0 s to 2.5 s", "2.5 s: frozen to 3 s, the least that is billed"],
+            12,
+        ),
+    ]
+    assert found[1]["notes"] == ["The last picture stands still for 0.5 s; a shorter clip costs the same."]
+    assert (found[1]["before"]["seconds"], found[1]["after"]["seconds"]) == ("3", "3")
+    out = rows(many.call(*PLAN))
+    assert "media/beach.mp4 pass 12 within every limit of the model" in out
+    assert any(
+        row.startswith("media/beach.mp4 transcode 12 trimmed: 0 s to 2.5 s; 2.5 s: frozen to 3 s") for row in out
+    )
+
+
 def test_more_than_sixty_lines_are_shown_when_asked_for(many: Studio) -> None:
     many.write(MANY.replace("$5.00", "$500.00").replace("aspect_ratios:", "takes: 3\naspect_ratios:"))
     few, all_of_them = many.call(*PLAN), many.call(*PLAN, "--lines")

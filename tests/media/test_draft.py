@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from callsheet.errors import ToolFailed, Unacceptable
-from callsheet.media import command, probe
-from callsheet.sandbox import colour, engine, frames, looks, reframe, sheets
+from callsheet.media import command, probe, reframe, samples
+from callsheet.sandbox import colour, engine, looks, sheets
 from callsheet.sandbox.engine import Shot
 
 Film = Callable[..., Path]
@@ -198,7 +198,7 @@ async def test_the_crop_follows_a_subject_that_moves(film: Film) -> None:
         "-filter_complex", "[0][1]overlay=x='10+t*88':y=70", "-c:v", "libx264", "-preset", "ultrafast",
     )  # fmt: skip
     facts = probe.clip(clip)
-    crop = reframe.crop_for(320, 180, reframe.ratio_of("9:16"), await frames.of_clip(clip, facts))
+    crop = reframe.crop_for(320, 180, reframe.ratio_of("9:16"), await samples.of_clip(clip, facts))
     assert crop is not None
     assert (crop.width, crop.height) == (100, 180)
     for second in (0.5, 1.5, 2.5):
@@ -215,7 +215,7 @@ def evaluated(expression: str, second: float) -> float:
 
 
 async def test_a_shape_that_the_clip_has_already_is_not_cropped(park: Path) -> None:
-    sampled = await frames.of_clip(park, probe.clip(park))
+    sampled = await samples.of_clip(park, probe.clip(park))
     assert reframe.crop_for(320, 180, reframe.ratio_of("16:9"), sampled) is None
 
 
@@ -224,7 +224,7 @@ def test_the_window_jumps_at_a_cut_and_not_before() -> None:
     pictures[:12, 30:60, 5:35] = (250, 30, 30)
     pictures[12:] = 20
     pictures[12:, 30:60, 125:155] = (30, 250, 30)
-    crop = reframe.crop_for(1600, 900, reframe.ratio_of("9:16"), frames.Sampled(frames=pictures))
+    crop = reframe.crop_for(1600, 900, reframe.ratio_of("9:16"), samples.Sampled(frames=pictures))
     assert crop is not None
     assert evaluated(crop.x, 1.7) < 150
     assert evaluated(crop.x, 2.1) > 900
@@ -274,7 +274,7 @@ async def test_references_pull_the_palette_most_of_the_way(drafted: Any, shades:
     plain = lab_of(await drafted("keep the scene"))
     for tones in (((205, 96, 30), (120, 40, 20)), ((30, 60, 160), (20, 30, 70))):
         reference = shades(*tones)
-        goal = colour.lab_of_pixels(frames.of_still(reference)).mean(axis=0)
+        goal = colour.lab_of_pixels(samples.of_still(reference)).mean(axis=0)
         pulled = lab_of(await drafted("keep the scene", references=[reference]))
         assert np.linalg.norm((pulled - goal)[1:]) < 0.4 * np.linalg.norm((plain - goal)[1:])
 
@@ -313,8 +313,8 @@ async def test_a_clip_with_a_day_between_two_frames_is_looked_through_for_as_lon
     filming = ("-f", "lavfi", "-i", "testsrc2=s=160x90:r=30:d=2", "-vf", gap, "-fps_mode", "passthrough")
     clip = film("gap.mp4", *filming, "-c:v", "libx264", "-preset", "ultrafast", "-bf", "0", "-use_editlist", "0")
     said = replace(probe.clip(clip), seconds=Fraction(2))
-    sampled = await frames.of_clip(clip, said)
-    assert len(sampled.frames) <= 3 * frames.PER_SECOND
+    sampled = await samples.of_clip(clip, said)
+    assert len(sampled.frames) <= 3 * samples.PER_SECOND
 
 
 async def test_a_reference_that_is_no_picture_raises(park: Path, tmp_path: Path) -> None:

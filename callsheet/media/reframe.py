@@ -1,16 +1,20 @@
-"""Another aspect ratio by a crop that follows what matters: saliency and motion, a path by dynamic programming.
+"""Another aspect ratio by a crop that follows what matters: saliency, skin and motion, a path by dynamic programming.
 
-Followed the subject in 19 of 20 tiles of the samples, by eye. Subjects wider than the window lose their edges.
+There is no model of faces here: what moves, stands out or has the colours of skin is taken for the subject. Followed it in 19
+of 20 tiles of the samples, by eye. Subjects wider than the window lose their edges, which an `Aim` tells.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 
-from callsheet.sandbox.frames import Numbers, Pixels, Sampled
+from callsheet.media.samples import Numbers, Pixels, Sampled
 
+#: Raised whenever the same pictures are framed otherwise.
+VERSION = 1
 #: Two shapes closer than this count as the same, and nothing is cropped.
 SAME_SHAPE = Fraction(1, 100)
 #: Keyframes of a path; each is a term of ffmpeg's expression.
@@ -20,6 +24,21 @@ POSITIONS = 64
 MOVE_PRICE = 14.0
 #: Mean difference of two samples, in codes, above which a cut lies between them.
 CUT = 38.0
+#: Times the mean interest of a picture from which on a part of it belongs to the subject.
+SUBJECT = 2.0
+
+#: Seconds, and how far the window is along its way by then: 0 is at the left or the top, 1 at the right or the bottom.
+Keys = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aim:
+    """Where a crop's window lies, and how much of the subject it holds: on the whole, and at the worst moment."""
+
+    keys: Keys
+    share: float
+    worst: float
+    worst_at: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,16 +59,64 @@ def ratio_of(text: str) -> Fraction:
 
 def crop_for(width: int, height: int, ratio: Fraction, sampled: Sampled) -> Crop | None:
     """The window of this shape that follows the subject; None where the source has that shape already."""
+    found = aim(width, height, ratio, sampled)
+    if found is None:
+        return None
+    if ratio < Fraction(width, height):
+        window = _even(height * ratio)
+        return Crop(width=window, height=_even(height), x=course(found.keys, width - window), y="0")
+    window = _even(width / ratio)
+    return Crop(width=_even(width), height=window, x="0", y=course(found.keys, height - window))
+
+
+def aim(width: int, height: int, ratio: Fraction, sampled: Sampled) -> Aim | None:
+    """Where the largest window of this shape in a picture of width x height has to be; None where it is all of it."""
     own = Fraction(width, height)
     if abs(ratio / own - 1) <= SAME_SHAPE:
         return None
-    if ratio < own:
-        window = _even(height * ratio)
-        path = _path(_interest(sampled.frames).sum(axis=1), window / width, sampled.frames)
-        return Crop(width=window, height=_even(height), x=_expression(path, sampled.times, width - window), y="0")
-    window = _even(width / ratio)
-    path = _path(_interest(sampled.frames).sum(axis=2), window / height, sampled.frames)
-    return Crop(width=_even(width), height=window, x="0", y=_expression(path, sampled.times, height - window))
+    part, along = (float(ratio / own), 1) if ratio < own else (float(own / ratio), 2)
+    interest = _interest(sampled.frames)
+    path = _path((interest * _centre(interest)).sum(axis=along), part, sampled.frames)
+    held = _smooth(_held(_subject(interest).sum(axis=along), path, part))
+    return Aim(
+        keys=tuple((float(sampled.times[key]), float(path[key])) for key in _keys(path, sampled.times)),
+        share=float(held.mean()),
+        worst=float(held.min()),
+        worst_at=float(sampled.times[int(held.argmin())]),
+    )
+
+
+def course(keys: Keys, span: float) -> str:
+    """The way of the window over `span` pixels as a piecewise linear expression of t, in ffmpeg's language."""
+    text = f"{keys[-1][1] * span:.4f}"
+    for (start, from_), (end, to) in reversed(list(pairwise(keys))):
+        slope = (to - from_) * span / (end - start)
+        text = f"if(lt(t,{end:.3f}),{from_ * span:.4f}+({slope:.5f})*(t-{start:.3f}),{text})"
+    return text
+
+
+def _subject(interest: Numbers) -> Numbers:
+    """The parts of each picture that draw the eye more than twice as much as the rest."""
+    subject: Numbers = np.maximum(interest - SUBJECT * interest.mean(axis=(1, 2), keepdims=True), 0)
+    return subject
+
+
+def _held(profile: Numbers, path: Numbers, part: float) -> Numbers:
+    """Share of each sample's subject that lies inside the window; all of it where there is none."""
+    length = profile.shape[1]
+    size = min(length, max(1, round(part * length)))
+    starts = np.round(path * (length - size)).astype(int)
+    inside = np.array([row[start : start + size].sum() for row, start in zip(profile, starts, strict=True)])
+    whole = profile.sum(axis=1)
+    shares: Numbers = np.where(whole > 1e-9, inside / np.maximum(whole, 1e-9), 1.0)
+    return shares
+
+
+def _smooth(shares: Numbers) -> Numbers:
+    """The mean of three neighbours: one picture in which a shadow flickers loses nobody."""
+    padded = np.pad(shares, 1, mode="edge")
+    smooth: Numbers = (padded[:-2] + padded[1:-1] + padded[2:]) / 3
+    return smooth
 
 
 def _even(length: Fraction | int) -> int:
@@ -57,15 +124,30 @@ def _even(length: Fraction | int) -> int:
 
 
 def _interest(frames: Pixels) -> Numbers:
-    """How much each pixel of each sample draws the eye: detail, odd colour, motion; the centre a little more."""
+    """How much each pixel of each sample draws the eye: detail, odd colour, skin, motion."""
     pictures = frames.astype(np.float64)
     grey = pictures.mean(axis=3)
     odd = np.linalg.norm(pictures - np.median(pictures, axis=(1, 2), keepdims=True), axis=3)
-    total = _scaled(_residual(grey) * _textured(grey)) + 0.7 * _scaled(odd) + 1.2 * _motion(grey)
-    rows, columns = (np.linspace(-1, 1, size) for size in grey.shape[1:])
-    centre = np.exp(-0.5 * (rows[:, None] ** 2 + columns[None, :] ** 2) / 0.9**2)
-    interest: Numbers = total * centre
-    return interest
+    found: Numbers = _scaled(_residual(grey) * _textured(grey)) + 0.7 * _scaled(odd) + 1.2 * _motion(grey)
+    return found + 0.8 * _skin(pictures)
+
+
+def _centre(maps: Numbers) -> Numbers:
+    """A little more weight for the middle: people frame what they film."""
+    rows, columns = (np.linspace(-1, 1, size) for size in maps.shape[1:])
+    centre: Numbers = np.exp(-0.5 * (rows[:, None] ** 2 + columns[None, :] ** 2) / 0.9**2)
+    return centre
+
+
+def _skin(pictures: Numbers) -> Numbers:
+    """Colours of skin, of any lightness (Chai and Ngan 1999); nothing where half the picture has them, as sand and wood do."""
+    red, green, blue = (pictures[..., channel] for channel in range(3))
+    cb = 128 - 0.168736 * red - 0.331264 * green + 0.5 * blue
+    cr = 128 + 0.5 * red - 0.418688 * green - 0.081312 * blue
+    inside = ((cb >= 77) & (cb <= 127) & (cr >= 135) & (cr <= 175)).astype(np.float64)
+    share = inside.mean(axis=(1, 2), keepdims=True)
+    told: Numbers = np.where((share > 0.005) & (share < 0.5), _scaled(_blurred(inside)), 0.0)
+    return told
 
 
 def _residual(grey: Numbers) -> Numbers:
@@ -153,17 +235,6 @@ def _smoothed(path: Numbers, cuts: set[int]) -> Numbers:
         padded = np.pad(path[start:end], 6, mode="edge")
         parts.append(np.convolve(padded, weights / weights.sum(), mode="valid"))
     return np.concatenate(parts)
-
-
-def _expression(path: Numbers, times: Numbers, span: int) -> str:
-    """The path as a piecewise linear expression of t in whole pixels."""
-    keys = _keys(path, times)
-    text = f"{path[keys[-1]] * span:.1f}"
-    for before, after in reversed(list(pairwise(keys))):
-        start, end = path[before] * span, path[after] * span
-        slope = (end - start) / (times[after] - times[before])
-        text = f"if(lt(t,{times[after]:.3f}),{start:.1f}+({slope:.3f})*(t-{times[before]:.3f}),{text})"
-    return text
 
 
 def _keys(path: Numbers, times: Numbers) -> list[int]:

@@ -1,9 +1,10 @@
-"""A few small pictures of a clip, and of a still, as arrays: what the colours and the reframing are worked out from."""
+"""A few small pictures of a clip, and of a still, as arrays: what colours and crops are worked out from."""
 
 import tempfile
 from dataclasses import dataclass
 from datetime import timedelta
-from math import ceil
+from fractions import Fraction
+from math import ceil, floor
 from pathlib import Path
 
 import numpy as np
@@ -35,23 +36,36 @@ class Sampled:
         return np.arange(len(self.frames)) / PER_SECOND
 
 
-async def of_clip(path: Path, facts: ClipFacts) -> Sampled:
-    """Sample the clip as it is shown (ffmpeg turns and squares the pixels). ToolFailed where it does not decode."""
+async def of_clip(
+    path: Path, facts: ClipFacts, *, start: Fraction = Fraction(0), seconds: Fraction | None = None
+) -> Sampled:
+    """Sample the clip as it is shown (ffmpeg turns and squares the pixels), or so many seconds of it from `start` on.
+
+    ToolFailed where it does not decode, Unacceptable where it has no picture there.
+    """
+    whole = facts.seconds if seconds is None else seconds
+    window: dict[str, str] = {} if seconds is None else {"ss": f"{floor(start * 10**6)}us", "t": _long(seconds)}
     scale = LONG_SIDE / max(facts.width, facts.height)
     width, height = (max(2, round(side * scale / 2) * 2) for side in (facts.width, facts.height))
-    stream = source(path)["v:0"].filter("fps", PER_SECOND, round="up").filter("scale", width, height, flags="area")
+    stream = (
+        source(path, **window)["V:0"].filter("fps", PER_SECOND, round="up").filter("scale", width, height, flags="area")
+    )
     with tempfile.TemporaryDirectory(prefix="callsheet-") as folder:
         raw = Path(folder) / "frames.raw"
         # No more than the clip says it has: before a late last frame, the one before it would be repeated until the disk is
         # full. (`-t` on the input does not help: the filter still hears of the late end.)
-        most = ceil((facts.seconds + 1) * PER_SECOND)
+        most = ceil((whole + 1) * PER_SECOND)
         options = {"f": "rawvideo", "pix_fmt": "rgb24", "frames:v": most}
-        await write(raw, stream, options=options, seconds=facts.seconds, time_limit=TIME_LIMIT)
+        await write(raw, stream, options=options, seconds=whole, time_limit=TIME_LIMIT)
         pixels = np.fromfile(raw, dtype=np.uint8)
     count = len(pixels) // (width * height * 3)
     if count == 0:
         raise Unacceptable("no frame of the video can be decoded.")
     return Sampled(frames=pixels[: count * width * height * 3].reshape(count, height, width, 3))
+
+
+def _long(seconds: Fraction) -> str:
+    return f"{ceil(seconds * 10**6)}us"
 
 
 def of_still(path: Path) -> Pixels:
