@@ -167,7 +167,7 @@ class ToolFailed(MediaError):
 
 
 class CannotWrite(MediaError):
-    """A prepared file cannot be written: the disk is full, or the folder is not ours. `where` is the folder."""
+    """A prepared file cannot be written: the disk is full, or the folder is not ours."""
 
 
 class Unacceptable(MediaError):

@@ -122,9 +122,7 @@ async def write(
             _sync(part)
             part.replace(target)
         except _DiskFailed as failed:
-            raise CannotWrite(
-                f"cannot be written: {failed.what}.", where=str(target.parent), hint=_OTHER_FOLDER
-            ) from None
+            raise CannotWrite(f"{target.parent} cannot be written: {failed.what}.", hint=_OTHER_FOLDER) from None
         finally:
             remove(part)
 
@@ -143,7 +141,7 @@ def written_to(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         why = error.strerror or str(error)
-        raise CannotWrite(f"cannot be written: {why}.", where=str(folder), hint=_OTHER_FOLDER) from error
+        raise CannotWrite(f"{folder} cannot be written: {why}.", hint=_OTHER_FOLDER) from error
 
 
 def remove(part: Path) -> None:

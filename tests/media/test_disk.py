@@ -41,7 +41,7 @@ elif os.geteuid() == 0:  # root may write anywhere
 try:
     asyncio.run(clips.prepare(source, preparation, target, limits))
 except CannotWrite as error:
-    print(preparation.decision, error.where, error.what, error.hint)
+    print(preparation.decision, error.what, error.hint)
 """
 
 

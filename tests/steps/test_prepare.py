@@ -96,6 +96,6 @@ async def test_a_cache_that_cannot_be_written_is_one_clear_error(
         blocked = at.home / place
         shutil.rmtree(blocked, ignore_errors=True)
         blocked.touch()
-        with pytest.raises(CannotWrite, match=r"cache/clips: cannot be written: (Not a directory|File exists)") as told:
+        with pytest.raises(CannotWrite, match=r"cache/clips cannot be written: (Not a directory|File exists)") as told:
             await prepare.prepare(LABEL)
     assert (told.value.exit_code, told.value.spent, takes(spec)) == (3, "no", [])
