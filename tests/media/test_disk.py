@@ -28,8 +28,9 @@ from pathlib import Path
 from callsheet.catalogue import model
 from callsheet.errors import CannotWrite
 from callsheet.limits import clip_preparation
-from callsheet.media import clips, probe, prober
+from callsheet.media import clips, command, probe, prober
 
+command.binary()  # what looks for it may lie where a stranger cannot read
 source, target, start, who = Path(sys.argv[1]), Path(sys.argv[2]), Fraction(sys.argv[3]), sys.argv[4]
 limits = replace(model("kling-o1-video-edit").clip_limits, pixels=(64, 640))
 preparation = clip_preparation(probe.clip(source), limits, start=start)
