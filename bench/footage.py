@@ -29,9 +29,9 @@ def large(folder: Path) -> Path:
     """1920x1080 at 30 frames a second, 9 s with sound, at a rate that a camera would choose."""
     target = folder / "large.mp4"
     ffmpeg(
-        *("-stream_loop", "2", "-i", BUNNY, "-f", "lavfi", "-i", "sine=440:r=48000", "-t", "9"),
-        *("-map", "0:v", "-map", "1:a", "-vf", "scale=1920:1080,fps=30,noise=alls=6:allf=t"),
-        *("-c:v", "libx264", "-preset", "veryfast", "-crf", "14", "-pix_fmt", "yuv420p", "-c:a", "aac", target),
+        *("-stream_loop", "2", "-i", BUNNY, "-f", "lavfi", "-i", "sine=440:r=48000:d=8.9", "-t", "9"),
+        *("-map", "0:v", "-map", "1:a", "-vf", "scale=1920:1080,fps=30,noise=alls=3:allf=t"),
+        *("-c:v", "libx264", "-preset", "veryfast", "-crf", "17", "-pix_fmt", "yuv420p", "-c:a", "aac", target),
     )
     return target
 

@@ -95,6 +95,8 @@ class ClipFacts:
     audio_seconds: Fraction = Fraction(0)
     #: An MP4 or MOV whose first tracks start at zero, the longest of them ending with the container: copies keep its length.
     even_tracks: bool = True
+    #: A Matroska of evenly spaced frames from zero on. It counts in milliseconds, but its frames can be timed exactly.
+    evenly_spaced: bool = False
     fragmented: bool = False
     #: A place, a person or a device: location tags, author, serial numbers, telemetry tracks.
     has_private_metadata: bool = False
@@ -145,7 +147,7 @@ class ClipPreparation:
     width: int
     height: int
     frame_rate: Fraction
-    #: Frames of the result; None where they are copied.
+    #: Frames of the result; None where they are copied with their own times.
     frames: int | None = None
     has_sound: bool
     #: What the file may weigh: it bounds the bit rate of an encode.
@@ -173,6 +175,9 @@ class ClipPreparation:
 
     def identity(self) -> dict[str, Canonical]:
         """Canonical JSON of everything that shapes the result: with the source's digest, the key of the prepared file."""
+        if self.decision == "remux" and self.frames is not None:
+            timed: dict[str, Canonical] = {"frames": self.frames, "frame_rate": str(self.frame_rate)}
+            return {"recipe": RECIPE, "decision": self.decision, **timed}
         if self.decision != "transcode":
             return {"recipe": RECIPE, "decision": self.decision}
         return {
@@ -277,6 +282,8 @@ def clip_preparation(
     if afresh:
         return _transcode(facts, limits, window, size, afresh)
     copied = _reasons_to_remux(facts, limits)
+    if copied and facts.evenly_spaced and facts.frames:
+        return _timed(facts, limits, copied, facts.frames)
     if copied and not facts.even_tracks:
         # Copying such tracks moves their ends (15.184 s became 15.191 s, measured): the price would not be exact.
         return _transcode(facts, limits, window, size, (*copied, "a copy of its tracks would have another length"))
@@ -422,6 +429,12 @@ def _copy(facts: ClipFacts, limits: ClipLimits, reasons: tuple[str, ...]) -> Cli
         max_bytes=limits.max_bytes,
         container="mov" if facts.container == "mov" and not reasons else "mp4",
     )
+
+
+def _timed(facts: ClipFacts, limits: ClipLimits, reasons: tuple[str, ...], frames: int) -> ClipPreparation:
+    """Copied, each frame at its exact time: as long as its frames, to which its sound is cut."""
+    copy = _copy(facts, limits, reasons)
+    return replace(copy, frames=frames, seconds=microseconds(frames / facts.frame_rate))
 
 
 def _transcode(

@@ -141,7 +141,15 @@ def _copy(source: Path, draft: Path) -> None:
 async def _remux(work: _Work, draft: Path, on_progress: command.Progress | None) -> None:
     file = command.source(work.source)
     tracks = [file["V:0"], file["a:0"]] if work.preparation.has_sound else [file["V:0"]]
-    options = {"c": "copy", "f": "mp4", "movflags": "+faststart", "map_metadata": -1, "map_chapters": -1}
+    options: dict[str, Any] = {
+        "c": "copy",
+        "f": "mp4",
+        "movflags": "+faststart",
+        "map_metadata": -1,
+        "map_chapters": -1,
+    }
+    if work.preparation.frames is not None:
+        options |= _times(work.preparation)
     await command.write(
         draft,
         *tracks,
@@ -150,6 +158,21 @@ async def _remux(work: _Work, draft: Path, on_progress: command.Progress | None)
         time_limit=work.within,
         on_progress=on_progress,
     )
+
+
+def _times(preparation: ClipPreparation) -> dict[str, Any]:
+    """Each frame of a container that counts in milliseconds at its exact time, and no sound beyond the last of them."""
+    ticks = _ticks(preparation.frame_rate)
+    frame = ticks / preparation.frame_rate
+    at = f"round({{}}/{frame})*{frame}"
+    # A packet of sound is kept where it ends before the picture, to the millisecond that its times are rounded to.
+    beyond = f"gt((pts+d)*tb\\,{float(preparation.seconds) - 0.001:.6f})"
+    times: dict[str, Any] = {
+        "bsf:v": f"setts=time_base=1/{ticks}:prescale=1:pts={at.format('PTS')}:dts={at.format('DTS')}:duration={frame}",
+        "video_track_timescale": ticks,
+        "movie_timescale": ticks,
+    }
+    return {**times, "bsf:a": f"noise=amount=0:drop={beyond}"} if preparation.has_sound else times
 
 
 async def _refuse_damaged(file: Path, work: _Work) -> None:
@@ -202,10 +225,7 @@ def bit_rate(preparation: ClipPreparation, max_bytes: int) -> int:
 
 
 def _options(preparation: ClipPreparation, factor: int, bits: int) -> dict[str, Any]:
-    # One time base for the track and the movie, in which a frame is a whole number of ticks: the length is then exact
-    # for every reader. ffmpeg 9 does so by itself; older ones round the movie up to a millisecond.
-    ticks = preparation.frame_rate.numerator
-    ticks *= 1 if ticks >= 10_000 else 1000
+    ticks = _ticks(preparation.frame_rate)
     options: dict[str, Any] = {
         "f": "mp4",
         "c:v": "libx264",
@@ -221,6 +241,12 @@ def _options(preparation: ClipPreparation, factor: int, bits: int) -> dict[str, 
         "map_chapters": -1,
     }
     return {**options, "c:a": "aac", "b:a": SOUND_BITS} if preparation.has_sound else options
+
+
+def _ticks(rate: Fraction) -> int:
+    """One time base for the track and the movie, in which a frame is a whole number of ticks: the length is then exact for
+    every reader. ffmpeg 9 does so by itself; older ones round the movie up to a millisecond."""
+    return rate.numerator * (1 if rate.numerator >= 10_000 else 1000)
 
 
 async def _encode(

@@ -328,6 +328,7 @@ def _clip_facts(path: Path, container: av.container.InputContainer, boxes: _Boxe
         audio_tracks=len(audio),
         audio_seconds=sound,
         even_tracks=bool(boxes.brand) and _even(timing, video, audio, sound),
+        evenly_spaced="matroska" in container.format.name and _evenly_spaced(timing, video, audio),
         fragmented=b"moof" in boxes.names,
         has_private_metadata=_tells_private(container),
         has_attached_picture=any(_is_cover(stream) for stream in container.streams.video),
@@ -494,6 +495,14 @@ def _even(timing: _Timing, video: VideoStream, audio: Sequence[av.stream.Stream]
     starts = [stream.start_time or 0 for stream in (video, *audio[:1])]
     longest = max(timing.video, sound)
     return all(start == 0 for start in starts) and abs(longest - timing.container) <= Fraction(1, 1000)
+
+
+def _evenly_spaced(timing: _Timing, video: VideoStream, audio: Sequence[av.stream.Stream]) -> bool:
+    """Does every track begin at zero, to the millisecond, and does each frame lie where its number says?"""
+    starts = [(stream.start_time or 0) * (stream.time_base or Fraction(1)) for stream in (video, *audio[:1])]
+    if timing.variable or not timing.frames or any(abs(start) > Fraction(1, 1000) for start in starts):
+        return False
+    return abs(timing.frames / timing.rate - timing.video) <= Fraction(2, 1000)
 
 
 # --- a picture ---------------------------------------------------------------------------------------------------------

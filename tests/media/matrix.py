@@ -82,8 +82,8 @@ CASES = (
         result="mp4 h264 yuv420p 160x120, 25 fps, aac, 3 s",
     ),
     Case(
-        kind="Matroska", name="a.mkv", words=SOUNDING, decision="transcode",
-        why="container is matroska, not mp4; a copy of its tracks would have another length",
+        kind="H.264, AAC, in Matroska", name="a.mkv", words=SOUNDING, decision="remux",
+        why="container is matroska, not mp4",
         result="mp4 h264 yuv420p 160x120, 25 fps, aac, 3 s",
     ),
     Case(

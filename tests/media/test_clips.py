@@ -141,7 +141,7 @@ async def test_a_late_picture_or_late_sound_keeps_the_length(
         assert same_length(preparation, facts)
 
 
-@pytest.mark.parametrize("name", ["a.mkv", "a.ts", "a.avi", "a.gif"])
+@pytest.mark.parametrize("name", ["a.ts", "a.avi", "a.gif"])
 async def test_other_containers_come_out_exact(
     pattern: Film, film: Film, small: ClipLimits, tmp_path: Path, name: str
 ) -> None:
@@ -150,6 +150,50 @@ async def test_other_containers_come_out_exact(
     preparation, facts, _ = await made(source, small, tmp_path)
     assert (preparation.decision, facts.container) == ("transcode", "mp4")
     assert same_length(preparation, facts)
+
+
+@pytest.mark.parametrize("sound", ["", "3.5", "4", "4.06"])
+@pytest.mark.parametrize("rate", ["25", "30000/1001", "24", "60"])
+async def test_a_matroska_is_copied_with_exact_times_and_its_sound_cut_to_the_picture(
+    pattern: Film, film: Film, small: ClipLimits, tmp_path: Path, rate: str, sound: str
+) -> None:
+    """It counts in milliseconds: a plain copy has frames of 33 and 34 ms, and the length of whichever track is longer."""
+    plain = pattern(
+        "plain.mp4",
+        rate=rate,
+        seconds="4",
+        sound=sound,
+        codec=("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p"),
+    )
+    source = film("a.mkv", "-i", str(plain), "-c", "copy")
+    preparation, facts, target = await made(source, small, tmp_path)
+    assert (preparation.decision, facts.container, preparation.reasons) == (
+        "remux",
+        "mp4",
+        ("container is matroska, not mp4",),
+    )
+    assert facts.seconds == facts.video_seconds == preparation.seconds
+    assert facts.frame_rate == Fraction(rate)
+    assert not facts.variable_rate
+    assert pictures(target) == pictures(plain)
+    kept, whole = sounds(target), sounds(plain)
+    assert kept == whole[: len(kept)]
+    assert not sound or float(facts.seconds - facts.audio_seconds) < 0.05 or sound == "3.5"
+    assert clip_preparation(facts, small).decision == "pass"
+
+
+def pictures(file: Path) -> list[tuple[Fraction, bytes]]:
+    """When each picture is shown, and what it is."""
+    with av.open(str(file)) as container:
+        base = container.streams.video[0].time_base or Fraction(1)
+        return [((frame.pts or 0) * base, frame.to_ndarray().tobytes()) for frame in container.decode(video=0)]
+
+
+def sounds(file: Path) -> list[bytes]:
+    """The packets of its first sound track; none where it has none."""
+    with av.open(str(file)) as container:
+        tracks = container.streams.audio[:1]
+        return [bytes(packet) for packet in container.demux(*tracks) if packet.size] if tracks else []
 
 
 async def test_a_file_of_another_length_than_was_priced_is_never_handed_out(
