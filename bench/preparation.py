@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
 from statistics import mean, median
@@ -43,6 +44,13 @@ def _clock(source: Path, preparation: ClipPreparation, target: Path, threads: in
     return time.perf_counter() - began
 
 
+def _decoded(clip: Path) -> float:
+    """The check of everything that is copied: one broken frame in it would be paid for."""
+    began = time.perf_counter()
+    asyncio.run(command.check_decodes(clip, time_limit=timedelta(minutes=5)))
+    return time.perf_counter() - began
+
+
 def _by_hand(source: Path, target: Path, start: Fraction, preparation: ClipPreparation) -> float:
     bits = clips.bit_rate(preparation, LIMITS.max_bytes)
     return footage.encode(
@@ -67,19 +75,29 @@ def _one(folder: Path, large: Path) -> Iterator[Row]:
             _by_hand(large, folder / "hand.mp4", START, cut),
             _clock(matroska, whole, folder / "whole.mp4"),
             _clock(large, _preparation(large, start=Fraction(1, 30)), folder / "all.mp4"),
+            _decoded(matroska),
         )
         for _ in range(3)
     ]
-    ours, theirs, remux, transcode = (min(times) for times in zip(*turns, strict=True))
+    ours, theirs, remux, transcode, decoded = (min(times) for times in zip(*turns, strict=True))
     yield Row(
         what="transcode, 7 s of 1080p", ours=ours, against="bare ffmpeg, same settings", theirs=theirs, at_most=1.1
     )
-    yield Row(what="transcode, 9 s of 1080p", ours=transcode, against="remux of the same", theirs=remux, at_least=20)
+    yield Row(
+        what="transcode, 9 s of 1080p",
+        ours=transcode,
+        against="remux, less its check",
+        theirs=max(remux - decoded, 1e-3),
+        at_least=20,
+    )
+    yield Row(
+        what="transcode, 9 s of 1080p", ours=transcode, against="remux and the check that it decodes", theirs=remux
+    )
 
 
 def _many(folder: Path, large: Path) -> Iterator[Row]:
-    """Eight clips at once as a run does it, and one after the other by hand."""
-    starts = [Fraction(number, 4) for number in range(8)]
+    """Four clips at once as a run does it, and one after the other by hand, before and after."""
+    starts = [Fraction(number, 4) for number in range(4)]
     cuts = [_preparation(large, start=start, end=start + SECONDS) for start in starts]
 
     async def all_of_them() -> None:
@@ -93,12 +111,16 @@ def _many(folder: Path, large: Path) -> Iterator[Row]:
 
         await asyncio.gather(*(one(number) for number in range(len(cuts))))
 
+    def by_hand() -> float:
+        return sum(_by_hand(large, folder / "hand.mp4", start, cut) for start, cut in zip(starts, cuts, strict=True))
+
+    before = by_hand()
     began = time.perf_counter()
     asyncio.run(all_of_them())
     ours = time.perf_counter() - began
-    theirs = sum(_by_hand(large, folder / "hand.mp4", start, cut) for start, cut in zip(starts, cuts, strict=True))
+    theirs = (before + by_hand()) / 2
     yield Row(
-        what="8 transcodes, as a run does", ours=ours, against="ffmpeg, one after the other", theirs=theirs, at_most=1.1
+        what="4 transcodes, as a run does", ours=ours, against="ffmpeg, one after the other", theirs=theirs, at_most=1.1
     )
 
 
@@ -109,7 +131,9 @@ def _limited(folder: Path) -> Iterator[Row]:
     theirs: list[float] = []
     for sample in footage.SAMPLES:
         source = folder / f"limited-{sample.name}"
-        footage.ffmpeg("-t", "6", "-i", sample, "-an", "-vf", "scale=-2:720", "-c:v", "libx264", "-crf", "10", source)
+        footage.ffmpeg(
+            "-t", "6", "-i", sample, "-an", "-vf", "scale=-2:720,fps=30", "-c:v", "libx264", "-crf", "10", source
+        )
         cut = _preparation(source, start=Fraction(0), end=Fraction("4.5"))
         free = asyncio.run(clips.prepare(source, cut, folder / "free.mp4", LIMITS))
         for share in SHARES:
