@@ -68,7 +68,9 @@ def vmaf(made: Path, source: Path, *, seconds: float) -> float:
     """How like the source it looks, 0 to 100, pooled over frames (libvmaf's own model)."""
     log = made.with_suffix(".vmaf.json")
     compared = f"[a][b]libvmaf=log_fmt=json:log_path={_plain(log)}:n_threads=2"
-    graph = f"[0:v]setpts=PTS-STARTPTS[a];[1:v]setpts=PTS-STARTPTS[b];{compared}"
+    # Colours by other names would be converted on one side only.
+    alike = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709,setpts=PTS-STARTPTS"
+    graph = f"[0:v]{alike}[a];[1:v]{alike}[b];{compared}"
     ffmpeg("-i", made, "-t", f"{seconds}", "-i", source, "-lavfi", graph, "-f", "null", "-")
     return float(json.loads(log.read_text())["pooled_metrics"]["vmaf"]["mean"])
 
