@@ -1,4 +1,7 @@
-"""The verbs of the ledger: each is one transaction, durable when it returns (SQLite WAL, synchronous FULL).
+"""The verbs of the ledger: each is one transaction, durable when it returns (SQLite WAL, synchronous FULL; PostgreSQL).
+
+Each writes its entry of the journal first, then the take: the database lets a take move only as the last entry says. One
+writer at a time, on both databases: so the journal is one chain, and what is left of a budget stays so until it is held.
 
 What is committed before what: `reserve` before anything that costs; `submitting` (with the request's body) before the
 request leaves; `submitted` before the job is waited for; `archived` after the deliverable is safely in the archive.
@@ -7,33 +10,30 @@ gets IllegalTransition or TakeAlreadyLive and has changed nothing.
 """
 
 import json
-import os
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Engine, RowMapping, case, create_engine, event, func, insert, inspect, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, RowMapping, case, func, insert, select, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from callsheet import digest
 from callsheet.credits import ZERO, Credits
-from callsheet.errors import BudgetExceeded, IllegalTransition, LedgerUnreachable, SchemaOutdated, TakeAlreadyLive
-from callsheet.ledger import tables
+from callsheet.errors import BudgetExceeded, IllegalTransition, TakeAlreadyLive
+from callsheet.journal import GENESIS, Entry, spelt, terms_of
+from callsheet.ledger import alone, databases, migrations
 from callsheet.ledger.tables import approvals, journal, takes
 from callsheet.take import CHARGED, HELD, State, Take, may
 
 #: The columns of a take; requests and identities are long, and are asked for by themselves.
 _TAKE = tuple(column for column in takes.c if column.name not in ("request", "identity"))
+#: What an entry of the journal covers: everything but the request, which is erased.
+_MOVED = tuple(column for column in takes.c if column.name != "request")
 #: Ids in one query; SQLite takes 32,766 values in one.
 BATCH = 10_000
-#: How long a writer waits for another before LedgerUnreachable. A commit takes about 0.2 ms (FINDINGS).
-PATIENCE = timedelta(seconds=30)
 #: Keys in one query; SQLite takes 32,766 values, and older ones 999.
 KEYS_AT_ONCE = 500
 
@@ -82,9 +82,14 @@ class Ledger:
 
     def __init__(self, url: str, *, now: Callable[[], datetime] = _now) -> None:
         self._now = now
-        self._engine = _engine(url)
-        with self._writing() as connection:
-            _open_schema(connection)
+        self._url = url
+        self._engine = databases.engine_of(url)
+        try:
+            with self._writing() as connection:
+                migrations.open_schema(connection)
+        except Exception:
+            self.close()
+            raise
 
     def close(self) -> None:
         self._engine.dispose()
@@ -97,29 +102,28 @@ class Ledger:
         One transaction checks both: no live take for this key on this route and none newer than the plan knew
         (else TakeAlreadyLive), and held + charged + price within the budget (else BudgetExceeded).
         """
+        alone.verify(self._url)
         with self._writing() as connection:
             self._refuse_second_take(connection, booking)
             self._refuse_overspending(connection, booking)
             at = self._now()
-            row = connection.execute(
-                insert(takes)
-                .values(
-                    campaign=booking.campaign,
-                    route=booking.route,
-                    slug=booking.slug,
-                    key=booking.key,
-                    number=booking.number,
-                    state=State.RESERVED,
-                    price=booking.price.units,
-                    idempotency_key=f"callsheet-{uuid4().hex}",
-                    plan=booking.plan,
-                    created_at=at,
-                    updated_at=at,
-                    identity=booking.identity,
-                )
-                .returning(*_TAKE)
-            )
-            return _take(row.mappings().one())
+            row = {
+                "id": (connection.execute(select(func.max(takes.c.id))).scalar_one() or 0) + 1,
+                "campaign": booking.campaign,
+                "route": booking.route,
+                "slug": booking.slug,
+                "key": booking.key,
+                "number": booking.number,
+                "state": State.RESERVED,
+                "price": booking.price.units,
+                "idempotency_key": f"callsheet-{uuid4().hex}",
+                "plan": booking.plan,
+                "created_at": at,
+                "updated_at": at,
+                "identity": booking.identity,
+            }
+            _write_down(connection, row, before="")
+            return _take(connection.execute(insert(takes).values(**row).returning(*_TAKE)).mappings().one())
 
     def submitting(self, take_id: int, *, request: Mapping[str, Any]) -> Take:
         """RESERVED -> SUBMITTING with the body that is about to be sent. Committed before the request leaves.
@@ -127,6 +131,7 @@ class Ledger:
         The body is kept because a replay of the Idempotency-Key has to carry the very same one.
         """
         body = json.dumps(request, sort_keys=True, ensure_ascii=False)
+        alone.verify(self._url)
         return self._move(take_id, State.SUBMITTING, request=body, submitted_at=self._now())
 
     def submitted(self, take_id: int, *, job: str, request_id: str = "") -> Take:
@@ -262,93 +267,76 @@ class Ledger:
             )
 
     def _move(self, take_id: int, then: State, **values: Any) -> Take:
+        if "reason" in values:
+            values["reason"] = _storable(values["reason"])
         with self._writing() as connection:
-            row = connection.execute(select(*_TAKE).where(takes.c.id == take_id)).mappings().one_or_none()
+            row = connection.execute(select(*_MOVED).where(takes.c.id == take_id)).mappings().one_or_none()
             if row is None:
                 raise KeyError(take_id)
-            _refuse_illegal(_take(row), then)
-            moved = connection.execute(
-                update(takes)
-                .where(takes.c.id == take_id)
-                .values(state=then, updated_at=self._now(), **values)
-                .returning(*_TAKE)
-            )
+            _refuse_illegal(row, then)
+            values = {**values, "state": then, "updated_at": self._now()}
+            _write_down(connection, {**row, **values}, before=row["state"])
+            moved = connection.execute(update(takes).where(takes.c.id == take_id).values(**values).returning(*_TAKE))
             return _take(moved.mappings().one())
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        """One transaction; a writer is alone from its first statement on (BEGIN IMMEDIATE)."""
+        """One transaction; a writer is alone from its first statement on."""
         try:
             with self._engine.begin() as connection:
+                databases.be_the_writer(connection)
                 yield connection
-        except IntegrityError as error:
-            raise _refused(error) from error
-        except DBAPIError as error:
-            raise _unreachable(error) from error
+        except IntegrityError as error:  # without the causes: what they say may quote a request, and signed URLs in it
+            raise _refused(error) from None
+        except SQLAlchemyError as error:
+            raise databases.unreachable(error, self._engine) from None
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         try:
             with self._engine.connect() as connection:
                 yield connection
-        except DBAPIError as error:
-            raise _unreachable(error) from error
+        except SQLAlchemyError as error:
+            raise databases.unreachable(error, self._engine) from None
 
 
-def _engine(url: str) -> Engine:
-    # hide_parameters: an error's text would else quote what was to be written, signed URLs among it.
-    engine = create_engine(
-        url, poolclass=NullPool, connect_args={"timeout": PATIENCE.total_seconds()}, hide_parameters=True
-    )
-    if engine.dialect.name != "sqlite":
-        raise LedgerUnreachable(
-            f"a ledger on {engine.dialect.name} is not supported.",
-            hint="Set CALLSHEET_LEDGER to a sqlite:/// URL.",
-            retry="never",
-        )
-
-    _have_file(Path(engine.url.database or ""))
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # SQLAlchemy emits BEGIN itself, below
-        for pragma in ("journal_mode=wal", "synchronous=full", "foreign_keys=on", "secure_delete=on"):
-            connection.execute(f"pragma {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("begin immediate")
-
-    return engine
-
-
-def _have_file(file: Path) -> None:
-    """A new ledger for its owner only: it holds signed URLs. SQLite gives its journals the permissions of the file."""
-    try:
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError:
-        return  # opening it tells what is wrong, in the words of the database
+def _write_down(connection: Connection, row: Mapping[str, Any], *, before: str) -> None:
+    """The next entry of the journal: the take goes from `before` to what `row` says. In the writer's transaction."""
+    last = connection.execute(select(journal.c.id, journal.c.hash).order_by(journal.c.id.desc()).limit(1)).one_or_none()
+    number, former = (0, GENESIS) if last is None else last
+    sent = row.get("submitted_at")
+    entry = Entry(
+        id=number + 1,
+        take_id=row["id"],
+        at=spelt(row["updated_at"]),
+        before=before,
+        after=str(row["state"]),
+        reason=row.get("reason") or "",
+        route=row["route"],
+        campaign=row["campaign"],
+        price=row["price"],
+        charged=row.get("charged"),
+        job=row.get("job") or "",
+        request_id=row.get("request_id") or "",
+        submitted_at=None if sent is None else spelt(sent),
+        archive=row.get("archive") or "",
+        sha256=row.get("sha256") or "",
+        terms=terms_of(**{name: row[name] for name in migrations.TERMS[:-1]}, created_at=spelt(row["created_at"])),
+    ).sealed(former=former)
+    written = {**asdict(entry), "at": row["updated_at"], "submitted_at": sent}
+    connection.execute(insert(journal).values(**written))
 
 
-def _open_schema(connection: Connection) -> None:
-    if not inspect(connection).has_table(tables.version.name):
-        tables.create(connection)
-        return
-    found = connection.execute(select(tables.version.c.version)).scalar_one()
-    if found in tables.MIGRATIONS:
-        tables.migrate(connection, found)
-    elif found != tables.SCHEMA_VERSION:
-        raise SchemaOutdated(
-            f"The ledger is of version {found}, and this Callsheet reads version {tables.SCHEMA_VERSION}.",
-            hint="Use the Callsheet that wrote it, or set CALLSHEET_HOME to a new folder (the old ledger's takes stay there).",
-        )
+def _storable(text: str) -> str:
+    """What a provider wrote, without what PostgreSQL has no letter for."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
-def _refuse_illegal(take: Take, then: State) -> None:
-    if not may(take.state, then):
+def _refuse_illegal(take: RowMapping, then: State) -> None:
+    if not may(State(take["state"]), then):
         raise IllegalTransition(
-            f"take {take.id} is {take.state}, and cannot become {then}.",
-            where=take.slug,
+            f"take {take['id']} is {take['state']}, and cannot become {then}.",
+            where=take["slug"],
             hint="Another run has moved it on.",
         )
 
@@ -390,7 +378,7 @@ def _take(row: RowMapping) -> Take:
 
 def _refused(error: IntegrityError) -> Exception:
     """A constraint of the database as the error a caller knows."""
-    said = str(error.orig)
+    said = databases.said(error)
     if "illegal" in said:
         return IllegalTransition(f"the ledger refused it: {said}.")
     if "takes.route, takes.key" in said or "one_live_take_per_key" in said:
@@ -398,10 +386,3 @@ def _refused(error: IntegrityError) -> Exception:
             "another take of the same content is live.", hint="Run again: the plan will attach to it."
         )
     return IllegalTransition(f"the ledger refused it: {said}.")
-
-
-def _unreachable(error: DBAPIError) -> LedgerUnreachable:
-    return LedgerUnreachable(
-        f"The ledger cannot be used now: {error.orig}.",
-        hint="Check that its folder exists, is writable and has space, and that no other program holds the database locked.",
-    )

@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from callsheet.ledger.book import Ledger
+from callsheet.ledger.tables import SCHEMA_VERSION
 from tests.e2e.conftest import CAMPAIGN, SPEC, Ended, NewStudio, Studio
 
 BEACH = "beach: media/beach.mp4"
@@ -482,8 +483,9 @@ def test_a_ledger_of_another_version_is_refused_and_left_alone(studio: Studio) -
     engine.dispose()
     before = (studio.home / "ledger.sqlite").read_bytes()
     ended = studio.run()
-    message = f"{studio.home}/ledger.sqlite: error: The ledger is of version 99, and this Callsheet reads version 2."
-    assert_refused(ended, 6, message, "set CALLSHEET_HOME to a new folder")
+    reads = f"this Callsheet reads version {SCHEMA_VERSION}."
+    message = f"{studio.home}/ledger.sqlite: error: The ledger is of version 99, and {reads}"
+    assert_refused(ended, 6, message, "Run: pip install --upgrade callsheet")
     assert (studio.home / "ledger.sqlite").read_bytes() == before
     assert studio.untouched()
 
