@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 from hypothesis import settings
 
-from .postgres import server
+from .postgres import schema, server
 
 #: A deadline for each example of a property would measure how busy this machine is.
 settings.register_profile("callsheet", deadline=None)
@@ -28,8 +28,15 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, s
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL database; each test makes a schema of its own in it."""
+    """The URL of a PostgreSQL database; each test has a schema of its own in it."""
     with server() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_schema(postgres: str) -> Iterator[str]:
+    """The URL of an empty place for a ledger on PostgreSQL."""
+    with schema(postgres) as url:
         yield url
 
 

@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
+
+import psycopg
 
 VARIABLE = "CALLSHEET_TEST_POSTGRES"
 DEBIAN = Path("/usr/lib/postgresql")
@@ -36,6 +39,17 @@ def server() -> Iterator[str]:
             yield url
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def schema(url: str) -> Iterator[str]:
+    """The URL of an empty schema of that database, gone afterwards with all that is in it."""
+    name = f"t_{uuid4().hex}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"create schema {name}")
+    yield f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{name}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"drop schema {name} cascade")
 
 
 def _binaries() -> Path:

@@ -65,6 +65,7 @@ def verify(url: str) -> None:
             except SQLAlchemyError:
                 raise LedgerUnreachable(
                     "The connection that kept this run alone with its campaign was lost, so another may have begun.",
+                    where=databases.SETTING,
                     hint="Run the campaign again: it goes on with what was submitted.",
                     retry="never",
                 ) from None

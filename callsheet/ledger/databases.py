@@ -25,6 +25,8 @@ PATIENCE = timedelta(seconds=30)
 CALLING = timedelta(seconds=10)
 #: Connections of one process, at most: PostgreSQL has 100 for everybody unless told otherwise.
 CONNECTIONS = 5
+#: What chooses a ledger on PostgreSQL, and nothing else does.
+SETTING = "CALLSHEET_LEDGER"
 INSTALL = "pip install 'callsheet[postgres]'"
 
 
@@ -110,6 +112,7 @@ def _postgres(url: URL, *, alone: bool) -> Engine:
     except ModuleNotFoundError:
         raise LedgerUnreachable(
             "CALLSHEET_LEDGER is a PostgreSQL database, and its driver, psycopg, is not installed.",
+            where=SETTING,
             hint=f"Run: {INSTALL}",
             retry="never",
         ) from None
@@ -147,13 +150,15 @@ def said(error: SQLAlchemyError) -> str:
 
 def unreachable(error: SQLAlchemyError, engine: Engine) -> LedgerUnreachable:
     """The error of a database as that of a ledger."""
+    what, password = said(error), engine.url.password
+    if password:
+        what = what.replace(str(password), "***")
+    what = f"The ledger cannot be used now: {what.rstrip('.')}."
     if engine.dialect.name == "postgresql":
-        hint = (
-            "Check that the server runs and takes this user and database; a run of the same campaign goes on from here."
+        return LedgerUnreachable(
+            what, where=SETTING, hint="Check that the server runs and takes this user and database."
         )
-    else:
-        hint = "Check that its folder exists, is writable and has space, and that no other program holds the database locked."
-    what = said(error)
-    if engine.url.password:
-        what = what.replace(str(engine.url.password), "***")
-    return LedgerUnreachable(f"The ledger cannot be used now: {what}.", hint=hint)
+    return LedgerUnreachable(
+        what,
+        hint="Check that its folder exists, is writable and has space, and that no other program holds the database locked.",
+    )

@@ -162,17 +162,25 @@ def bare(loaded: Loaded, *, sandbox: bool) -> Drawn:
 
 
 def ledger_url(settings: Settings) -> str:
-    return settings.ledger or f"{SQLITE}{settings.home / LEDGER}"
+    """Never to be shown: of a ledger on PostgreSQL it has the password in it."""
+    if settings.ledger is None or isinstance(settings.ledger, str):
+        return settings.ledger or f"{SQLITE}{settings.home / LEDGER}"
+    return settings.ledger.get_secret_value()
 
 
-def ledger_file(settings: Settings) -> Path:
-    """The ledger's file, symbolic links followed: what runs that share a ledger have in common, whatever they call it."""
-    return Path(ledger_url(settings).removeprefix(SQLITE)).resolve()
+def ledger_file(settings: Settings) -> Path | None:
+    """The ledger's file, symbolic links followed: what runs that share a ledger have in common, whatever they call it.
+
+    None for a ledger on PostgreSQL.
+    """
+    url = ledger_url(settings)
+    return Path(url.removeprefix(SQLITE)).resolve() if url.startswith(SQLITE) else None
 
 
 def has_ledger(settings: Settings) -> bool:
-    """Was anything ever reserved here? To look must not lay out an empty ledger."""
-    return ledger_file(settings).exists()
+    """Was anything ever reserved here? To look must not lay out an empty ledger; a database that is named tells itself."""
+    file = ledger_file(settings)
+    return file is None or file.exists()
 
 
 def open_ledger(settings: Settings) -> "Ledger":

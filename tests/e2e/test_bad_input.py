@@ -281,10 +281,15 @@ CASES = {
         message="CALLSHEET_MAX_IN_FLIGHT: error: must be a whole number from 1 to 1000",
     ),
     "a ledger on another database": Case(
-        settings={"CALLSHEET_LEDGER": "postgresql://me:secret@127.0.0.1/books"},
+        settings={"CALLSHEET_LEDGER": "mysql://me:secret@127.0.0.1/books"},
         code=2,
-        message="CALLSHEET_LEDGER: error: ",
-        hint="sqlite:///",
+        message="CALLSHEET_LEDGER: error: must be sqlite:/// and the path of a file, or postgresql://",
+    ),
+    "a ledger on a server that does not run": Case(
+        settings={"CALLSHEET_LEDGER": "postgresql://me:secret@127.0.0.1:9/books"},
+        code=6,
+        message="CALLSHEET_LEDGER: error: The ledger cannot be used now: ",
+        hint="Check that the server runs",
     ),
     "a port that is a word": Case(
         settings={"PREFECT_SERVER_API_PORT": "banana"},
