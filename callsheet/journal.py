@@ -13,6 +13,8 @@ from callsheet.digest import Canonical
 
 #: What the first entry has in the place of a former hash.
 GENESIS = "0" * 64
+#: What never changes of a take: an entry has one digest of it all.
+TERMS = ("slug", "key", "number", "idempotency_key", "plan", "identity", "created_at")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,15 +17,16 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, RowMapping, case, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, case, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from callsheet import digest
+from callsheet.audit import Books, Statement
 from callsheet.credits import ZERO, Credits
 from callsheet.errors import BudgetExceeded, IllegalTransition, TakeAlreadyLive
-from callsheet.journal import GENESIS, Entry, spelt, terms_of
-from callsheet.ledger import alone, databases, migrations
-from callsheet.ledger.tables import approvals, journal, takes
+from callsheet.journal import GENESIS, TERMS, Entry, spelt, terms_of
+from callsheet.ledger import alone, databases, guards, migrations
+from callsheet.ledger.tables import approvals, journal, statements, takes
 from callsheet.take import CHARGED, HELD, State, Take, may
 
 #: The columns of a take; requests and identities are long, and are asked for by themselves.
@@ -170,6 +171,15 @@ class Ledger:
                 )
             )
 
+    def state(self, *, route: str, account: str, balance: Credits) -> Statement:
+        """Record what the provider says that an account can still spend, with what this ledger says now."""
+        with self._writing() as connection:
+            money = _money(connection, None, route)
+            said = Statement(at=self._now(), balance=balance, held=money.held, charged=money.charged)
+            row = {"at": said.at, **{name: getattr(said, name).units for name in ("balance", "held", "charged")}}
+            connection.execute(insert(statements).values(route=route, account=account, **row))
+        return said
+
     # --- views ---------------------------------------------------------------------------------------------------------
 
     def take(self, take_id: int) -> Take:
@@ -232,6 +242,29 @@ class Ledger:
         with self._reading() as connection:
             rows = connection.execute(query.where(journal.c.take_id == take_id).order_by(journal.c.id))
             return tuple((row.at, row.before, row.after, row.reason) for row in rows)
+
+    def stated(self, *, route: str, account: str) -> Statement | None:
+        """What the provider said last; None before it was ever asked."""
+        query = select(statements).where(statements.c.route == route, statements.c.account == account)
+        with self._reading() as connection:
+            row = connection.execute(query.order_by(statements.c.id.desc()).limit(1)).one_or_none()
+        if row is None:
+            return None
+        balance, held, charged = (Credits(units=units) for units in (row.balance, row.held, row.charged))
+        return Statement(at=row.at, balance=balance, held=held, charged=charged)
+
+    def books(self) -> Books:
+        """Journal and takes as they are in the database, at one moment, for an audit."""
+        columns = ", ".join(f'"{column.name}"' for column in _MOVED)
+        with self._reading() as connection:
+            connection = databases.one_view(connection)
+            entries = connection.execute(text("select * from journal order by id")).mappings()
+            found = connection.execute(text(f"select {columns} from takes order by id")).mappings()  # noqa: S608 names of columns
+            return Books(
+                entries=[Entry(**_plain(row)) for row in entries],
+                takes=[_plain(row) for row in found],
+                unguarded=guards.missing(connection),
+            )
 
     # --- inside a transaction ------------------------------------------------------------------------------------------
 
@@ -321,15 +354,15 @@ def _write_down(connection: Connection, row: Mapping[str, Any], *, before: str) 
         submitted_at=None if sent is None else spelt(sent),
         archive=row.get("archive") or "",
         sha256=row.get("sha256") or "",
-        terms=terms_of(**{name: row[name] for name in migrations.TERMS[:-1]}, created_at=spelt(row["created_at"])),
+        terms=terms_of(**{name: row[name] for name in TERMS[:-1]}, created_at=spelt(row["created_at"])),
     ).sealed(former=former)
     written = {**asdict(entry), "at": row["updated_at"], "submitted_at": sent}
     connection.execute(insert(journal).values(**written))
 
 
-def _storable(text: str) -> str:
+def _storable(words: str) -> str:
     """What a provider wrote, without what PostgreSQL has no letter for."""
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+    return words.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
 def _refuse_illegal(take: RowMapping, then: State) -> None:
@@ -341,15 +374,18 @@ def _refuse_illegal(take: RowMapping, then: State) -> None:
         )
 
 
-def _money(connection: Connection, campaign: str, route: str) -> Money:
-    """The sum of `Take.cost`, worked out by the database."""
+def _plain(row: RowMapping) -> dict[str, Any]:
+    """What SQLite lets somebody write into any column, as something that can be hashed and shown."""
+    return {name: value if isinstance(value, (int, str, type(None))) else repr(value) for name, value in row.items()}
+
+
+def _money(connection: Connection, campaign: str | None, route: str) -> Money:
+    """The sum of `Take.cost`, worked out by the database. campaign None: of all."""
     expected = case((takes.c.state.in_(sorted(HELD | CHARGED)), takes.c.price), else_=0)
     cost = func.coalesce(func.nullif(takes.c.charged, 0), expected)
-    query = (
-        select(takes.c.state, func.sum(cost))
-        .where(takes.c.campaign == campaign, takes.c.route == route)
-        .group_by(takes.c.state)
-    )
+    query = select(takes.c.state, func.sum(cost)).where(takes.c.route == route).group_by(takes.c.state)
+    if campaign is not None:
+        query = query.where(takes.c.campaign == campaign)
     sums = {State(state): Credits(units=int(units)) for state, units in connection.execute(query)}
     held = sum((units for state, units in sums.items() if state in HELD), ZERO)
     return Money(held=held, charged=sum(sums.values(), ZERO) - held)

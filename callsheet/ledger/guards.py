@@ -73,48 +73,70 @@ GUARDS = (
           "illegal entry: it does not follow the last one of the journal"),
     Guard("journal_stays", "journal", "delete", ALWAYS, "illegal change: the journal is append-only"),
     Guard("journal_is_as_written", "journal", "update", ALWAYS, "illegal change: the journal is append-only"),
+    Guard("statements_stay", "statements", "delete", ALWAYS, "illegal change: statements are append-only"),
+    Guard("statements_are_as_said", "statements", "update", ALWAYS, "illegal change: statements are append-only"),
     *(Guard(f"transitions_are_law_on_{event}", "transitions", event, ALWAYS,
             "illegal change: the legal transitions are a part of the program")
       for event in ("insert", "update", "delete")),
 )  # fmt: skip
 
-#: Of our tables; a trigger that somebody else put on them is theirs.
-_TABLES = "'takes', 'journal', 'transitions'"
+#: A trigger that somebody else put on a table of another name is theirs.
+_TABLES = ("takes", "journal", "transitions", "statements")
+_NAMED = ", ".join(f"'{table}'" for table in _TABLES)
+_EMPTIED = {"takes": "takes_stay", "journal": "journal_stays", "transitions": "transitions_are_law_on_delete",
+            "statements": "statements_stay"}  # fmt: skip
 
 
 def lay(connection: Connection) -> None:
     """Put every guard of this version in the place of those that an older one laid."""
     lift(connection)
-    on_postgres = connection.dialect.name == "postgresql"
     for guard in GUARDS:
-        for statement in _on_postgres(guard) if on_postgres else _on_sqlite(guard):
+        for statement in _on_postgres(guard) if _is_postgres(connection) else _on_sqlite(guard):
             connection.execute(text(statement))
-    if on_postgres:
-        for table in ("takes", "journal", "transitions"):
-            connection.execute(text(_never_emptied(table)))
+    if _is_postgres(connection):
+        for table, guarding in _EMPTIED.items():  # truncating fires no trigger of a row
+            connection.execute(
+                text(
+                    f"create trigger {table}_are_never_emptied before truncate on {table} execute function {guarding}()"
+                )
+            )
 
 
 def lift(connection: Connection) -> None:
     """Take every guard away, for a migration that ends with `lay` in the same transaction."""
-    if connection.dialect.name == "postgresql":
-        found = connection.execute(
-            text(
-                f"""select t.tgname, c.relname from pg_trigger t join pg_class c on c.oid = t.tgrelid
-                    where not t.tgisinternal and c.relname in ({_TABLES})
+    for name, table, _ in _found(connection):
+        on = f" on {table}" if _is_postgres(connection) else ""
+        connection.execute(text(f"drop trigger {name}{on}"))
+
+
+def missing(connection: Connection) -> list[str]:
+    """Names of guards of this version that are not there, are switched off, or say something else."""
+    told = {name: said for name, _, said in _found(connection)}
+    wanted = {guard.name: "on" if _is_postgres(connection) else _on_sqlite(guard)[0] for guard in GUARDS}
+    if _is_postgres(connection):
+        wanted |= {f"{table}_are_never_emptied": "on" for table in _EMPTIED}
+    return [name for name, said in wanted.items() if told.get(name) != said]
+
+
+def _found(connection: Connection) -> list[tuple[str, str, str]]:
+    """Name and table of each trigger, and what it is: its text, or, on PostgreSQL, whether it is on."""
+    query = f"select name, tbl_name, sql from sqlite_master where type = 'trigger' and tbl_name in ({_NAMED})"
+    if _is_postgres(connection):
+        query = f"""select t.tgname, c.relname, case t.tgenabled when 'D' then 'off' else 'on' end
+                    from pg_trigger t join pg_class c on c.oid = t.tgrelid
+                    where not t.tgisinternal and c.relname in ({_NAMED})
                       and c.relnamespace = current_schema()::regnamespace"""
-            )
-        ).all()
-        for name, table in found:
-            connection.execute(text(f"drop trigger {name} on {table}"))
-        return
-    query = f"select name from sqlite_master where type = 'trigger' and tbl_name in ({_TABLES})"
-    for name in connection.execute(text(query)).scalars().all():
-        connection.execute(text(f"drop trigger {name}"))
+    return [(row[0], row[1], row[2]) for row in connection.execute(text(query))]
+
+
+def _is_postgres(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql"
 
 
 def _on_sqlite(guard: Guard) -> tuple[str, ...]:
     return (
-        f"create trigger {guard.name} before {guard.event} on {guard.table} when {guard.wrong} "
+        # `CREATE TRIGGER` in capitals is how SQLite keeps it.
+        f"CREATE TRIGGER {guard.name} before {guard.event} on {guard.table} when {guard.wrong} "
         f"begin select raise(abort, '{guard.says}'); end",
     )
 
@@ -128,9 +150,3 @@ def _on_postgres(guard: Guard) -> tuple[str, ...]:
             end $$""",
         f"create trigger {guard.name} before {guard.event} on {guard.table} for each row execute function {guard.name}()",
     )
-
-
-def _never_emptied(table: str) -> str:
-    """Truncating fires no trigger of a row."""
-    guard = {"takes": "takes_stay", "journal": "journal_stays", "transitions": "transitions_are_law_on_delete"}[table]
-    return f"create trigger {table}_are_never_emptied before truncate on {table} execute function {guard}()"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from sqlalchemy import Connection, bindparam, insert, inspect, select, text, update
 
 from callsheet.errors import SchemaOutdated
-from callsheet.journal import GENESIS, Entry, terms_of
+from callsheet.journal import GENESIS, TERMS, Entry, terms_of
 from callsheet.ledger import guards, tables
 from callsheet.take import TRANSITIONS
 
@@ -80,6 +80,7 @@ def _chain_the_journal(connection: Connection) -> None:
         "alter table journal add column hash VARCHAR(64) default '' not null",
         "CREATE INDEX entries_of_a_take ON journal (take_id)",
     )
+    tables.statements.create(connection)
     names = ("route", "campaign", "price", "charged", "job", "request_id", "submitted_at", "archive", "sha256", "terms")
     assigned = ", ".join(f"{name} = :{name}" for name in (*names, "former", "hash"))
     # `_id`: a name of its own, since `id` is the column.
@@ -107,9 +108,6 @@ def _entries_of_version_2(connection: Connection) -> Iterator[Entry]:
         former = entry.hash
         yield entry
 
-
-#: What `journal.terms_of` is a digest of.
-TERMS = ("slug", "key", "number", "idempotency_key", "plan", "identity", "created_at")
 
 #: What leads from a version to the next.
 STEPS: Mapping[int, Callable[[Connection], None]] = {1: _keep_identities, 2: _chain_the_journal}

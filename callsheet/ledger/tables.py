@@ -146,3 +146,16 @@ approvals = Table(
     Column("by", Text, nullable=False),
     Column("at", UtcTime, nullable=False),
 )
+
+#: What the provider said that an account can still spend, and what the ledger said then (`callsheet audit --online`).
+statements = Table(
+    "statements",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("route", String(64), nullable=False),
+    Column("account", String(64), nullable=False),  # a digest of address and key
+    Column("at", UtcTime, nullable=False),
+    Column("balance", BigInteger, nullable=False),  # units of 1/10000 credit, as are the next two
+    Column("held", BigInteger, nullable=False),
+    Column("charged", BigInteger, nullable=False),
+)
