@@ -13,11 +13,11 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, RowMapping, case, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from callsheet import digest
@@ -66,6 +66,8 @@ class Booking:
     supersedes: int
     #: Ceiling of the campaign on this route; None for no ceiling.
     budget: Credits | None
+    #: Ceiling of this month (UTC) over all campaigns of this route; None for no ceiling.
+    monthly: Credits | None = None
     #: Canonical JSON of what the key is the digest of; empty where it is not known.
     identity: str = ""
 
@@ -101,12 +103,14 @@ class Ledger:
         """A new take in RESERVED, its price held. Committed before it returns; nothing has left this machine.
 
         One transaction checks both: no live take for this key on this route and none newer than the plan knew
-        (else TakeAlreadyLive), and held + charged + price within the budget (else BudgetExceeded).
+        (else TakeAlreadyLive), and held + charged + price within the budget of the campaign and of the month (else
+        BudgetExceeded). As there is one writer at a time, what was left is left until it is held.
         """
         alone.verify(self._url)
         with self._writing() as connection:
             self._refuse_second_take(connection, booking)
             self._refuse_overspending(connection, booking)
+            self._refuse_a_dear_month(connection, booking)
             at = self._now()
             row = {
                 "id": (connection.execute(select(func.max(takes.c.id))).scalar_one() or 0) + 1,
@@ -236,6 +240,14 @@ class Ledger:
         with self._reading() as connection:
             return _money(connection, campaign, route)
 
+    def month(self, *, route: str) -> Money:
+        """Held and charged of this month, in UTC, over all campaigns of a route.
+
+        A take counts in the month in which it was sent; one that is reserved and not sent yet, in this one.
+        """
+        with self._reading() as connection:
+            return _money(connection, None, route, _of_month(self._now()))
+
     def history(self, take_id: int) -> tuple[tuple[datetime, str, str, str], ...]:
         """(when, before, after, reason) of every transition of a take, in order."""
         query = select(journal.c.at, journal.c.before, journal.c.after, journal.c.reason)
@@ -297,6 +309,19 @@ class Ledger:
                 f"{money.charged} charged, {money.held} held.",
                 where=booking.slug,
                 hint="Raise budget: in the campaign, or select fewer variants with --only.",
+            )
+
+    def _refuse_a_dear_month(self, connection: Connection, booking: Booking) -> None:
+        if booking.monthly is None:
+            return
+        now = self._now()
+        money = _money(connection, None, booking.route, _of_month(now))
+        if money.spoken_for + booking.price > booking.monthly:
+            raise BudgetExceeded(
+                f"{booking.price.spoken} more would pass {booking.monthly.spoken}, what all campaigns may spend on "
+                f"{booking.route} in {month_name(now)} (UTC): {money.charged} charged, {money.held} held.",
+                where=booking.slug,
+                hint="Raise CALLSHEET_MONTHLY_BUDGET, or wait for the next month.",
             )
 
     def _move(self, take_id: int, then: State, **values: Any) -> Take:
@@ -379,13 +404,28 @@ def _plain(row: RowMapping) -> dict[str, Any]:
     return {name: value if isinstance(value, (int, str, type(None))) else repr(value) for name, value in row.items()}
 
 
-def _money(connection: Connection, campaign: str | None, route: str) -> Money:
+def month_name(moment: datetime) -> str:
+    """2026-11"""
+    return f"{moment.astimezone(UTC):%Y-%m}"
+
+
+def _of_month(moment: datetime) -> ColumnElement[bool]:
+    """Takes that count in the month of this moment."""
+    first = moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    following = (first + timedelta(days=31)).replace(day=1)
+    sent = takes.c.submitted_at
+    return (sent >= first) & (sent < following) | sent.is_(None) & takes.c.state.in_(sorted(HELD))
+
+
+def _money(connection: Connection, campaign: str | None, route: str, only: ColumnElement[bool] | None = None) -> Money:
     """The sum of `Take.cost`, worked out by the database. campaign None: of all."""
     expected = case((takes.c.state.in_(sorted(HELD | CHARGED)), takes.c.price), else_=0)
     cost = func.coalesce(func.nullif(takes.c.charged, 0), expected)
     query = select(takes.c.state, func.sum(cost)).where(takes.c.route == route).group_by(takes.c.state)
     if campaign is not None:
         query = query.where(takes.c.campaign == campaign)
+    if only is not None:
+        query = query.where(only)
     sums = {State(state): Credits(units=int(units)) for state, units in connection.execute(query)}
     held = sum((units for state, units in sums.items() if state in HELD), ZERO)
     return Money(held=held, charged=sum(sums.values(), ZERO) - held)

@@ -109,8 +109,12 @@ def _entries_of_version_2(connection: Connection) -> Iterator[Entry]:
         yield entry
 
 
+def _find_a_month(connection: Connection) -> None:
+    _each(connection, "CREATE INDEX takes_of_a_month ON takes (route, submitted_at)")
+
+
 #: What leads from a version to the next.
-STEPS: Mapping[int, Callable[[Connection], None]] = {1: _keep_identities, 2: _chain_the_journal}
+STEPS: Mapping[int, Callable[[Connection], None]] = {1: _keep_identities, 2: _chain_the_journal, 3: _find_a_month}
 
 
 def _each(connection: Connection, *statements: str) -> None:

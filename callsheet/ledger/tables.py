@@ -27,7 +27,7 @@ from callsheet.journal import spelt
 from callsheet.take import LIVE, State
 
 #: Raised when a table changes. An older ledger is brought forward (`migrations`); a newer one is refused, never guessed at.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -100,6 +100,7 @@ Index(
     postgresql_where=text("job <> ''"),
 )
 Index("takes_of_a_key", takes.c.route, takes.c.key)
+Index("takes_of_a_month", takes.c.route, takes.c.submitted_at)
 Index("takes_of_a_campaign", takes.c.campaign, takes.c.route, takes.c.state)
 
 transitions = Table(

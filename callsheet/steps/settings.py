@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
+from callsheet.credits import Credits
 from callsheet.errors import NoCheckout, SpecError
 from callsheet.hosts import is_loopback
 from callsheet.nearest import did_you_mean, listed
@@ -55,6 +56,8 @@ class Settings:
     cache_gb: int = 20
     #: Private networks that an https:// source may be in, with commas between.
     private_sources: str = ""
+    #: What all campaigns may spend together on a paid route in a month (UTC); None for no such ceiling.
+    monthly_budget: Credits | None = None
 
     @property
     def private_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -134,6 +137,15 @@ def _staging(text: str) -> str:
     return text
 
 
+def _amount(text: str) -> Credits | None:
+    if not text.strip():
+        return None
+    try:
+        return Credits.parse(text)
+    except ValueError as error:
+        raise ValueError(f"must be what a month may cost: {error}") from None
+
+
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not (text.isascii() and text.isdecimal() and len(text) < 10 and low <= int(text) <= high):
@@ -164,6 +176,7 @@ VARIABLES: Mapping[str, Variable] = {
     "EVOLINK_FILES_BASE_URL": Variable("files", _url),
     "CALLSHEET_HOME": Variable("home", Path),
     "CALLSHEET_LEDGER": Variable("ledger", _ledger),
+    "CALLSHEET_MONTHLY_BUDGET": Variable("monthly_budget", _amount),
     "CALLSHEET_STAGING": Variable("staging", _staging),
     "CALLSHEET_MAX_IN_FLIGHT": Variable("max_in_flight", _whole(1, 1000)),
     "CALLSHEET_MAX_SOURCE_MB": Variable("max_source_mb", _whole(1, 1_000_000)),
