@@ -447,9 +447,10 @@ def _refuse_over_month(plan: Plan) -> None:
     month = plan.month
     if month is None or month.left is None or plan.credits <= month.left:
         return
+    count, short = len(plan.of("shoot")), plan.credits - month.left
+    variants = "1 variant costs" if count == 1 else f"{count} variants cost"
     raise BudgetExceeded(
-        f"{len(plan.of('shoot'))} variants cost {plan.credits.spoken}, {(plan.credits - month.left).spoken} more than is left "
-        f"of {month.spoken}.",
+        f"{variants} {plan.credits.spoken}, {short.spoken} more than is left of {month.spoken}.",
         where=MONTHLY,
         hint="Raise it, select fewer variants with --only, or wait for the next month.",
     )
