@@ -55,7 +55,7 @@ def _cells(take: Take, *, named: bool) -> tuple[console.Piece, ...]:
 
 
 def spend(json: options.Json = False) -> None:
-    """Sum up the money by campaign and route, and what is left of the month."""
+    """Sum up the money by campaign, route and month."""
     groups: dict[tuple[str, str], list[Take]] = defaultdict(list)
     takes, months = _spent()
     for take in takes:
