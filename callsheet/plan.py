@@ -35,6 +35,10 @@ class Footage:
     references: tuple[str, ...]  # SHA-256 of each source, in order
 
 
+#: The setting that limits a month.
+MONTHLY = "CALLSHEET_MONTHLY_BUDGET"
+
+
 @dataclass(frozen=True, kw_only=True)
 class LedgerView:
     """What the ledger and the archive say at the moment of planning."""
@@ -47,6 +51,8 @@ class LedgerView:
     identities: Mapping[int, str] = field(default_factory=dict)
     held: Credits
     charged: Credits
+    #: What is left of this month for all campaigns on this route; None where nothing limits it.
+    month: "Month | None" = None
     #: Ids of archived takes whose file is no longer in the archive.
     missing: Collection[int] = ()
     #: Ids of takes in doubt that replaying the same Idempotency-Key can settle.
@@ -91,6 +97,30 @@ class Budget:
     def left(self) -> Credits | None:
         return None if self.limit is None else self.limit - self.charged - self.held
 
+    def as_json(self) -> dict[str, str | None]:
+        return {
+            "limit": None if self.limit is None else str(self.limit),
+            "charged": str(self.charged),
+            "held": str(self.held),
+            "left": None if self.left is None else str(self.left),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Month(Budget):
+    """The ceiling of a month over all campaigns of a route. `name` is 2026-11; months are in UTC."""
+
+    name: str
+
+    @property
+    def spoken(self) -> str:
+        limit = "none" if self.limit is None else self.limit.spoken
+        left = "" if self.left is None else f", {self.left} left"
+        return f"{limit} in {self.name} (UTC), all campaigns: {self.charged} charged, {self.held} held{left}"
+
+    def as_json(self) -> dict[str, str | None]:
+        return {"name": self.name, **super().as_json()}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -99,6 +129,8 @@ class Plan:
     lines: tuple[Line, ...]
     budget: Budget
     digest: str
+    #: What every campaign of this route may spend together this month; None where nothing limits it.
+    month: Month | None = None
 
     def of(self, action: Action) -> tuple[Line, ...]:
         return tuple(line for line in self.lines if line.action == action)
@@ -110,7 +142,6 @@ class Plan:
 
     def as_json(self) -> dict[str, Any]:
         counts: dict[str, Any] = {action: len(self.of(action)) for action in ("shoot", "attach", "skip", "blocked")}
-        budget, left = self.budget, self.budget.left
         return {
             "campaign": self.campaign,
             "route": self.route,
@@ -121,12 +152,8 @@ class Plan:
                 "credits": str(self.credits),
                 "usd": str(self.credits.usd),
             },
-            "budget": {
-                "limit": None if budget.limit is None else str(budget.limit),
-                "charged": str(budget.charged),
-                "held": str(budget.held),
-                "left": None if left is None else str(left),
-            },
+            "budget": self.budget.as_json(),
+            "month": None if self.month is None else self.month.as_json(),
             "lines": [line.as_json() for line in self.lines],
         }
 
@@ -277,6 +304,7 @@ def draw_up(
         lines=tuple(lines),
         budget=limits,
         digest=_digest(campaign, route, lines, budget),
+        month=view.month,
     )
 
 
@@ -386,6 +414,7 @@ def approve(
             hint="Look at the plan again and approve it afresh.",
         )
     _refuse_over_budget(plan, place)
+    _refuse_over_month(plan)
     if ceiling is not None and plan.credits > ceiling:
         raise BudgetExceeded(
             f"this run costs {plan.credits.spoken}, and --max-usd allows {ceiling.spoken}.",
@@ -411,6 +440,19 @@ def _refuse_over_budget(plan: Plan, place: str) -> None:
         f"{plan.budget.limit.spoken}{used}: {missing.spoken} short.",
         where=place,
         hint="Raise budget:, or select fewer variants with --only.",
+    )
+
+
+def _refuse_over_month(plan: Plan) -> None:
+    month = plan.month
+    if month is None or month.left is None or plan.credits <= month.left:
+        return
+    count, short = len(plan.of("shoot")), plan.credits - month.left
+    variants = "1 variant costs" if count == 1 else f"{count} variants cost"
+    raise BudgetExceeded(
+        f"{variants} {plan.credits.spoken}, {short.spoken} more than is left of {month.spoken}.",
+        where=MONTHLY,
+        hint="Raise it, select fewer variants with --only, or wait for the next month.",
     )
 
 

@@ -27,6 +27,8 @@ _SHAPES = (
     (re.compile(r"(authorization[\"']?\s*[:=]\s*[\"']?)(?:(?:bearer|basic)\s+)?[^\s\"',]+", re.I), rf"\1{GONE}"),
     (re.compile(r"\b(bearer)\s+[A-Za-z0-9._~+/=-]{8,}", re.I), rf"\1 {GONE}"),
     (re.compile(r"\b(?:sk-|evup_)[A-Za-z0-9._-]{4,}"), GONE),
+    # Who may write a ledger. Bounded, so that a text of nothing but beginnings takes no longer than others.
+    (re.compile(r"\b(postgres(?:ql)?(?:\+\w{1,16})?://)[^\s\"'<>]{0,256}@", re.I), rf"\1{GONE}@"),
     (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}"), GONE),
 )
 #: A word that may be what is left of a signed URL whose host someone cut off: from its first slash, or its question mark.

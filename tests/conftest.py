@@ -1,4 +1,4 @@
-"""What all tests share: one Prefect server for those that need one, and properties without a clock."""
+"""What all tests share: one Prefect and one PostgreSQL server for those that need them, and properties without a clock."""
 
 import os
 import signal
@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 from hypothesis import settings
+
+from .postgres import schema, server
 
 #: A deadline for each example of a property would measure how busy this machine is.
 settings.register_profile("callsheet", deadline=None)
@@ -22,6 +24,20 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, s
     pid = home / "server.pid"
     if pid.exists():
         _end(int(pid.read_text()))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL database; each test has a schema of its own in it."""
+    with server() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_schema(postgres: str) -> Iterator[str]:
+    """The URL of an empty place for a ledger on PostgreSQL."""
+    with schema(postgres) as url:
+        yield url
 
 
 def _end(process: int) -> None:

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "run": ("run", ("run specs/hello.yaml --sandbox", "run specs/hello.yaml --only 'cup--none--*' --max-usd 1")),
     "status": ("status", ("status", "status specs/hello.yaml --json")),
     "spend": ("status", ("spend",)),
+    "audit": ("audit", ("audit", "audit --online --json")),
     "reconcile": ("reconcile", ("reconcile specs/hello.yaml", "reconcile specs/hello.yaml --not-accepted 12")),
     "review": ("review", ("review specs/hello.yaml --open",)),
     "sandbox": ("sandbox", ("sandbox --port 4100",)),

@@ -2,14 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from callsheet.cli import completion, console, options, tables
 from callsheet.credits import ZERO, Credits
 from callsheet.take import State, Take
+
+if TYPE_CHECKING:
+    from callsheet.plan import Month
 
 NAMES = ("take", "variant", "state", "route", "credits", "since (UTC)", "file, reason or job")
 #: What is not settled is yellow.
@@ -51,22 +55,44 @@ def _cells(take: Take, *, named: bool) -> tuple[console.Piece, ...]:
 
 
 def spend(json: options.Json = False) -> None:
-    """Sum up the money by campaign and route."""
+    """Sum up the money by campaign, route and month."""
     groups: dict[tuple[str, str], list[Take]] = defaultdict(list)
-    for take in _takes(None):
+    takes, months = _spent()
+    for take in takes:
         groups[take.campaign, take.route].append(take)
     rows: list[dict[str, Any]] = [
         {"campaign": campaign, "route": route, "held": _held(takes), "charged": _charged(takes)}
         for (campaign, route), takes in sorted(groups.items())
     ]
     if json:
-        console.document({"spend": [{**row, "held": str(row["held"]), "charged": str(row["charged"])} for row in rows]})
+        told = [{**row, "held": str(row["held"]), "charged": str(row["charged"])} for row in rows]
+        console.document(
+            {"spend": told, "months": [{"route": route, **month.as_json()} for route, month in months.items()]}
+        )
         return
     cells = [(row["campaign"], row["route"], row["held"].spoken, row["charged"].spoken) for row in rows]
     if cells:
         tables.table(("campaign", "route", "held", "charged"), cells)
     else:
         console.tell("Nothing is held and nothing was charged.")
+    for route, month in months.items():
+        console.tell(f"{route}: {month.spoken}")
+
+
+def _spent() -> "tuple[tuple[Take, ...], dict[str, Month]]":
+    """Every take; and where a month has a ceiling, what is left of this one by route."""
+    from callsheet.steps import draw_up, settings
+
+    found = settings.read(settings.find_checkout(Path.cwd()))
+    paid = draw_up.route_name(found, sandbox=False)
+    if not draw_up.has_ledger(found):
+        month = draw_up.month_of(found, None, paid)
+        return (), {} if month is None else {paid: month}
+    with closing(draw_up.open_ledger(found)) as ledger:
+        takes = ledger.takes()
+        routes = sorted({paid, *(take.route for take in takes)})
+        months = {route: draw_up.month_of(found, ledger, route) for route in routes}
+    return takes, {route: month for route, month in months.items() if month is not None}
 
 
 def _takes(spec: Path | None) -> tuple[Take, ...]:
@@ -77,11 +103,8 @@ def _takes(spec: Path | None) -> tuple[Take, ...]:
     found = settings.read(loaded.root if loaded else settings.find_checkout(Path.cwd()))
     if not draw_up.has_ledger(found):
         return ()
-    ledger = draw_up.open_ledger(found)
-    try:
+    with closing(draw_up.open_ledger(found)) as ledger:
         return ledger.takes(campaign=loaded.campaign.name if loaded else None)
-    finally:
-        ledger.close()
 
 
 def _held(takes: Sequence[Take]) -> Credits:

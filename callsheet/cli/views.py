@@ -111,6 +111,8 @@ def plan_facts(
         missing = f"; this run needs {short.spoken} more" if short > Credits() else ""
         parts = f"{budget.charged} charged, {budget.held} held, {budget.left} left{missing}"
         facts.append(("budget", f"{budget.limit.spoken}: {parts}"))
+    if drawn.month is not None:
+        facts.append(("month", drawn.month.spoken))
     if approve_above is not None and drawn.credits > approve_above:
         facts.append(("at worst", _worst(drawn, approve_above)))
     facts.append(("media", work.spoken))

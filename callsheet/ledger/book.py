@@ -1,4 +1,7 @@
-"""The verbs of the ledger: each is one transaction, durable when it returns (SQLite WAL, synchronous FULL).
+"""The verbs of the ledger: each is one transaction, durable when it returns (SQLite WAL, synchronous FULL; PostgreSQL).
+
+Each writes its entry of the journal first, then the take: the database lets a take move only as the last entry says. One
+writer at a time, on both databases: so the journal is one chain, and what is left of a budget stays so until it is held.
 
 What is committed before what: `reserve` before anything that costs; `submitting` (with the request's body) before the
 request leaves; `submitted` before the job is waited for; `archived` after the deliverable is safely in the archive.
@@ -7,33 +10,31 @@ gets IllegalTransition or TakeAlreadyLive and has changed nothing.
 """
 
 import json
-import os
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Engine, RowMapping, case, create_engine, event, func, insert, inspect, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, insert, select, text, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from callsheet import digest
+from callsheet.audit import Books, Statement
 from callsheet.credits import ZERO, Credits
-from callsheet.errors import BudgetExceeded, IllegalTransition, LedgerUnreachable, SchemaOutdated, TakeAlreadyLive
-from callsheet.ledger import tables
-from callsheet.ledger.tables import approvals, journal, takes
+from callsheet.errors import BudgetExceeded, IllegalTransition, TakeAlreadyLive
+from callsheet.journal import GENESIS, TERMS, Entry, spelt, terms_of
+from callsheet.ledger import alone, databases, guards, migrations
+from callsheet.ledger.tables import approvals, journal, statements, takes
 from callsheet.take import CHARGED, HELD, State, Take, may
 
 #: The columns of a take; requests and identities are long, and are asked for by themselves.
 _TAKE = tuple(column for column in takes.c if column.name not in ("request", "identity"))
+#: What an entry of the journal covers: everything but the request, which is erased.
+_MOVED = tuple(column for column in takes.c if column.name != "request")
 #: Ids in one query; SQLite takes 32,766 values in one.
 BATCH = 10_000
-#: How long a writer waits for another before LedgerUnreachable. A commit takes about 0.2 ms (FINDINGS).
-PATIENCE = timedelta(seconds=30)
 #: Keys in one query; SQLite takes 32,766 values, and older ones 999.
 KEYS_AT_ONCE = 500
 
@@ -65,6 +66,8 @@ class Booking:
     supersedes: int
     #: Ceiling of the campaign on this route; None for no ceiling.
     budget: Credits | None
+    #: Ceiling of this month (UTC) over all campaigns of this route; None for no ceiling.
+    monthly: Credits | None = None
     #: Canonical JSON of what the key is the digest of; empty where it is not known.
     identity: str = ""
 
@@ -82,9 +85,14 @@ class Ledger:
 
     def __init__(self, url: str, *, now: Callable[[], datetime] = _now) -> None:
         self._now = now
-        self._engine = _engine(url)
-        with self._writing() as connection:
-            _open_schema(connection)
+        self._url = url
+        self._engine = databases.engine_of(url)
+        try:
+            with self._writing() as connection:
+                migrations.open_schema(connection)
+        except Exception:
+            self.close()
+            raise
 
     def close(self) -> None:
         self._engine.dispose()
@@ -95,31 +103,32 @@ class Ledger:
         """A new take in RESERVED, its price held. Committed before it returns; nothing has left this machine.
 
         One transaction checks both: no live take for this key on this route and none newer than the plan knew
-        (else TakeAlreadyLive), and held + charged + price within the budget (else BudgetExceeded).
+        (else TakeAlreadyLive), and held + charged + price within the budget of the campaign and of the month (else
+        BudgetExceeded). As there is one writer at a time, what was left is left until it is held.
         """
+        alone.verify(self._url)
         with self._writing() as connection:
             self._refuse_second_take(connection, booking)
             self._refuse_overspending(connection, booking)
+            self._refuse_a_dear_month(connection, booking)
             at = self._now()
-            row = connection.execute(
-                insert(takes)
-                .values(
-                    campaign=booking.campaign,
-                    route=booking.route,
-                    slug=booking.slug,
-                    key=booking.key,
-                    number=booking.number,
-                    state=State.RESERVED,
-                    price=booking.price.units,
-                    idempotency_key=f"callsheet-{uuid4().hex}",
-                    plan=booking.plan,
-                    created_at=at,
-                    updated_at=at,
-                    identity=booking.identity,
-                )
-                .returning(*_TAKE)
-            )
-            return _take(row.mappings().one())
+            row = {
+                "id": (connection.execute(select(func.max(takes.c.id))).scalar_one() or 0) + 1,
+                "campaign": booking.campaign,
+                "route": booking.route,
+                "slug": booking.slug,
+                "key": booking.key,
+                "number": booking.number,
+                "state": State.RESERVED,
+                "price": booking.price.units,
+                "idempotency_key": f"callsheet-{uuid4().hex}",
+                "plan": booking.plan,
+                "created_at": at,
+                "updated_at": at,
+                "identity": booking.identity,
+            }
+            _write_down(connection, row, before="")
+            return _take(connection.execute(insert(takes).values(**row).returning(*_TAKE)).mappings().one())
 
     def submitting(self, take_id: int, *, request: Mapping[str, Any]) -> Take:
         """RESERVED -> SUBMITTING with the body that is about to be sent. Committed before the request leaves.
@@ -127,6 +136,7 @@ class Ledger:
         The body is kept because a replay of the Idempotency-Key has to carry the very same one.
         """
         body = json.dumps(request, sort_keys=True, ensure_ascii=False)
+        alone.verify(self._url)
         return self._move(take_id, State.SUBMITTING, request=body, submitted_at=self._now())
 
     def submitted(self, take_id: int, *, job: str, request_id: str = "") -> Take:
@@ -164,6 +174,15 @@ class Ledger:
                     campaign=campaign, route=route, plan=plan, credits=credits.units, by=by, at=self._now()
                 )
             )
+
+    def state(self, *, route: str, account: str, balance: Credits) -> Statement:
+        """Record what the provider says that an account can still spend, with what this ledger says now."""
+        with self._writing() as connection:
+            money = _money(connection, None, route)
+            said = Statement(at=self._now(), balance=balance, held=money.held, charged=money.charged)
+            row = {"at": said.at, **{name: getattr(said, name).units for name in ("balance", "held", "charged")}}
+            connection.execute(insert(statements).values(route=route, account=account, **row))
+        return said
 
     # --- views ---------------------------------------------------------------------------------------------------------
 
@@ -221,12 +240,43 @@ class Ledger:
         with self._reading() as connection:
             return _money(connection, campaign, route)
 
+    def month(self, *, route: str) -> Money:
+        """Held and charged of this month, in UTC, over all campaigns of a route.
+
+        A take counts in the month in which it was sent; one that is reserved and not sent yet, in this one.
+        """
+        with self._reading() as connection:
+            return _money(connection, None, route, _of_month(self._now()))
+
     def history(self, take_id: int) -> tuple[tuple[datetime, str, str, str], ...]:
         """(when, before, after, reason) of every transition of a take, in order."""
         query = select(journal.c.at, journal.c.before, journal.c.after, journal.c.reason)
         with self._reading() as connection:
             rows = connection.execute(query.where(journal.c.take_id == take_id).order_by(journal.c.id))
             return tuple((row.at, row.before, row.after, row.reason) for row in rows)
+
+    def stated(self, *, route: str, account: str) -> Statement | None:
+        """What the provider said last; None before it was ever asked."""
+        query = select(statements).where(statements.c.route == route, statements.c.account == account)
+        with self._reading() as connection:
+            row = connection.execute(query.order_by(statements.c.id.desc()).limit(1)).one_or_none()
+        if row is None:
+            return None
+        balance, held, charged = (Credits(units=units) for units in (row.balance, row.held, row.charged))
+        return Statement(at=row.at, balance=balance, held=held, charged=charged)
+
+    def books(self) -> Books:
+        """Journal and takes as they are in the database, at one moment, for an audit."""
+        columns = ", ".join(f'"{column.name}"' for column in _MOVED)
+        with self._reading() as connection:
+            connection = databases.one_view(connection)
+            entries = connection.execute(text("select * from journal order by id")).mappings()
+            found = connection.execute(text(f"select {columns} from takes order by id")).mappings()  # noqa: S608 names of columns
+            return Books(
+                entries=[Entry(**_plain(row)) for row in entries],
+                takes=[_plain(row) for row in found],
+                unguarded=guards.missing(connection),
+            )
 
     # --- inside a transaction ------------------------------------------------------------------------------------------
 
@@ -261,107 +311,121 @@ class Ledger:
                 hint="Raise budget: in the campaign, or select fewer variants with --only.",
             )
 
+    def _refuse_a_dear_month(self, connection: Connection, booking: Booking) -> None:
+        if booking.monthly is None:
+            return
+        now = self._now()
+        money = _money(connection, None, booking.route, _of_month(now))
+        if money.spoken_for + booking.price > booking.monthly:
+            raise BudgetExceeded(
+                f"{booking.price.spoken} more would pass {booking.monthly.spoken}, what all campaigns may spend on "
+                f"{booking.route} in {month_name(now)} (UTC): {money.charged} charged, {money.held} held.",
+                where=booking.slug,
+                hint="Raise CALLSHEET_MONTHLY_BUDGET, or wait for the next month.",
+            )
+
     def _move(self, take_id: int, then: State, **values: Any) -> Take:
+        if "reason" in values:
+            values["reason"] = _storable(values["reason"])
         with self._writing() as connection:
-            row = connection.execute(select(*_TAKE).where(takes.c.id == take_id)).mappings().one_or_none()
+            row = connection.execute(select(*_MOVED).where(takes.c.id == take_id)).mappings().one_or_none()
             if row is None:
                 raise KeyError(take_id)
-            _refuse_illegal(_take(row), then)
-            moved = connection.execute(
-                update(takes)
-                .where(takes.c.id == take_id)
-                .values(state=then, updated_at=self._now(), **values)
-                .returning(*_TAKE)
-            )
+            _refuse_illegal(row, then)
+            values = {**values, "state": then, "updated_at": self._now()}
+            _write_down(connection, {**row, **values}, before=row["state"])
+            moved = connection.execute(update(takes).where(takes.c.id == take_id).values(**values).returning(*_TAKE))
             return _take(moved.mappings().one())
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        """One transaction; a writer is alone from its first statement on (BEGIN IMMEDIATE)."""
+        """One transaction; a writer is alone from its first statement on."""
         try:
             with self._engine.begin() as connection:
+                databases.be_the_writer(connection)
                 yield connection
-        except IntegrityError as error:
-            raise _refused(error) from error
-        except DBAPIError as error:
-            raise _unreachable(error) from error
+        except IntegrityError as error:  # without the causes: what they say may quote a request, and signed URLs in it
+            raise _refused(error) from None
+        except SQLAlchemyError as error:
+            raise databases.unreachable(error, self._engine) from None
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         try:
             with self._engine.connect() as connection:
                 yield connection
-        except DBAPIError as error:
-            raise _unreachable(error) from error
+        except SQLAlchemyError as error:
+            raise databases.unreachable(error, self._engine) from None
 
 
-def _engine(url: str) -> Engine:
-    # hide_parameters: an error's text would else quote what was to be written, signed URLs among it.
-    engine = create_engine(
-        url, poolclass=NullPool, connect_args={"timeout": PATIENCE.total_seconds()}, hide_parameters=True
-    )
-    if engine.dialect.name != "sqlite":
-        raise LedgerUnreachable(
-            f"a ledger on {engine.dialect.name} is not supported.",
-            hint="Set CALLSHEET_LEDGER to a sqlite:/// URL.",
-            retry="never",
-        )
-
-    _have_file(Path(engine.url.database or ""))
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # SQLAlchemy emits BEGIN itself, below
-        for pragma in ("journal_mode=wal", "synchronous=full", "foreign_keys=on", "secure_delete=on"):
-            connection.execute(f"pragma {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("begin immediate")
-
-    return engine
-
-
-def _have_file(file: Path) -> None:
-    """A new ledger for its owner only: it holds signed URLs. SQLite gives its journals the permissions of the file."""
-    try:
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError:
-        return  # opening it tells what is wrong, in the words of the database
+def _write_down(connection: Connection, row: Mapping[str, Any], *, before: str) -> None:
+    """The next entry of the journal: the take goes from `before` to what `row` says. In the writer's transaction."""
+    last = connection.execute(select(journal.c.id, journal.c.hash).order_by(journal.c.id.desc()).limit(1)).one_or_none()
+    number, former = (0, GENESIS) if last is None else last
+    sent = row.get("submitted_at")
+    entry = Entry(
+        id=number + 1,
+        take_id=row["id"],
+        at=spelt(row["updated_at"]),
+        before=before,
+        after=str(row["state"]),
+        reason=row.get("reason") or "",
+        route=row["route"],
+        campaign=row["campaign"],
+        price=row["price"],
+        charged=row.get("charged"),
+        job=row.get("job") or "",
+        request_id=row.get("request_id") or "",
+        submitted_at=None if sent is None else spelt(sent),
+        archive=row.get("archive") or "",
+        sha256=row.get("sha256") or "",
+        terms=terms_of(**{name: row[name] for name in TERMS[:-1]}, created_at=spelt(row["created_at"])),
+    ).sealed(former=former)
+    written = {**asdict(entry), "at": row["updated_at"], "submitted_at": sent}
+    connection.execute(insert(journal).values(**written))
 
 
-def _open_schema(connection: Connection) -> None:
-    if not inspect(connection).has_table(tables.version.name):
-        tables.create(connection)
-        return
-    found = connection.execute(select(tables.version.c.version)).scalar_one()
-    if found in tables.MIGRATIONS:
-        tables.migrate(connection, found)
-    elif found != tables.SCHEMA_VERSION:
-        raise SchemaOutdated(
-            f"The ledger is of version {found}, and this Callsheet reads version {tables.SCHEMA_VERSION}.",
-            hint="Use the Callsheet that wrote it, or set CALLSHEET_HOME to a new folder (the old ledger's takes stay there).",
-        )
+def _storable(words: str) -> str:
+    """What a provider wrote, without what PostgreSQL has no letter for."""
+    return words.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
-def _refuse_illegal(take: Take, then: State) -> None:
-    if not may(take.state, then):
+def _refuse_illegal(take: RowMapping, then: State) -> None:
+    if not may(State(take["state"]), then):
         raise IllegalTransition(
-            f"take {take.id} is {take.state}, and cannot become {then}.",
-            where=take.slug,
+            f"take {take['id']} is {take['state']}, and cannot become {then}.",
+            where=take["slug"],
             hint="Another run has moved it on.",
         )
 
 
-def _money(connection: Connection, campaign: str, route: str) -> Money:
-    """The sum of `Take.cost`, worked out by the database."""
+def _plain(row: RowMapping) -> dict[str, Any]:
+    """What SQLite lets somebody write into any column, as something that can be hashed and shown."""
+    return {name: value if isinstance(value, (int, str, type(None))) else repr(value) for name, value in row.items()}
+
+
+def month_name(moment: datetime) -> str:
+    """2026-11"""
+    return f"{moment.astimezone(UTC):%Y-%m}"
+
+
+def _of_month(moment: datetime) -> ColumnElement[bool]:
+    """Takes that count in the month of this moment."""
+    first = moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    following = (first + timedelta(days=31)).replace(day=1)
+    sent = takes.c.submitted_at
+    return (sent >= first) & (sent < following) | sent.is_(None) & takes.c.state.in_(sorted(HELD))
+
+
+def _money(connection: Connection, campaign: str | None, route: str, only: ColumnElement[bool] | None = None) -> Money:
+    """The sum of `Take.cost`, worked out by the database. campaign None: of all."""
     expected = case((takes.c.state.in_(sorted(HELD | CHARGED)), takes.c.price), else_=0)
     cost = func.coalesce(func.nullif(takes.c.charged, 0), expected)
-    query = (
-        select(takes.c.state, func.sum(cost))
-        .where(takes.c.campaign == campaign, takes.c.route == route)
-        .group_by(takes.c.state)
-    )
+    query = select(takes.c.state, func.sum(cost)).where(takes.c.route == route).group_by(takes.c.state)
+    if campaign is not None:
+        query = query.where(takes.c.campaign == campaign)
+    if only is not None:
+        query = query.where(only)
     sums = {State(state): Credits(units=int(units)) for state, units in connection.execute(query)}
     held = sum((units for state, units in sums.items() if state in HELD), ZERO)
     return Money(held=held, charged=sum(sums.values(), ZERO) - held)
@@ -390,7 +454,7 @@ def _take(row: RowMapping) -> Take:
 
 def _refused(error: IntegrityError) -> Exception:
     """A constraint of the database as the error a caller knows."""
-    said = str(error.orig)
+    said = databases.said(error)
     if "illegal" in said:
         return IllegalTransition(f"the ledger refused it: {said}.")
     if "takes.route, takes.key" in said or "one_live_take_per_key" in said:
@@ -398,10 +462,3 @@ def _refused(error: IntegrityError) -> Exception:
             "another take of the same content is live.", hint="Run again: the plan will attach to it."
         )
     return IllegalTransition(f"the ledger refused it: {said}.")
-
-
-def _unreachable(error: DBAPIError) -> LedgerUnreachable:
-    return LedgerUnreachable(
-        f"The ledger cannot be used now: {error.orig}.",
-        hint="Check that its folder exists, is writable and has space, and that no other program holds the database locked.",
-    )

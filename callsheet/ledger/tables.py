@@ -1,18 +1,16 @@
-"""The tables and what the database itself refuses: a second live take, an illegal transition, a job without an id.
+"""The tables and their constraints: one live take a key, one take a job, a job without an id, a price below nothing.
 
-The rules stand in constraints and triggers, not only in Python: another program, another version or a bug cannot pass
-them either. The legal transitions are rows, copied from `callsheet.take`.
+The rules stand in the database, not only in Python: another program, another version or a bug cannot pass them either.
+What a constraint cannot say, because it is about how a row changes, the triggers say (`guards`).
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
-    Connection,
     Dialect,
     ForeignKey,
     Index,
@@ -22,15 +20,14 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
-    insert,
     text,
-    update,
 )
 
-from callsheet.take import LIVE, TRANSITIONS, State
+from callsheet.journal import spelt
+from callsheet.take import LIVE, State
 
-#: Raised when a table changes. An older ledger is brought forward by `migrate`; a newer one is refused, never guessed at.
-SCHEMA_VERSION = 2
+#: Raised when a table changes. An older ledger is brought forward (`migrations`); a newer one is refused, never guessed at.
+SCHEMA_VERSION = 4
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -40,7 +37,7 @@ class UtcTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002 SQLAlchemy's signature
-        return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
+        return None if value is None else spelt(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 SQLAlchemy's signature
         return None if value is None else datetime.fromisoformat(value)
@@ -57,7 +54,7 @@ version = Table("ledger_version", metadata, Column("version", Integer, nullable=
 takes = Table(
     "takes",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),
     Column("campaign", String(64), nullable=False),
     Column("route", String(64), nullable=False),
     Column("slug", Text, nullable=False),
@@ -103,6 +100,7 @@ Index(
     postgresql_where=text("job <> ''"),
 )
 Index("takes_of_a_key", takes.c.route, takes.c.key)
+Index("takes_of_a_month", takes.c.route, takes.c.submitted_at)
 Index("takes_of_a_campaign", takes.c.campaign, takes.c.route, takes.c.state)
 
 transitions = Table(
@@ -112,16 +110,31 @@ transitions = Table(
     Column("after", String(16), primary_key=True),
 )
 
+#: An entry is written before the take that it is about moves, so its take is looked for at the end of the transaction.
 journal = Table(
     "journal",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("take_id", Integer, ForeignKey("takes.id"), nullable=False),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("take_id", Integer, ForeignKey("takes.id", deferrable=True, initially="DEFERRED"), nullable=False),
     Column("at", UtcTime, nullable=False),
     Column("before", String(16), nullable=False),
     Column("after", String(16), nullable=False),
     Column("reason", Text, nullable=False),
+    # Since version 3: what is true of the take from then on, and the chain (`callsheet.journal`).
+    Column("route", String(64), nullable=False, server_default=""),
+    Column("campaign", String(64), nullable=False, server_default=""),
+    Column("price", BigInteger, nullable=False, server_default="0"),  # units of 1/10000 credit, as is `charged`
+    Column("charged", BigInteger),
+    Column("job", String(128), nullable=False, server_default=""),
+    Column("request_id", Text, nullable=False, server_default=""),
+    Column("submitted_at", UtcTime),
+    Column("archive", Text, nullable=False, server_default=""),
+    Column("sha256", String(64), nullable=False, server_default=""),
+    Column("terms", String(64), nullable=False, server_default=""),
+    Column("former", String(64), nullable=False, server_default=""),
+    Column("hash", String(64), nullable=False, server_default=""),
 )
+Index("entries_of_a_take", journal.c.take_id)
 
 approvals = Table(
     "approvals",
@@ -135,59 +148,15 @@ approvals = Table(
     Column("at", UtcTime, nullable=False),
 )
 
-IDENTITY_TRIGGER = """create trigger takes_keep_their_identity before update on takes when new.identity <> old.identity
-       begin select raise(abort, 'illegal change: the identity of a take never changes'); end"""
-
-#: SQLite's own guards. Every transition is journalled by the database, so none can be made without a trace.
-SQLITE_TRIGGERS = (
-    """create trigger takes_begin_reserved before insert on takes when new.state <> 'reserved'
-       begin select raise(abort, 'illegal transition: a take begins reserved'); end""",
-    """create trigger takes_move_legally before update of state on takes
-       when new.state <> old.state
-        and not exists (select 1 from transitions t where t.before = old.state and t.after = new.state)
-       begin select raise(abort, 'illegal transition'); end""",
-    """create trigger takes_keep_their_terms before update on takes
-       when new.key <> old.key or new.price <> old.price or new.route <> old.route
-         or new.idempotency_key <> old.idempotency_key
-       begin select raise(abort, 'illegal change: key, price, route and idempotency key never change'); end""",
-    """create trigger takes_stay before delete on takes
-       begin select raise(abort, 'illegal change: a take is never deleted'); end""",
-    """create trigger takes_begin_in_the_journal after insert on takes
-       begin insert into journal (take_id, at, before, after, reason)
-             values (new.id, new.created_at, '', new.state, new.reason); end""",
-    """create trigger takes_move_in_the_journal after update of state on takes when new.state <> old.state
-       begin insert into journal (take_id, at, before, after, reason)
-             values (new.id, new.updated_at, old.state, new.state, new.reason); end""",
-    """create trigger journal_stays before delete on journal
-       begin select raise(abort, 'illegal change: the journal is append-only'); end""",
-    """create trigger journal_is_as_written before update on journal
-       begin select raise(abort, 'illegal change: the journal is append-only'); end""",
-    IDENTITY_TRIGGER,
+#: What the provider said that an account can still spend, and what the ledger said then (`callsheet audit --online`).
+statements = Table(
+    "statements",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("route", String(64), nullable=False),
+    Column("account", String(64), nullable=False),  # a digest of address and key
+    Column("at", UtcTime, nullable=False),
+    Column("balance", BigInteger, nullable=False),  # units of 1/10000 credit, as are the next two
+    Column("held", BigInteger, nullable=False),
+    Column("charged", BigInteger, nullable=False),
 )
-
-#: What leads from a version to the next. Only additions: no row of a ledger is ever written anew.
-MIGRATIONS: Mapping[int, tuple[str, ...]] = {
-    1: (
-        "alter table takes add column identity text default '' not null",
-        'create index if not exists takes_of_a_key ON takes (route, "key")',
-        IDENTITY_TRIGGER,
-    ),
-}
-
-
-def create(connection: Connection) -> None:
-    """Lay out an empty ledger: tables, the legal transitions, triggers, version."""
-    metadata.create_all(connection)
-    pairs = [{"before": str(before), "after": str(after)} for before, afters in TRANSITIONS.items() for after in afters]
-    connection.execute(insert(transitions), pairs)
-    for trigger in SQLITE_TRIGGERS:
-        connection.execute(text(trigger))
-    connection.execute(insert(version).values(version=SCHEMA_VERSION))
-
-
-def migrate(connection: Connection, found: int) -> None:
-    """Bring a ledger of version `found` to this one, in the transaction of the connection. KeyError where no way leads."""
-    for step in range(found, SCHEMA_VERSION):
-        for statement in MIGRATIONS[step]:
-            connection.execute(text(statement))
-    connection.execute(update(version).values(version=SCHEMA_VERSION))

@@ -14,7 +14,7 @@ from callsheet.credits import ZERO
 from callsheet.digest import Canonical
 from callsheet.errors import LedgerError, LedgerUnreachable, StoreUnreachable
 from callsheet.pilot import Pilot, pairwise
-from callsheet.plan import LedgerView, Plan
+from callsheet.plan import LedgerView, Month, Plan
 from callsheet.selection import Selection
 from callsheet.steps import settings as environment
 from callsheet.steps.load import Loaded, resolve
@@ -162,17 +162,25 @@ def bare(loaded: Loaded, *, sandbox: bool) -> Drawn:
 
 
 def ledger_url(settings: Settings) -> str:
-    return settings.ledger or f"{SQLITE}{settings.home / LEDGER}"
+    """Never to be shown: of a ledger on PostgreSQL it has the password in it."""
+    if settings.ledger is None or isinstance(settings.ledger, str):
+        return settings.ledger or f"{SQLITE}{settings.home / LEDGER}"
+    return settings.ledger.get_secret_value()
 
 
-def ledger_file(settings: Settings) -> Path:
-    """The ledger's file, symbolic links followed: what runs that share a ledger have in common, whatever they call it."""
-    return Path(ledger_url(settings).removeprefix(SQLITE)).resolve()
+def ledger_file(settings: Settings) -> Path | None:
+    """The ledger's file, symbolic links followed: what runs that share a ledger have in common, whatever they call it.
+
+    None for a ledger on PostgreSQL.
+    """
+    url = ledger_url(settings)
+    return Path(url.removeprefix(SQLITE)).resolve() if url.startswith(SQLITE) else None
 
 
 def has_ledger(settings: Settings) -> bool:
-    """Was anything ever reserved here? To look must not lay out an empty ledger."""
-    return ledger_file(settings).exists()
+    """Was anything ever reserved here? To look must not lay out an empty ledger; a database that is named tells itself."""
+    file = ledger_file(settings)
+    return file is None or file.exists()
 
 
 def open_ledger(settings: Settings) -> "Ledger":
@@ -222,6 +230,17 @@ def make_archive(drawn: Drawn) -> None:
         ) from error
 
 
+def month_of(settings: Settings, ledger: "Ledger | None", route: str) -> Month | None:
+    """What is left of this month on this route; None where nothing limits it. Drafts of the sandbox cost nothing."""
+    if settings.monthly_budget is None or route == SANDBOX:
+        return None
+    name = f"{datetime.now(UTC):%Y-%m}"
+    if ledger is None:
+        return Month(name=name, limit=settings.monthly_budget, charged=ZERO, held=ZERO)
+    money = ledger.month(route=route)
+    return Month(name=name, limit=settings.monthly_budget, charged=money.charged, held=money.held)
+
+
 def replayable(take: Take, now: datetime) -> bool:
     """May the same Idempotency-Key still be sent again for this take?
 
@@ -239,12 +258,13 @@ def _view(
     keys: frozenset[str],
 ) -> LedgerView:
     if settings.ledger is None and not (settings.home / LEDGER).exists():
-        return LedgerView(takes={}, earlier={}, held=ZERO, charged=ZERO)
+        return LedgerView(takes={}, earlier={}, held=ZERO, charged=ZERO, month=month_of(settings, None, route))
     campaign = loaded.campaign
     ledger = open_ledger(settings)
     try:
         takes = ledger.newest(sorted(keys), route=route)
         money = ledger.money(campaign=campaign.name, route=route)
+        month = month_of(settings, ledger, route)
         earlier = _earlier(ledger.takes(campaign=campaign.name, route=route), keys, variants)
         identities = ledger.identities([take.id for take in earlier.values()])
     finally:
@@ -256,6 +276,7 @@ def _view(
         identities=identities,
         held=money.held,
         charged=money.charged,
+        month=month,
         missing={
             take.id
             for take in takes.values()

@@ -128,8 +128,8 @@ def _existing(folder: Path) -> Path:
 def _ledger(found: Settings) -> Check:
     from callsheet.ledger.tables import SCHEMA_VERSION
 
-    file = Path((found.ledger or draw_up.ledger_url(found)).removeprefix("sqlite:///"))
-    if not os.path.lexists(file):
+    file = None if draw_up.ledger_file(found) is None else Path(draw_up.ledger_url(found).removeprefix(settings.SQLITE))
+    if file is not None and not os.path.lexists(file):
         if found.ledger is not None and not os.path.lexists(file.parent):
             raise LedgerUnreachable(
                 f"The ledger's folder {file.parent} is not there.",
@@ -143,7 +143,8 @@ def _ledger(found: Settings) -> Check:
     finally:
         ledger.close()
     counted = f"{takes} take{'' if takes == 1 else 's'}"
-    return Check(name="ledger", status="ok", message=f"ledger of version {SCHEMA_VERSION} with {counted}")
+    place = "ledger" if file is not None else "ledger on PostgreSQL"
+    return Check(name="ledger", status="ok", message=f"{place} of version {SCHEMA_VERSION} with {counted}")
 
 
 def _sandbox() -> Check:

@@ -1,7 +1,8 @@
 """Who may act on the takes of a campaign: one process at a time for each ledger, route and campaign.
 
-The locks lie beside the ledger, not in a run's home: two homes that share a ledger share its takes. They are flocks, so a
-killed process leaves none; a ledger on SQLite is on one machine, and so are they.
+The locks are the ledger's, not a run's home's: two homes that share a ledger share its takes. A ledger on SQLite is on one
+machine, and its locks are flocks beside its file; one on PostgreSQL has them in the database, so machines keep out of each
+other's way too. A killed process leaves neither.
 """
 
 import fcntl
@@ -11,11 +12,29 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from callsheet.errors import LedgerUnreachable, RunInProgress
+from callsheet.steps import draw_up
+from callsheet.steps.settings import Settings
 
 
 @contextmanager
-def alone(ledger: Path, *, route: str, campaign: str) -> Iterator[None]:
-    """Hold this campaign of this route for the block. RunInProgress, at once, while another process does."""
+def alone(settings: Settings, *, route: str, campaign: str) -> Iterator[None]:
+    """Hold this campaign of this route for the block. RunInProgress, at once, while another process does.
+
+    LedgerUnreachable where the lock cannot be asked for.
+    """
+    file = draw_up.ledger_file(settings)
+    if file is not None:
+        with _beside(file, route=route, campaign=campaign):
+            yield
+        return
+    from callsheet.ledger import alone as in_database
+
+    with in_database.alone(draw_up.ledger_url(settings), route=route, campaign=campaign):
+        yield
+
+
+@contextmanager
+def _beside(ledger: Path, *, route: str, campaign: str) -> Iterator[None]:
     folder = ledger.parent / "locks"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -34,11 +53,11 @@ def alone(ledger: Path, *, route: str, campaign: str) -> Iterator[None]:
 
 
 @contextmanager
-def alone_with_all(ledger: Path, *, route: str, campaigns: set[str]) -> Iterator[None]:
+def alone_with_all(settings: Settings, *, route: str, campaigns: set[str]) -> Iterator[None]:
     """Hold several campaigns of a route. RunInProgress, and none is held, while another process has one of them."""
     with ExitStack() as held:
         for campaign in sorted(campaigns):
-            held.enter_context(alone(ledger, route=route, campaign=campaign))
+            held.enter_context(alone(settings, route=route, campaign=campaign))
         yield
 
 

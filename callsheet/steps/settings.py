@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
+from callsheet.credits import Credits
 from callsheet.errors import NoCheckout, SpecError
 from callsheet.hosts import is_loopback
 from callsheet.nearest import did_you_mean, listed
@@ -23,8 +24,9 @@ EVOLINK_FILES = "https://files-api.evolink.ai"
 #: Where Prefect's own server listens unless told otherwise (its documents).
 PREFECT_PORT = 4200
 
-#: How the URL of a ledger begins; the path of its file follows.
+#: How the URL of a ledger begins; the path of its file follows, or who, where and which database.
 SQLITE = "sqlite:///"
+POSTGRES = ("postgresql://", "postgres://")
 
 #: What marks the root of a checkout.
 MARKER = "prefect.yaml"
@@ -43,8 +45,8 @@ class Settings:
     files: str = EVOLINK_FILES
     #: Ledger, caches and the sandbox's state.
     home: Path = Path(".callsheet")
-    #: SQLAlchemy URL of the ledger; by default a SQLite file under home.
-    ledger: str | None = None
+    #: URL of the ledger, by default a SQLite file under home. One of PostgreSQL is a secret: it has a password in it.
+    ledger: "str | SecretStr | None" = None
     staging: str = "provider"
     #: Takes submitted and not yet ended, at most, in one run.
     max_in_flight: int = 20
@@ -54,6 +56,8 @@ class Settings:
     cache_gb: int = 20
     #: Private networks that an https:// source may be in, with commas between.
     private_sources: str = ""
+    #: What all campaigns may spend together on a paid route in a month (UTC); None for no such ceiling.
+    monthly_budget: Credits | None = None
 
     @property
     def private_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -72,7 +76,9 @@ class Settings:
         A provider on this machine serves its files itself, unless told otherwise.
         """
         files = self.api if self.is_local and self.files == EVOLINK_FILES else self.files
-        ledger = self.ledger and f"{SQLITE}{(root / self.ledger.removeprefix(SQLITE)).absolute()}"
+        ledger = self.ledger
+        if isinstance(ledger, str):
+            ledger = f"{SQLITE}{(root / ledger.removeprefix(SQLITE)).absolute()}"
         return replace(self, home=(root / self.home).absolute(), files=files, ledger=ledger)
 
 
@@ -95,18 +101,49 @@ def _url(text: str) -> str:
     raise ValueError("must be an https:// URL; plain http is for this machine only, as http://127.0.0.1:4100")
 
 
-def _ledger(text: str) -> str:
+def _ledger(text: str) -> "str | SecretStr":
+    if text.startswith(POSTGRES):
+        return _postgres(text)
     path = text.removeprefix(SQLITE)
     # ":memory:", "" and "file:…" would be a ledger that forgets what was paid for.
     if not text.startswith(SQLITE) or path in ("", ":memory:") or path.startswith("file:") or "?" in path:
-        raise ValueError("must be sqlite:/// and the path of a file; no other database is supported")
+        raise ValueError(
+            "must be sqlite:/// and the path of a file, or postgresql://USER:PASSWORD@HOST/DATABASE; "
+            "no other database is supported"
+        )
     return text
+
+
+def _postgres(text: str) -> "SecretStr":
+    """The words of an error never quote it: what stands in the wrong place may be the password."""
+    try:
+        parts = urlsplit(text)
+        usable = bool(parts.hostname or "host=" in parts.query) and len(parts.path) > 1 and not parts.fragment
+        usable = usable and parts.port != 0 and "/" not in parts.path[1:]
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(
+            "must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE, where @ : / # % of a password are %40 %3A %2F %23 %25"
+        )
+    from pydantic import SecretStr
+
+    return SecretStr(text)
 
 
 def _staging(text: str) -> str:
     if text != "provider":
         raise ValueError("only `provider` is supported: files are staged by the provider's own file service")
     return text
+
+
+def _amount(text: str) -> Credits | None:
+    if not text.strip():
+        return None
+    try:
+        return Credits.parse(text)
+    except ValueError as error:
+        raise ValueError(f"must be what a month may cost: {error}") from None
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
@@ -139,6 +176,7 @@ VARIABLES: Mapping[str, Variable] = {
     "EVOLINK_FILES_BASE_URL": Variable("files", _url),
     "CALLSHEET_HOME": Variable("home", Path),
     "CALLSHEET_LEDGER": Variable("ledger", _ledger),
+    "CALLSHEET_MONTHLY_BUDGET": Variable("monthly_budget", _amount),
     "CALLSHEET_STAGING": Variable("staging", _staging),
     "CALLSHEET_MAX_IN_FLIGHT": Variable("max_in_flight", _whole(1, 1000)),
     "CALLSHEET_MAX_SOURCE_MB": Variable("max_source_mb", _whole(1, 1_000_000)),

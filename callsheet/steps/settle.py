@@ -39,7 +39,7 @@ def not_accepted(spec: Path, take_id: int) -> Take:
     """Release the hold of a take. RunInProgress while its campaign runs: its answer may be on the way."""
     settings = _settings(spec)
     take = _take(settings, take_id)
-    with locks.alone(drawing.ledger_file(settings), route=take.route, campaign=take.campaign):
+    with locks.alone(settings, route=take.route, campaign=take.campaign):
         ledger = drawing.open_ledger(settings)
         try:
             return ledger.released(take.id, reason="a person says that it was not accepted")
@@ -54,7 +54,7 @@ async def accepted(spec: Path, *, take_id: int, job: str) -> Take:
     """
     settings = _settings(spec)
     take = _take(settings, take_id)
-    with locks.alone(drawing.ledger_file(settings), route=take.route, campaign=take.campaign):
+    with locks.alone(settings, route=take.route, campaign=take.campaign):
         await _refuse_unknown(settings, take, job)
         ledger = drawing.open_ledger(settings)
         try:

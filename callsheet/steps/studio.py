@@ -157,11 +157,10 @@ async def _opened(loaded: Loaded, *, sandbox: bool, draw: Callable[[], Drawn]) -
     name = drawing.route_name(settings, sandbox=sandbox)
     require_key(settings, sandbox=sandbox)
     require_drafts(loaded.campaign, sandbox=sandbox)
-    file = drawing.ledger_file(settings)
-    with locks.alone(file, route=name, campaign=loaded.campaign.name):
+    with locks.alone(settings, route=name, campaign=loaded.campaign.name):
         drawn = await bring.in_thread(draw)
         async with (
-            _attached(file, drawn),
+            _attached(settings, drawn),
             route(settings, name) as way,
             Provider(way) as provider,
             Watch(provider) as watch,
@@ -231,10 +230,10 @@ def require_key(settings: Settings, *, sandbox: bool) -> None:
 
 
 @asynccontextmanager
-async def _attached(ledger: Path, drawn: Drawn) -> AsyncIterator[None]:
+async def _attached(settings: Settings, drawn: Drawn) -> AsyncIterator[None]:
     """Be alone with the other campaigns whose takes this plan goes on with."""
     others = {line.take.campaign for line in drawn.plan.of("attach") if line.take} - {drawn.plan.campaign}
-    with locks.alone_with_all(ledger, route=drawn.plan.route, campaigns=others):
+    with locks.alone_with_all(settings, route=drawn.plan.route, campaigns=others):
         yield
 
 

@@ -73,6 +73,7 @@ def _reserve(studio: Studio, line: Line) -> Take:
             plan=studio.plan.digest,
             supersedes=line.supersedes,
             budget=studio.plan.budget.limit,
+            monthly=None if studio.plan.month is None else studio.plan.month.limit,
             identity=digest.canonical(studio.drawn.identity(line.variant)),
         )
     )

@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from callsheet.ledger.book import Ledger
+from callsheet.ledger.tables import SCHEMA_VERSION
 from tests.e2e.conftest import CAMPAIGN, SPEC, Ended, NewStudio, Studio
 
 BEACH = "beach: media/beach.mp4"
@@ -280,10 +281,15 @@ CASES = {
         message="CALLSHEET_MAX_IN_FLIGHT: error: must be a whole number from 1 to 1000",
     ),
     "a ledger on another database": Case(
-        settings={"CALLSHEET_LEDGER": "postgresql://me:secret@127.0.0.1/books"},
+        settings={"CALLSHEET_LEDGER": "mysql://me:secret@127.0.0.1/books"},
         code=2,
-        message="CALLSHEET_LEDGER: error: ",
-        hint="sqlite:///",
+        message="CALLSHEET_LEDGER: error: must be sqlite:/// and the path of a file, or postgresql://",
+    ),
+    "a ledger on a server that does not run": Case(
+        settings={"CALLSHEET_LEDGER": "postgresql://me:secret@127.0.0.1:9/books"},
+        code=6,
+        message="CALLSHEET_LEDGER: error: The ledger cannot be used now: ",
+        hint="Check that the server runs",
     ),
     "a port that is a word": Case(
         settings={"PREFECT_SERVER_API_PORT": "banana"},
@@ -482,8 +488,9 @@ def test_a_ledger_of_another_version_is_refused_and_left_alone(studio: Studio) -
     engine.dispose()
     before = (studio.home / "ledger.sqlite").read_bytes()
     ended = studio.run()
-    message = f"{studio.home}/ledger.sqlite: error: The ledger is of version 99, and this Callsheet reads version 2."
-    assert_refused(ended, 6, message, "set CALLSHEET_HOME to a new folder")
+    reads = f"this Callsheet reads version {SCHEMA_VERSION}."
+    message = f"{studio.home}/ledger.sqlite: error: The ledger is of version 99, and {reads}"
+    assert_refused(ended, 6, message, "Run: pip install --upgrade callsheet")
     assert (studio.home / "ledger.sqlite").read_bytes() == before
     assert studio.untouched()
 

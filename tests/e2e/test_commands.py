@@ -169,12 +169,12 @@ def test_status_of_another_campaign_is_empty(archived: Studio) -> None:
 
 def test_spend_sums_up_by_campaign_and_route(archived: Studio) -> None:
     spend = document(archived.call("spend", "--json"))
-    assert spend == {"spend": [{"campaign": "tiny", "route": "sandbox", "held": "0", "charged": "36"}]}
+    assert spend == {"spend": [{"campaign": "tiny", "route": "sandbox", "held": "0", "charged": "36"}], "months": []}
 
 
 def test_before_the_first_run_there_are_no_takes_and_no_spending(studio: Studio) -> None:
     assert document(studio.call("status", "--json")) == {"takes": [], "held": "0", "charged": "0"}
-    assert document(studio.call("spend", "--json")) == {"spend": []}
+    assert document(studio.call("spend", "--json")) == {"spend": [], "months": []}
     assert studio.call("status").out == "No takes; 0 credits ($0.00) held, 0 credits ($0.00) charged\n"
     assert studio.call("spend").out == "Nothing is held and nothing was charged.\n"
 

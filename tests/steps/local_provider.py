@@ -43,13 +43,21 @@ class LocalProvider:
     results: list[int] = field(default_factory=list)
     #: Called once a job is accepted and written into the book, before the answer leaves.
     on_accept: Callable[[], object] | None = None
+    #: Credits that the account had before it was charged for anything; None: it does not tell.
+    purse: int | None = None
     url: str = ""
 
     def forget(self) -> None:
         """An empty book and no scripts, as if it had just begun."""
         for kept in (self.scripts, self.jobs, self.keys, self.submits, self.uploads, self.truncate, self.results):
             kept.clear()
-        self.on_accept = None
+        self.on_accept = self.purse = None
+
+    async def balance(self, request: Request) -> Response:
+        if self.purse is None:
+            return _error(404, "not_found")
+        spent = 36 * sum(job["end"] != FAIL_LATER for job in self.jobs.values())
+        return JSONResponse({"success": True, "data": {"user": {"remaining_credits": self.purse - spent}}})
 
     async def submit(self, request: Request) -> Response:
         body = await request.body()
@@ -127,6 +135,7 @@ def serving() -> Iterator[LocalProvider]:
     provider = LocalProvider()
     routes = [
         Route("/v1/videos/generations", provider.submit, methods=["POST"]),
+        Route("/v1/credits", provider.balance),
         Route("/v1/tasks/batch", provider.batch, methods=["POST"]),
         Route("/api/v1/files/upload/stream", provider.upload, methods=["POST"]),
         Route("/results/{job}.mp4", provider.result),

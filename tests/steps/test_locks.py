@@ -28,6 +28,23 @@ async def test_two_homes_that_share_a_ledger_do_not_run_one_campaign_at_the_same
                 pass
 
 
+async def test_two_homes_that_share_a_ledger_on_postgresql_do_not_either_and_one_run_after_the_other_pays_once(
+    spec: Path, tmp_path: Path, provider: LocalProvider, postgres_schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLSHEET_LEDGER", postgres_schema)
+    async with studio.opened(spec, sandbox=False):
+        monkeypatch.setenv("CALLSHEET_HOME", str(tmp_path / "second home"))
+        with pytest.raises(RunInProgress, match="campaign tiny is being run on route loopback by "):
+            async with studio.opened(spec, sandbox=False):
+                pass
+    account, _ = await run(spec)
+    assert account.message == "2 of 2 archived"
+    monkeypatch.setenv("CALLSHEET_HOME", str(tmp_path / "third home"))
+    account, _ = await run(spec)
+    assert account.message == "nothing to do, 2 skipped"
+    assert len(provider.jobs) == 2
+
+
 async def test_a_link_to_the_ledger_is_the_same_ledger(
     spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

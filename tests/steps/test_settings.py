@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
 
-from callsheet.steps import settings
+from callsheet.steps import draw_up, settings
 from callsheet.steps.settings import EVOLINK_FILES, SettingsWrong
 
 NAMES = ("EVOLINK_API_KEY", "EVOLINK_BASE_URL", "EVOLINK_FILES_BASE_URL", "CALLSHEET_HOME", "CALLSHEET_LEDGER")
@@ -54,6 +55,42 @@ def test_a_ledger_that_would_be_forgotten_is_refused(tmp_path: Path, monkeypatch
     monkeypatch.setenv("CALLSHEET_LEDGER", url)
     with pytest.raises(SettingsWrong, match="path of a file"):
         settings.read(tmp_path)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
+def test_a_ledger_on_postgresql_is_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    url = f"{scheme}://me:p%40ss@db.example.com:6432/books?sslmode=require"
+    monkeypatch.setenv("CALLSHEET_LEDGER", url)
+    found = settings.read(tmp_path)
+    assert draw_up.ledger_url(found) == url
+    assert draw_up.ledger_file(found) is None
+    assert "p%40ss" not in repr(found)
+    assert "p%40ss" not in str(found.ledger)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:SECRET@",
+        "postgresql://me:SECRET@db.example.com",
+        "postgresql://me:SECRET@db.example.com/",
+        "postgresql://me:SEC/RET@db.example.com/books",
+        "postgresql://me:SEC#RET@db.example.com/books",
+        "postgresql://me:SECRET@db.example.com:port/books",
+        "postgresql://me:SEC[RET@db.example.com/books",
+        "postgresql+psycopg2://me:SECRET@db.example.com/books",
+        "mysql://me:SECRET@db.example.com/books",
+    ],
+)
+def test_a_database_that_cannot_be_meant_is_told_without_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("CALLSHEET_LEDGER", url)
+    with pytest.raises(SettingsWrong, match="postgresql://USER:PASSWORD@HOST") as wrong:
+        settings.read(tmp_path)
+    told = "".join(traceback.format_exception(wrong.value))
+    assert "SEC" not in told
+    assert "RET" not in told
 
 
 def test_plain_http_to_another_machine_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

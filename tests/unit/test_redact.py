@@ -72,3 +72,11 @@ def test_the_time_it_takes_grows_with_the_text_and_no_faster(unit: str) -> None:
     began = time.process_time()
     redact(text)
     assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+@pytest.mark.parametrize("password", ["SECRET", "SEC@RET", "SEC/RET#%40"])
+def test_a_ledgers_url_loses_whoever_may_write_it(scheme: str, password: str) -> None:
+    assert redact(f"cannot open {scheme}://me:{password}@db.example.com/books") == (
+        f"cannot open {scheme}://***@db.example.com/books"
+    )

@@ -1,0 +1,154 @@
+"""Money is held before it is spent: no number of workers passes a budget, of a campaign or of a month, by one unit."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from callsheet.credits import Credits
+from callsheet.errors import BudgetExceeded
+from callsheet.ledger.book import Ledger
+from callsheet.take import State
+
+from .ledgers import BOOKING, Place, walked_to
+from .spender import MODEST, MONTHLY, PRICE
+
+ROOT = Path(__file__).parents[2]
+TEN = replace(BOOKING, price=Credits.of(10), budget=None)
+
+
+def test_two_hundred_workers_of_four_processes_cannot_overspend_by_one_credit(place: Place) -> None:
+    Ledger(place.url).close()
+    with ExitStack() as ended:
+        processes = [
+            ended.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-m", "tests.contracts.spender", place.url, str(number), "50"],
+                    cwd=ROOT,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for number in range(4)
+        ]
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        got = [int(process.stdout.readline()) for process in processes if process.stdout]
+    assert [process.returncode for process in processes] == [0] * 4
+    with closing(Ledger(place.url)) as ledger:
+        month = ledger.month(route=BOOKING.route)
+        modest = ledger.money(campaign="modest", route=BOOKING.route)
+        assert list(ledger.books().unguarded) == []
+    assert month.held == PRICE * 30 <= MONTHLY < month.held + PRICE
+    assert modest.held <= MODEST
+    assert sum(got) == 30
+
+
+def test_forty_threads_reach_the_budget_of_a_campaign_and_do_not_pass_it(place: Place) -> None:
+    refused: list[str] = []
+    with ExitStack() as closed:
+        ledgers = [closed.enter_context(closing(Ledger(place.url))) for _ in range(8)]
+
+        def reserve(number: int) -> None:
+            try:
+                ledgers[number % 8].reserve(replace(TEN, budget=Credits.of(125), key=f"key-{number}"))
+            except BudgetExceeded as error:
+                refused.append(error.what)
+
+        threads = [threading.Thread(target=reserve, args=(number,)) for number in range(40)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert ledgers[0].money(campaign="hello", route="sandbox").held == Credits.of(120)
+    assert len(refused) == 28
+
+
+class Clock:
+    """The time that a ledger is told."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 30, 23, 59, 50, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def timed(place: Place, clock: Clock) -> Iterator[Ledger]:
+    with closing(Ledger(place.url, now=clock)) as opened:
+        yield opened
+
+
+def test_all_campaigns_of_a_route_share_its_month_and_other_routes_do_not(timed: Ledger) -> None:
+    monthly = replace(TEN, monthly=Credits.of(25))
+    timed.reserve(replace(monthly, key="a", campaign="one"))
+    timed.reserve(replace(monthly, key="b", campaign="two"))
+    with pytest.raises(
+        BudgetExceeded, match=r"25 credits \(\$0.37\), what all campaigns may spend on sandbox in 2026-11"
+    ):
+        timed.reserve(replace(monthly, key="c", campaign="three"))
+    assert timed.reserve(replace(monthly, key="d", route="evolink")).route == "evolink"
+    assert timed.reserve(replace(monthly, key="e", price=Credits.of(5))).price == Credits.of(5)
+    assert timed.month(route="sandbox").held == Credits.of(25)
+
+
+def test_a_take_counts_in_the_month_in_which_it_was_sent(timed: Ledger, clock: Clock) -> None:
+    sent, kept = timed.reserve(replace(TEN, key="a")), timed.reserve(replace(TEN, key="b"))
+    timed.submitting(sent.id, request={})
+    clock.now += timedelta(seconds=20)
+    assert timed.month(route="sandbox").held == Credits.of(10), "what was not sent yet would be paid for in this month"
+    timed.submitting(kept.id, request={})
+    clock.now += timedelta(days=31)
+    assert timed.month(route="sandbox").held == Credits()
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_month_counts_what_a_take_costs_in_every_state(timed: Ledger, state: State) -> None:
+    take = walked_to(timed, state)
+    assert timed.month(route="sandbox").spoken_for == take.cost
+
+
+def test_a_month_begins_in_utc_wherever_the_clock_is(timed: Ledger, clock: Clock) -> None:
+    take = timed.reserve(TEN)
+    timed.submitting(take.id, request={})
+    clock.now = datetime(2026, 12, 1, 7, 0, tzinfo=timezone(timedelta(hours=8)))  # still November in UTC
+    assert timed.month(route="sandbox").held == TEN.price
+    clock.now += timedelta(hours=1)
+    assert timed.month(route="sandbox").held == Credits()
+
+
+def test_a_december_is_followed_by_a_january(timed: Ledger, clock: Clock) -> None:
+    clock.now = datetime(2026, 12, 31, 23, 0, tzinfo=UTC)
+    timed.submitting(timed.reserve(TEN).id, request={})
+    assert timed.month(route="sandbox").held == TEN.price
+    clock.now += timedelta(hours=1)
+    assert timed.month(route="sandbox").held == Credits()
+
+
+def test_a_ledger_of_version_3_is_brought_forward_on_both_databases(place: Place) -> None:
+    with closing(Ledger(place.url)) as ledger:
+        take = walked_to(ledger, State.ARCHIVED)
+    place.do("drop index takes_of_a_month", "update ledger_version set version = 3")
+    with closing(Ledger(place.url)) as ledger:
+        assert ledger.take(take.id) == take
+        assert ledger.books().unguarded == []
+    assert place.rows("select version from ledger_version") == [(4,)]
+    place.do("drop index takes_of_a_month")  # it is there

@@ -1,0 +1,176 @@
+"""A ledger on PostgreSQL: the driver that may be missing, a password that never shows, locks that machines share."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from urllib.parse import quote, unquote, urlsplit
+
+import psycopg
+import pytest
+
+from callsheet.errors import LedgerUnreachable, RunInProgress
+from callsheet.ledger import alone
+from callsheet.ledger.book import Booking, Ledger
+from callsheet.take import State
+from tests.postgres import PASSWORD
+
+from .ledgers import BOOKING, walked_to
+
+HERE = {"route": "evolink", "campaign": "hello"}
+
+
+def test_a_driver_that_is_missing_is_told_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(LedgerUnreachable, match="its driver, psycopg, is not installed") as missing:
+        Ledger("postgresql://me:secret@127.0.0.1/books")
+    assert "pip install 'callsheet[postgres]'" in missing.value.hint
+    assert str(missing.value.retry) == "never"
+
+
+@pytest.mark.parametrize("wrong", ["password", "port", "database", "user"])
+def test_the_password_is_in_no_message_log_or_repr(postgres: str, wrong: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    parts = urlsplit(postgres)
+    password = "wr%ng/MARKED" if wrong == "password" else unquote(parts.password or "")
+    user = "nobody-known" if wrong == "user" else parts.username
+    port = 9 if wrong == "port" else parts.port
+    database = "none" if wrong == "database" else parts.path[1:]
+    url = f"postgresql://{user}:{quote(password, safe='')}@{parts.hostname}:{port}/{database}"
+    with pytest.raises(LedgerUnreachable) as refused:
+        Ledger(url)
+    told = "".join(traceback.format_exception(refused.value)) + caplog.text + repr(refused.value) + str(refused.value)
+    assert "The ledger cannot be used now: " in told
+    for secret in (password, quote(password, safe=""), "MARKED"):
+        assert secret not in told
+
+
+def test_a_ledger_does_not_print_its_password(postgres_schema: str) -> None:
+    with closing(Ledger(postgres_schema)) as ledger:
+        assert "MARKED" not in repr(ledger) + repr(ledger._engine) + str(ledger._engine.url)
+    assert "MARKED" in PASSWORD
+
+
+def test_a_row_that_the_database_quotes_shows_in_no_error(postgres_schema: str) -> None:
+    with closing(Ledger(postgres_schema)) as ledger:
+        take = ledger.reserve(BOOKING)
+        ledger.submitting(take.id, request={"video_urls": ["https://files.example.com/MARKED?sig=MARKED"]})
+        with pytest.raises(Exception, match="a_job_has_an_id") as refused:
+            ledger.submitted(take.id, job="")
+    assert "MARKED" not in "".join(traceback.format_exception(refused.value))
+
+
+def test_two_who_would_act_on_one_campaign_are_kept_apart_and_others_are_not(postgres_schema: str) -> None:
+    Ledger(postgres_schema).close()
+    with alone.alone(postgres_schema, **HERE):
+        with (
+            pytest.raises(
+                RunInProgress, match=rf"campaign hello is being run on route evolink by .* process {os.getpid()}"
+            ),
+            alone.alone(postgres_schema, **HERE),
+        ):
+            pass
+        for other in ({**HERE, "route": "sandbox"}, {**HERE, "campaign": "other"}):
+            with alone.alone(postgres_schema, **other):
+                pass
+    with alone.alone(postgres_schema, **HERE):
+        pass
+
+
+def test_ledgers_in_other_schemas_of_the_database_have_locks_of_their_own(postgres: str, postgres_schema: str) -> None:
+    with alone.alone(postgres_schema, **HERE), alone.alone(postgres, **HERE):
+        pass
+
+
+HOLD = """
+import sys, time
+from callsheet.ledger import alone
+with alone.alone(sys.argv[1], route="evolink", campaign="hello"):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_process_that_is_killed_lets_go_of_its_campaign(postgres_schema: str) -> None:
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, postgres_schema], stdout=subprocess.PIPE, text=True)
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(RunInProgress, match=f"process {holder.pid}"), alone.alone(postgres_schema, **HERE):
+            pass
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+    for _ in range(1000):  # until the server has seen that its client is gone
+        try:
+            with alone.alone(postgres_schema, **HERE):
+                return
+        except RunInProgress:
+            continue
+    pytest.fail("the lock of a dead process is held still")
+
+
+def test_a_run_that_lost_its_lock_pays_for_nothing_more_and_still_records_what_it_has(
+    postgres: str, postgres_schema: str
+) -> None:
+    """Another run may have begun by then."""
+    with closing(Ledger(postgres_schema)) as ledger:
+        sent = walked_to(ledger, State.SUBMITTING)
+        with alone.alone(postgres_schema, **HERE):
+            reserved = ledger.reserve(_other("a"))
+            with psycopg.connect(postgres, autocommit=True) as admin:
+                admin.execute(
+                    "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()"
+                )
+            with pytest.raises(LedgerUnreachable, match="The connection that kept this run alone") as lost:
+                ledger.submitting(reserved.id, request={})
+            assert str(lost.value.retry) == "never"
+            with pytest.raises(LedgerUnreachable, match="The connection that kept this run alone"):
+                ledger.reserve(_other("b"))
+            assert ledger.submitted(sent.id, job="task-1").state is State.SUBMITTED
+        assert ledger.submitting(reserved.id, request={}).state is State.SUBMITTING
+
+
+def test_a_server_that_was_restarted_is_asked_again(postgres: str, postgres_schema: str) -> None:
+    """Connections that were kept are dead then; the next verb has a new one."""
+    with closing(Ledger(postgres_schema)) as ledger:
+        ledger.reserve(BOOKING)
+        with psycopg.connect(postgres, autocommit=True) as admin:
+            admin.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'callsheet%'"
+            )
+        assert ledger.take(1).state is State.RESERVED
+
+
+def test_what_is_reported_as_committed_is_on_the_disk_of_the_server(postgres: str, postgres_schema: str) -> None:
+    """Whatever the server's default is."""
+    lax = f"{postgres_schema}%20-csynchronous_commit%3Doff"
+    with closing(Ledger(lax)) as ledger, ledger._engine.connect() as connection:
+        assert connection.exec_driver_sql("show synchronous_commit").scalar_one() == "on"
+
+
+def test_tables_are_never_emptied(postgres: str, postgres_schema: str) -> None:
+    with closing(Ledger(postgres_schema)) as ledger:
+        walked_to(ledger, State.ARCHIVED)
+    for table in ("takes", "journal", "transitions"):
+        with psycopg.connect(postgres_schema) as raw, pytest.raises(psycopg.errors.IntegrityError, match="illegal"):
+            raw.execute(f"truncate {table} cascade")
+
+
+def test_several_that_lay_out_one_ledger_at_once_lay_out_one(postgres_schema: str) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(_open, [postgres_schema] * 8)) == [0] * 8
+
+
+def _open(url: str) -> int:
+    with closing(Ledger(url)) as ledger:
+        return len(ledger.takes())
+
+
+def _other(letter: str) -> Booking:
+
+    return replace(BOOKING, key=letter * 64)
