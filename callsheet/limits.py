@@ -18,7 +18,7 @@ Transfer = Literal["sdr", "pq", "hlg"]
 Course = tuple[tuple[Fraction, Fraction], ...]
 
 #: Raised whenever the encoding changes what comes out of the same facts: prepared files made before are not reused.
-RECIPE = 2
+RECIPE = 3
 #: Seconds over the maximum that are cut off without asking: rounding of exporters, not a choice of the user.
 SLACK = Fraction(1, 10)
 #: Seconds that sound may outlast the picture before the clip is cut to it: the container is billed, not the picture.
