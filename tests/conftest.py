@@ -55,3 +55,23 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+#: Files that take a minute or more, the longest first. Begun last, they would leave the other processes with nothing to do.
+LONGEST = (
+    "steps/test_killed.py",
+    "e2e/test_killed.py",
+    "e2e/test_stopped.py",
+    "e2e/test_commands.py",
+    "e2e/test_bad_input.py",
+    "e2e/test_plan.py",
+    "flows/test_campaign_flow.py",
+    "contracts/test_sandbox.py",
+    "media/test_clips.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; within a file the order stays."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get("/".join(item.path.parts[-2:]), len(place)))

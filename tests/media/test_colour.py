@@ -141,7 +141,9 @@ async def test_colours_come_out_as_the_standards_say(
     preparation = clip_preparation(probe.clip(source), small, framing=framing, aspect_ratio=ratio)
     target = tmp_path / "prepared.mp4"
     await clips.prepare(source, preparation, target, small)
-    assert np.abs(patches(target, len(case.codes)) - case.wanted).max() < 3.5
+    assert (
+        np.abs(patches(target, len(case.codes)) - case.wanted).max() < 4
+    )  # of 255: the rounding of 8 bits and of the encode
     assert told(target) == (1, 1, 1, 1)
 
 
