@@ -55,10 +55,6 @@ class Variant(NamedTuple):
     #: The slug, with the take where the campaign asks for more than one: unique in the campaign.
     label: str
 
-    @property
-    def setup(self) -> "Setup":
-        return Setup(self.clip, self.framing, self.aspect_ratio, self.model, self.options)
-
 
 class _Tail(NamedTuple):
     """What is the same for every cell of a clip and a prompt: the inner axes."""

@@ -19,9 +19,9 @@ def mend(drawn: Drawn) -> tuple[Mended, ...]:
     found: dict[Key, Mended] = {}
     uses: Counter[Key] = Counter()
     variants = [line.variant for line in drawn.plan.lines if line.action in ("shoot", "attach")]
-    alike = Counter((*variant.setup, variant.references) for variant in variants)
-    some = {(*variant.setup, variant.references): variant for variant in reversed(variants)}
-    for media, count in alike.items():
+    media_of = [(v.clip, v.framing, v.aspect_ratio, v.model, v.options, v.references) for v in variants]
+    some = dict(zip(reversed(media_of), reversed(variants), strict=True))
+    for media, count in Counter(media_of).items():
         for key, one in _of(drawn, some[media]):
             found.setdefault(key, one)
             uses[key] += count

@@ -69,7 +69,8 @@ class Survey:
 
     def footage(self, variant: Variant) -> "Footage":
         """Its media by content."""
-        alike = (*variant.setup, variant.references)
+        v = variant
+        alike = (v.clip, v.framing, v.aspect_ratio, v.model, v.options, v.references)
         found = self._footage.get(alike)
         if found is None:
             found = self._footage[alike] = self._looked_at(variant)
