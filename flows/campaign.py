@@ -21,6 +21,7 @@ from prefect.states import Completed, Failed
 from prefect.tasks import exponential_backoff
 
 from callsheet.errors import CallsheetError
+from callsheet.redact import redact
 from callsheet.steps import deliver as delivering
 from callsheet.steps import follow as following
 from callsheet.steps import outcome, strays, studio, wrap
@@ -109,8 +110,8 @@ async def show_encode(label: str, moved: "asyncio.Queue[float]") -> None:
             if fraction >= 1 or time.monotonic() - told > PROGRESS_PERIOD:
                 told = time.monotonic()
                 await aupdate_progress_artifact(bar, round(100 * fraction, 1))
-    except Exception as error:
-        log.warning("the progress of %s is not shown: %s", label, error)
+    except Exception as error:  # a bar that cannot be shown must not end what is paid for
+        log.warning("the progress of %s is not shown: %s", label, redact(str(error)))
 
 
 async def shoot(label: str, number: int, in_flight: asyncio.Semaphore) -> None:

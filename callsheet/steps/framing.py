@@ -5,7 +5,6 @@ What is remembered is named by the clip's bytes, its window, the shape and the v
 
 import asyncio
 import json
-import os
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from callsheet import digest, limits
 from callsheet.limits import ClipFacts, ClipPreparation
+from callsheet.steps import cache
 
 if TYPE_CHECKING:
     from callsheet.steps.survey import Surveyed
@@ -71,8 +71,6 @@ class Crops:
         """Keep what was found, for the next plan."""
         if not self._changed:
             return
-        part = self._file.with_name(f".{self._file.name}.part-{os.getpid()}")
         with suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(self._known), "utf-8")
-            part.replace(self._file)
+            cache.write_note(self._file, self._known)

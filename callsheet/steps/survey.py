@@ -6,7 +6,6 @@ before anything is encoded.
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -69,8 +68,8 @@ class Survey:
 
     def footage(self, variant: Variant) -> "Footage":
         """Its media by content."""
-        v = variant
-        alike = (v.clip, v.framing, v.aspect_ratio, v.model, v.options, v.references)
+        setup = (variant.clip, variant.framing, variant.aspect_ratio, variant.model, variant.options)
+        alike = (*setup, variant.references)
         found = self._footage.get(alike)
         if found is None:
             found = self._footage[alike] = self._looked_at(variant)
@@ -399,11 +398,11 @@ class _Memory:
     def save(self) -> None:
         if not self._changed:
             return
-        part = self._file.with_name(f".{self._file.name}.part-{os.getpid()}")
+        from callsheet.steps import cache
+
         with suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(self._known, ensure_ascii=False), "utf-8")
-            part.replace(self._file)
+            cache.write_note(self._file, self._known)
 
 
 def _stamp(path: Path) -> list[int]:
