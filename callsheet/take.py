@@ -16,7 +16,7 @@ class State(StrEnum):
     SUBMITTED = "submitted"  # the provider gave a job id
     SUCCEEDED = "succeeded"  # the provider has a result; it is paid for and not yet ours
     ARCHIVED = "archived"  # the result is in the archive; the hold became a charge
-    FAILED = "failed"  # the provider ended the job without a result; the hold is released
+    FAILED = "failed"  # the job ended without a result, or a person gave its result up; no hold, and perhaps a charge
     IN_DOUBT = "in_doubt"  # nobody knows whether it was accepted; counts as spent
     RELEASED = "released"  # it was provably never accepted; the hold is released
 
@@ -26,7 +26,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.RESERVED: frozenset({State.SUBMITTING, State.RELEASED}),
     State.SUBMITTING: frozenset({State.SUBMITTED, State.IN_DOUBT, State.RELEASED}),
     State.SUBMITTED: frozenset({State.SUCCEEDED, State.FAILED}),
-    State.SUCCEEDED: frozenset({State.ARCHIVED}),
+    State.SUCCEEDED: frozenset({State.ARCHIVED, State.FAILED}),
     State.IN_DOUBT: frozenset({State.SUBMITTED, State.RELEASED}),
     State.ARCHIVED: frozenset(),
     State.FAILED: frozenset(),

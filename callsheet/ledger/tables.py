@@ -27,7 +27,7 @@ from callsheet.journal import spelt
 from callsheet.take import LIVE, State
 
 #: Raised when a table changes. An older ledger is brought forward (`migrations`); a newer one is refused, never guessed at.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -147,6 +147,41 @@ approvals = Table(
     Column("by", Text, nullable=False),
     Column("at", UtcTime, nullable=False),
 )
+
+#: Who is at work on takes, and until when that holds unless it says so again (a lease; its heartbeat moves `until`).
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("campaign", String(64), nullable=False),
+    Column("route", String(64), nullable=False),
+    Column("who", Text, nullable=False),  # host and process, for a person
+    Column("began", UtcTime, nullable=False),
+    Column("until", UtcTime, nullable=False),
+    Column("ended", UtcTime),
+)
+Index("runs_of_a_campaign", runs.c.campaign, runs.c.route)
+
+#: Which run a variant's content is whose, on a route: nobody else reserves or sends a take of it.
+claims = Table(
+    "claims",
+    metadata,
+    Column("route", String(64), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("run", String(32), ForeignKey("runs.id"), nullable=False),
+)
+Index("claims_of_a_run", claims.c.run)
+
+#: What came in at the address that a request named for its callback: evidence that a take was accepted.
+callbacks = Table(
+    "callbacks",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("token", String(64), nullable=False),  # SHA-256 of the secret part of the address
+    Column("job", String(128), nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+Index("callbacks_of_a_token", callbacks.c.token)
 
 #: What the provider said that an account can still spend, and what the ledger said then (`callsheet audit --online`).
 statements = Table(

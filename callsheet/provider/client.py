@@ -305,10 +305,17 @@ def _tls(trust_env: bool) -> ssl.SSLContext:
 class Provider:
     """`async with Provider(route) as provider`. Safe to share between any number of coroutines of one event loop.
 
-    submit_limit: how long the paid request may take, connecting and answering together.
+    submit_limit: how long the paid request may take, connecting and answering together. transport: what carries requests
+    instead of the network; it has to call the `trace` of a request's extensions as httpcore does.
     """
 
-    def __init__(self, route: Route, *, submit_limit: timedelta = SUBMIT_LIMIT) -> None:
+    def __init__(
+        self,
+        route: Route,
+        *,
+        submit_limit: timedelta = SUBMIT_LIMIT,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         self.route = route
         self._submit_limit = submit_limit
         #: The proxy and certificate settings of the environment count, except on loopback, which no proxy can reach.
@@ -318,10 +325,14 @@ class Provider:
         # The paid request gets a connection of its own: a kept-alive one that the server closes just then would lose
         # the answer to a request that was never read, and leave a take in doubt for nothing.
         alone = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-        self._paid = httpx.AsyncClient(verify=tls, trust_env=environment, timeout=timeout, limits=alone)
-        self._free = httpx.AsyncClient(verify=tls, trust_env=environment, timeout=timeout)
+        self._paid = httpx.AsyncClient(
+            verify=tls, trust_env=environment, timeout=timeout, limits=alone, transport=transport
+        )
+        self._free = httpx.AsyncClient(verify=tls, trust_env=environment, timeout=timeout, transport=transport)
         plain = {"Accept-Encoding": "identity"}  # a video gains nothing, and its length can be checked
-        self._results = httpx.AsyncClient(verify=tls, trust_env=environment, timeout=timeout, headers=plain)
+        self._results = httpx.AsyncClient(
+            verify=tls, trust_env=environment, timeout=timeout, headers=plain, transport=transport
+        )
         self._has_batch = True
         self._abreast = asyncio.Semaphore(ABREAST)
 

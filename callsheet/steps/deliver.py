@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import SecretStr, ValidationError
@@ -41,7 +41,7 @@ from callsheet.sidecar import (
     StillRecord,
     StrayRecord,
 )
-from callsheet.steps import prepare
+from callsheet.steps import clock, prepare
 from callsheet.steps import studio as studios
 from callsheet.steps.draw_up import EVOLINK
 from callsheet.steps.studio import Studio
@@ -246,7 +246,7 @@ async def _sidecar(studio: Studio, line: Line, take: Take, result: Result, file:
         money=money_of(take),
         result=record_of(result, file),
         draft=take.route != EVOLINK,
-        archived_at=datetime.now(UTC),
+        archived_at=clock.now(),
     )
 
 

@@ -4,7 +4,7 @@ import errno
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from callsheet.errors import LedgerError, LedgerUnreachable, StoreUnreachable
 from callsheet.pilot import Pilot, pairwise
 from callsheet.plan import LedgerView, Month, Plan
 from callsheet.selection import Selection
+from callsheet.steps import clock
 from callsheet.steps import settings as environment
 from callsheet.steps.load import Loaded, resolve
 from callsheet.steps.settings import SQLITE, Settings
@@ -189,7 +190,7 @@ def open_ledger(settings: Settings) -> "Ledger":
 
     make_home(settings)
     try:
-        return Ledger(ledger_url(settings))
+        return Ledger(ledger_url(settings), now=clock.now)
     except LedgerError as error:
         error.where = error.where or (str(settings.home / LEDGER) if settings.ledger is None else "CALLSHEET_LEDGER")
         raise
@@ -234,7 +235,7 @@ def month_of(settings: Settings, ledger: "Ledger | None", route: str) -> Month |
     """What is left of this month on this route; None where nothing limits it. Drafts of the sandbox cost nothing."""
     if settings.monthly_budget is None or route == SANDBOX:
         return None
-    name = f"{datetime.now(UTC):%Y-%m}"
+    name = f"{clock.now():%Y-%m}"
     if ledger is None:
         return Month(name=name, limit=settings.monthly_budget, charged=ZERO, held=ZERO)
     money = ledger.month(route=route)
@@ -269,7 +270,7 @@ def _view(
         identities = ledger.identities([take.id for take in earlier.values()])
     finally:
         ledger.close()
-    now, archive = datetime.now(UTC), loaded.root / campaign.archive.to
+    now, archive = clock.now(), loaded.root / campaign.archive.to
     return LedgerView(
         takes=takes,
         earlier=earlier,

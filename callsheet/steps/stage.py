@@ -1,10 +1,10 @@
 """Staged media: each distinct prepared file uploaded once a run, readable by the provider at a link until it expires."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from callsheet.provider.client import Staged
-from callsheet.steps import prepare
+from callsheet.steps import clock, prepare
 from callsheet.steps import studio as studios
 from callsheet.steps.cache import PreparedFile
 from callsheet.steps.studio import Studio
@@ -59,4 +59,4 @@ async def _once(studio: Studio, file: PreparedFile) -> Staged:
 def _is_stale(work: "asyncio.Task[Staged]") -> bool:
     if not work.done() or work.cancelled() or work.exception() is not None:
         return work.done()
-    return work.result().expires_at - datetime.now(UTC) < MARGIN
+    return work.result().expires_at - clock.now() < MARGIN

@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from callsheet.errors import CallsheetError, ContentRefused, JobFailed
 from callsheet.plan import keys_of
 from callsheet.redact import redact
 from callsheet.sidecar import StrayRecord
-from callsheet.steps import deliver, follow, submit
+from callsheet.steps import clock, deliver, follow, submit
 from callsheet.steps import studio as studios
 from callsheet.steps.draw_up import EVOLINK
 from callsheet.steps.studio import Studio
@@ -137,5 +136,5 @@ async def _record(take: Take, result: deliver.Result, file: str) -> StrayRecord:
         money=deliver.money_of(take),
         result=deliver.record_of(result, file),
         draft=take.route != EVOLINK,
-        archived_at=datetime.now(UTC),
+        archived_at=clock.now(),
     )

@@ -82,6 +82,7 @@ class Studio:
 _current: ContextVar[Studio] = ContextVar("studio")
 _listener: ContextVar[Listener] = ContextVar("listener", default=nobody)
 _on_open: ContextVar[Callable[[], None] | None] = ContextVar("on_open", default=None)
+_provider_of: "ContextVar[Callable[[Route], Provider]]" = ContextVar("provider_of", default=Provider)
 
 
 def current() -> Studio:
@@ -98,6 +99,16 @@ def watched_by(listener: Listener, *, on_open: Callable[[], None] | None = None)
     finally:
         _listener.reset(tokens[0])
         _on_open.reset(tokens[1])
+
+
+@contextmanager
+def reaching(provider_of: Callable[[Route], Provider]) -> Iterator[None]:
+    """Runs opened inside reach the provider by what this makes of a route: another transport, for a simulation."""
+    token = _provider_of.set(provider_of)
+    try:
+        yield
+    finally:
+        _provider_of.reset(token)
 
 
 @asynccontextmanager
@@ -162,7 +173,7 @@ async def _opened(loaded: Loaded, *, sandbox: bool, draw: Callable[[], Drawn]) -
         async with (
             _attached(settings, drawn),
             route(settings, name) as way,
-            Provider(way) as provider,
+            _provider_of.get()(way) as provider,
             Watch(provider) as watch,
         ):
             store = DiskStore(drawn.archive_root)

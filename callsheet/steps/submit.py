@@ -7,14 +7,13 @@ the route replays keys, else held.
 """
 
 import logging
-from datetime import UTC, datetime
 
 from callsheet import digest
 from callsheet.errors import LedgerError, ProviderError, Rejected, SubmissionInDoubt, Unavailable
 from callsheet.ledger.book import Booking
 from callsheet.plan import Line
 from callsheet.provider.client import Accepted, JobRequest, Replay
-from callsheet.steps import stage
+from callsheet.steps import clock, stage
 from callsheet.steps import studio as studios
 from callsheet.steps.draw_up import replayable
 from callsheet.steps.studio import Studio
@@ -101,7 +100,7 @@ async def ask_again(studio: Studio, take: Take) -> Take:
 
     SubmissionInDoubt: held. Unavailable: left as it was.
     """
-    if not replayable(take, datetime.now(UTC)):
+    if not replayable(take, clock.now()):
         raise _held(
             studio, take, SubmissionInDoubt(f"take {take.id} was sent at {take.submitted_at}, and no answer came.")
         )
@@ -160,7 +159,7 @@ def _held(studio: Studio, take: Take, error: ProviderError, *, can_ask: bool = T
     if take.state is State.SUBMITTING:
         take = studio.ledger.in_doubt(take.id, reason=_short(error))
         _log(take)
-    again = can_ask and replayable(take, datetime.now(UTC)) and isinstance(error, SubmissionInDoubt)
+    again = can_ask and replayable(take, clock.now()) and isinstance(error, SubmissionInDoubt)
     return SubmissionInDoubt(
         f"take {take.id}: {error.what}",
         where=take.slug,

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +17,7 @@ from callsheet.media import frames, probe
 from callsheet.plan import Line, decimal_seconds, keys_of
 from callsheet.review import board
 from callsheet.sidecar import Manifest, ManifestEntry, Sidecar
-from callsheet.steps import deliver, outcome, prepare
+from callsheet.steps import clock, deliver, outcome, prepare
 from callsheet.steps import studio as studios
 from callsheet.steps.draw_up import EVOLINK, Drawn
 from callsheet.steps.load import Loaded
@@ -185,7 +184,7 @@ async def write_manifest(studio: Studio, reasons: Mapping[str, str]) -> Manifest
         route=studio.plan.route,
         draft=studio.plan.route != EVOLINK,
         plan=studio.plan.digest,
-        written_at=datetime.now(UTC),
+        written_at=clock.now(),
         credits=str(charged),
         usd=str(charged.usd),
         entries=entries,
