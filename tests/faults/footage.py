@@ -20,8 +20,8 @@ from callsheet.media import command, frames, probe
 from tests.steps.footage import cut
 
 ROOT = Path(__file__).parent.parent.parent
-PROMPTS = ("A good one.", "An odd one.", "A last one.")
-EDITED = "A last one, in the rain."
+PROMPTS = ("A good one.", "An odd one.")
+EDITED = "An odd one, in the rain."
 
 CAMPAIGN = """\
 campaign: tiny
@@ -32,7 +32,6 @@ clips:
 prompts:
   good: {prompts[0]}
   odd: {prompts[1]}
-  last: {prompts[2]}
 aspect_ratios: [16:9]
 """
 CREDITS = 36
@@ -71,7 +70,7 @@ class Ground:
 
     def written(self, *, slack: int, is_edited: bool = False) -> None:
         """The campaign, with a budget for each variant and so many takes more."""
-        prompts = (*PROMPTS[:2], EDITED) if is_edited else PROMPTS
+        prompts = (PROMPTS[0], EDITED) if is_edited else PROMPTS
         budget = CREDITS * (len(PROMPTS) + slack)
         self.spec.write_text(CAMPAIGN.format(budget=budget, prompts=[f'"{prompt}"' for prompt in prompts]))
 

@@ -23,17 +23,42 @@ SPOKEN_FOR = """select coalesce(sum(case
     else coalesce(charged, 0) end), 0) from takes"""
 
 
-def after_a_commit(world: World, ground: Ground) -> None:
+class Window:
+    """A look at what is committed, by a connection of our own that stays open: it sees what any other program would see."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._ledger: sqlite3.Connection | None = None
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Nothing where no ledger was laid out yet."""
+        if self._ledger is None:
+            if not self._file.is_file():
+                return []
+            self._ledger = sqlite3.connect(f"file:{self._file}?mode=ro", uri=True)
+        try:
+            return self._ledger.execute(query).fetchall()
+        except sqlite3.OperationalError as error:
+            if "no such table" not in str(error):
+                raise
+            return []
+
+    def close(self) -> None:
+        if self._ledger is not None:
+            self._ledger.close()
+
+
+def after_a_commit(world: World, window: Window) -> None:
     """Held + charged within the budget."""
     budget = CREDITS * (len(PROMPTS) + world.fate.weather.slack) * 10_000
-    spoken_for = rows(ground.ledger, SPOKEN_FOR)[0][0]
+    spoken_for = window.rows(SPOKEN_FOR)[0][0]
     if spoken_for > budget:
         world.violate(f"held + charged is {spoken_for} units, and the budget {budget}")
 
 
-def before_a_post(world: World, ground: Ground, *, key: str, prompt: str) -> None:
+def before_a_post(world: World, window: Window, *, key: str, prompt: str) -> None:
     """Its intent is committed, and nothing of the same content is at the provider under another key, unless it failed."""
-    takes = {row[0]: row[1] for row in rows(ground.ledger, "select idempotency_key, state from takes")}
+    takes = {row[0]: row[1] for row in window.rows("select idempotency_key, state from takes")}
     if takes.get(key) not in DOUBTFUL:
         world.violate(f"a POST for {prompt!r} left, and the take of its key is {takes.get(key, 'in no ledger')}")
     for job in world.book.jobs.values():
@@ -95,7 +120,12 @@ def _is_lost(world: World, ground: Ground, take: dict[str, Any]) -> bool:
 def journal(ground: Ground) -> tuple[tuple[Any, ...], ...]:
     """What the ledger has written down, but for what is random by nature: keys, and hashes over them."""
     columns = "id, take_id, at, before, after, reason, price, charged, job, submitted_at, archive, sha256"
-    return tuple(rows(ground.ledger, f"select {columns} from journal order by id"))  # noqa: S608
+    return tuple(_rows(ground, f"select {columns} from journal order by id"))  # noqa: S608
+
+
+def is_settled(ground: Ground) -> bool:
+    """Is every take at its end?"""
+    return not set(states(ground)) & set(LIVE)
 
 
 def states(ground: Ground) -> list[str]:
@@ -104,17 +134,9 @@ def states(ground: Ground) -> list[str]:
 
 def _takes(ground: Ground) -> list[dict[str, Any]]:
     names = ("id", "state", "job", "idempotency_key", "charged", "archive", "route")
-    return [dict(zip(names, row, strict=True)) for row in rows(ground.ledger, f"select {', '.join(names)} from takes")]  # noqa: S608
+    return [dict(zip(names, row, strict=True)) for row in _rows(ground, f"select {', '.join(names)} from takes")]  # noqa: S608
 
 
-def rows(file: Path, query: str) -> list[tuple[Any, ...]]:
-    """What is committed, by a connection of our own; nothing where no ledger was laid out yet."""
-    if not file.is_file():
-        return []
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as ledger:
-        try:
-            return ledger.execute(query).fetchall()
-        except sqlite3.OperationalError as error:
-            if "no such table" not in str(error):
-                raise
-            return []
+def _rows(ground: Ground, query: str) -> list[tuple[Any, ...]]:
+    with closing(Window(ground.ledger)) as window:
+        return window.rows(query)
