@@ -51,6 +51,11 @@ class ScriptedProvider(httpx.AsyncBaseTransport):
         self._point = point
         self._on_departure = on_departure
 
+    @property
+    def moment(self) -> float:
+        """Seconds of the world."""
+        return self._world.time.seconds
+
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self._world.pass_request()
         answer = await self._answer(request)
