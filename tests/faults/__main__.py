@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import get_args
 
-from .report import MOST_HOLDS, ROUGH, Tally, complaints, pages
+from .report import MOST_HOLDS, ROUGH, Tally, complaints, killed_at_every_point, pages
 from .weather import Kind
 from .workers import Lived, Order, live
 from .world import spoken
@@ -20,13 +20,16 @@ def main() -> int:
     if asked.seed is not None:
         return _one(asked.seed, asked.kind)
     began = time.monotonic()
-    tally = Tally(kind=asked.kind)
+    tally, every = Tally(kind=asked.kind), Tally(kind=asked.kind)
     orders = [Order(seed=seed, kind=asked.kind, compared=True) for seed in range(asked.first, asked.first + asked.seeds)]
     for lived in _shown(live(orders, processes=asked.processes), len(orders)):
         tally.add(lived)
     rough = [Order(seed=seed, kind=asked.kind, climate=ROUGH) for seed in range(max(1, asked.seeds * ROUGH_SHARE // 100))]
+    for lived in live(killed_at_every_point(asked.kind), processes=asked.processes):
+        every.add(lived)
     holds = _holds(tally, live(rough, processes=asked.processes))
-    print("\n".join(pages(tally, holds, time.monotonic() - began)))
+    print("\n".join(pages(tally, every, holds, time.monotonic() - began)))
+    tally.broken.extend(every.broken)
     if tally.broken:
         print("\n".join(["", *complaints(tally)]))
         return 1

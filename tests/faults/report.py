@@ -5,14 +5,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from .footage import PROMPTS
 from .policies import POLICIES
-from .weather import Kind, Weather
-from .workers import Lived
+from .weather import Crash, Kind, Weather
+from .workers import Lived, Order
 
 #: Faults of the paid request alone, each twentieth of them; no crash. A hold is what a person would have to settle.
 ROUGH = Weather(submit=0.05)
 #: Holds for each take that such weather may leave.
 MOST_HOLDS = 0.005
+#: Points that a run in good weather passes; a test counts them.
+POINTS = 119
 #: Violations that are shown.
 SHOWN = 5
 
@@ -33,31 +36,40 @@ class Tally:
     virtual: float = 0.0
     met: Counter[str] = field(default_factory=Counter)
     died_at: Counter[str] = field(default_factory=Counter)
-    twice: Counter[int] = field(default_factory=Counter)
-    compared: int = 0
+    #: By the policy's number, and whether a process died.
+    twice: Counter[tuple[int, bool]] = field(default_factory=Counter)
+    compared: Counter[bool] = field(default_factory=Counter)
     broken: list[Lived] = field(default_factory=list)
 
     def add(self, lived: Lived) -> None:
         told = lived.told
         self.worlds += 1
-        for name in ("crashes", "lives", "jobs", "charged", "archived", "takes", "held", "virtual"):
+        self.lives += len(told.points)
+        for name in ("crashes", "jobs", "charged", "archived", "takes", "held", "virtual"):
             setattr(self, name, getattr(self, name) + getattr(told, name))
         self.met.update(told.met)
         self.died_at.update(told.died_at)
         if lived.twice:
-            self.compared += 1
-            self.twice.update(dict(enumerate(lived.twice)))
+            had_crash = bool(lived.given.crashes)
+            self.compared[had_crash] += 1
+            self.twice.update({(number, had_crash): count for number, count in enumerate(lived.twice)})
         if not told.is_fine:
             self.broken.append(lived)
 
-    @property
-    def doubles(self) -> int:
-        """Worlds in which we charged twice."""
-        return sum("times" in violation for lived in self.broken for violation in lived.told.violations)
+    def doubles(self, *, crashes: bool) -> int:
+        """Double charges of our own, in worlds with crashes or without."""
+        return sum(lived.told.twice for lived in self.broken if bool(lived.given.crashes) is crashes)
 
 
-def pages(tally: Tally, holds: tuple[int, int] | None, seconds: float) -> Iterator[str]:
-    """The report, line by line. holds: takes left in doubt, and takes, in weather where only submissions fail."""
+def killed_at_every_point(kind: Kind, *, step: int = 1) -> list[Order]:
+    """A world of good weather for each point of a run, in which the process is killed just there, and for one behind it."""
+    climates = [Weather(crashes=(Crash(at=at),), downtimes=(1.0,)) for at in range(1, POINTS + 2, step)]
+    return [Order(seed=0, kind=kind, climate=climate) for climate in climates]
+
+
+def pages(tally: Tally, every: Tally, holds: tuple[int, int], seconds: float) -> Iterator[str]:
+    """The report, line by line. every: worlds with one kill each, at one point after the other. holds: takes left in
+    doubt, and takes, in weather where only submissions fail."""
     yield f"Worlds           {tally.worlds:>9,}   of kind {tally.kind}, in {seconds:,.0f} s; {_days(tally.virtual)} of virtual time"
     yield f"Runs             {tally.lives:>9,}   {tally.crashes:,} of them ended by kill -9 or an interrupt"
     yield f"Jobs accepted    {tally.jobs:>9,}   {tally.charged:,} of them charged"
@@ -71,15 +83,19 @@ def pages(tally: Tally, holds: tuple[int, int] | None, seconds: float) -> Iterat
     yield from _columns(tally.died_at)
     if tally.compared:
         yield ""
-        yield f"Charged twice, in the same {tally.compared:,} worlds"
+        yield f"Charged twice, in the same worlds {'no crash':>32} {'crashes':>9}"
+        yield f"  {'worlds':<54} {tally.compared[False]:>9,} {tally.compared[True]:>9,}"
         for number, policy in enumerate(POLICIES):
-            yield f"  {policy.name:<58} {tally.twice[number]:>7,}"
-        yield f"  {'callsheet':<58} {tally.doubles:>7,}"
-    if holds is not None:
-        held, takes = holds
-        yield ""
-        share = f"{100 * held / takes:.2f} %"
-        yield f"Held in doubt where 5 % of submissions fail: {held:,} of {takes:,} takes, {share} (at most {100 * MOST_HOLDS:.1f} %)"
+            yield f"  {policy.name:<54} {tally.twice[number, False]:>9,} {tally.twice[number, True]:>9,}"
+        yield f"  {'callsheet':<54} {tally.doubles(crashes=False):>9,} {tally.doubles(crashes=True):>9,}"
+    yield ""
+    yield (
+        f"Killed once at each point of a run: {every.crashes} of {every.worlds} worlds, {every.jobs:,} jobs for "
+        f"{every.worlds * len(PROMPTS):,} variants, {len(every.broken)} violations"
+    )
+    held, takes = holds
+    share = f"{100 * held / takes:.2f} %"
+    yield f"Held in doubt where 5 % of submissions fail: {held:,} of {takes:,} takes, {share} (at most {100 * MOST_HOLDS:.1f} %)"
 
 
 def _columns(counts: Counter[str]) -> Iterator[str]:

@@ -43,10 +43,8 @@ class Simulator:
         world = World(fate=Fate(seed=seed, kind=kind, weather=climate or weather.of(seed)))
         ground, given = self._ground, world.fate.weather
         ground.cleared(slack=given.slack)
-        lives = 0
         for number, crash in enumerate((*given.crashes, None)):
             world, _ = self._lived(world, crash)
-            lives += 1
             invariants.of_money(world, ground)
             if crash is not None:
                 world.time.seconds += given.downtimes[number] if number < len(given.downtimes) else 1.0
@@ -54,11 +52,11 @@ class Simulator:
                 ground.written(slack=given.slack, is_edited=True)
                 world.say("a prompt is edited")
         held_first = sum(state in invariants.DOUBTFUL for state in invariants.states(ground))
-        world, recoveries = self._recovered(world)
+        world = self._recovered(world)
         invariants.in_the_end(world, ground)
-        return self._told(world, lives + recoveries, held_first)
+        return self._told(world, held_first)
 
-    def _recovered(self, world: World) -> tuple[World, int]:
+    def _recovered(self, world: World) -> World:
         world.fate.is_calm = True
         world.say("the weather is good from here on")
         before: tuple[object, ...] | None = None
@@ -67,11 +65,11 @@ class Simulator:
             now = invariants.journal(self._ground)
             is_quiet = now == before and number > 2
             if BUSY not in end and (is_quiet or (invariants.is_settled(self._ground) and ALL_DONE.fullmatch(end))):
-                return world, number
+                return world
             before = now
             world.time.seconds += LEASE if BUSY in end else 60.0
         world.violate("it never comes to rest")
-        return world, MOST_RECOVERIES
+        return world
 
     def _lived(self, world: World, crash: Crash | None, *, attach_only: bool = False) -> tuple[World, str]:
         world.points = 0
@@ -83,6 +81,7 @@ class Simulator:
             world, end = in_a_process_of_its_own(world, live)
         else:
             end = _in_this_process(world, live)
+        world.lives.append(world.points)
         world.say(f"the run ended: {end}")
         return world, end
 
@@ -100,7 +99,7 @@ class Simulator:
                 attach_only=attach_only,
             )
 
-    def _told(self, world: World, lives: int, held_first: int) -> Told:
+    def _told(self, world: World, held_first: int) -> Told:
         states = invariants.states(self._ground)
         jobs = list(world.book.jobs.values())
         return Told(
@@ -109,11 +108,10 @@ class Simulator:
             events=tuple(world.events),
             met=world.fate.met,
             crashes=world.crashes,
-            points=world.points,
-            lives=lives,
+            points=tuple(world.lives),
             jobs=len(jobs),
             charged=sum(not job.failure or job.kept for job in jobs),
-            failed=sum(bool(job.failure) for job in jobs),
+            twice=world.book.charged_twice,
             takes=len(states),
             archived=states.count("archived"),
             held=sum(state in invariants.DOUBTFUL for state in states),

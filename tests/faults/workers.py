@@ -30,6 +30,10 @@ class Order:
     #: Also count what the policies charge twice in it.
     compared: bool = False
 
+    @property
+    def weather(self) -> Weather:
+        return self.climate or weather.of(self.seed)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Lived:
@@ -38,6 +42,10 @@ class Lived:
     order: Order
     told: Told
     twice: tuple[int, ...] = ()
+
+    @property
+    def given(self) -> Weather:
+        return self.order.weather
 
 
 def live(orders: Sequence[Order], *, processes: int | None = None) -> Iterator[Lived]:
@@ -79,7 +87,7 @@ def _work(pipe: Connection, orders: Sequence[Order]) -> None:
                 gc.collect()
             with BREAKAGES[order.broken]() if order.broken else nullcontext():
                 told = simulated.told(order.seed, kind=order.kind, climate=order.climate)
-            given = order.climate or weather.of(order.seed)
-            twice = tuple(double_charges(policy, order.seed, order.kind, given) for policy in POLICIES if order.compared)
+            peers = POLICIES if order.compared else ()
+            twice = tuple(double_charges(policy, order.seed, order.kind, order.weather) for policy in peers)
             kept = told if len(orders) == 1 or not told.is_fine else replace(told, events=())
             pipe.send(Lived(order=order, told=kept, twice=twice))

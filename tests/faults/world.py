@@ -36,9 +36,11 @@ class Book:
     late: list[tuple[float, str, bytes]] = field(default_factory=list)
     uploads: int = 0
 
-    def charged(self, prompt: str) -> list[Job]:
-        """Jobs of a prompt whose credits are gone."""
-        return [job for job in self.jobs.values() if job.prompt == prompt and (not job.failure or job.kept)]
+    @property
+    def charged_twice(self) -> int:
+        """Charges beyond one for each prompt. A job that the provider fails is another matter, even where it keeps the credits."""
+        paid = [job.prompt for job in self.jobs.values() if not job.failure]
+        return len(paid) - len(set(paid))
 
 
 @dataclass(kw_only=True)
@@ -57,6 +59,8 @@ class World:
     crash_kills: bool = True
     crashes: int = 0
     requests: int = 0
+    #: Points of the lives before.
+    lives: list[int] = field(default_factory=list)
     #: Points where a crash came true, by name.
     died_at: list[str] = field(default_factory=list)
 
@@ -91,11 +95,12 @@ class Told:
     events: tuple[str, ...]
     met: dict[str, int]
     crashes: int
-    points: int
-    lives: int
+    #: Points of each life.
+    points: tuple[int, ...]
     jobs: int
     charged: int
-    failed: int
+    #: Charges beyond one for each content.
+    twice: int
     takes: int
     archived: int
     held: int
