@@ -283,7 +283,7 @@ class TakeAlreadyLive(LedgerError):
 
 
 class RunInProgress(LedgerError):
-    """This campaign is being run right now by another process on this machine."""
+    """Another run works on this right now, or has taken it over."""
 
 
 class SchemaOutdated(LedgerError):

@@ -53,6 +53,8 @@ class LedgerView:
     charged: Credits
     #: What is left of this month for all campaigns on this route; None where nothing limits it.
     month: "Month | None" = None
+    #: Who works on a variant now, in words, by its key.
+    owners: Mapping[str, str] = field(default_factory=dict)
     #: Ids of archived takes whose file is no longer in the archive.
     missing: Collection[int] = ()
     #: Ids of takes in doubt that replaying the same Idempotency-Key can settle.
@@ -71,6 +73,7 @@ class Line(NamedTuple):
     seconds: Fraction
     take: Take | None
     supersedes: int  # newest take of this content the plan has seen; 0 for none
+    owner: str = ""  # the run that works on it now, in words; "" for none
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -134,6 +137,10 @@ class Plan:
 
     def of(self, action: Action) -> tuple[Line, ...]:
         return tuple(line for line in self.lines if line.action == action)
+
+    @cached_property
+    def by_label(self) -> Mapping[str, Line]:
+        return {line.variant.label: line for line in self.lines}
 
     @cached_property
     def credits(self) -> Credits:
@@ -317,6 +324,9 @@ def _line(
         reason = _why_new(variant, media, view)
     else:
         action, reason = _decide(variant, take, view, rerender, again)
+    owner = view.owners.get(key, "") if action != "skip" else ""
+    if owner:
+        action, reason = "attach", f"being rendered by {owner}; it is waited for"
     return Line(
         variant=variant,
         key=key,
@@ -327,6 +337,7 @@ def _line(
         seconds=media.seconds,
         take=take,
         supersedes=take.id if take else 0,
+        owner=owner,
     )
 
 
@@ -404,10 +415,11 @@ def approve(
 ) -> Approval:
     """Let this plan spend. BudgetExceeded, PlanChanged or NotApproved otherwise; nothing has been spent by then.
 
-    approved_digest: the plan that a person saw. confirmed: a person said yes to this very plan. ceiling: --max-usd of
-    this run. place: where the budget stands in the campaign.
+    approved_digest: the plan that a person saw; where nothing would be bought now, it does not matter what changed since.
+    confirmed: a person said yes to this very plan. ceiling: --max-usd of this run. place: where the budget stands in the
+    campaign.
     """
-    if approved_digest is not None and approved_digest != plan.digest:
+    if approved_digest is not None and approved_digest != plan.digest and plan.credits:
         raise PlanChanged(
             f"plan {digest.short(approved_digest)} was approved, and {digest.short(plan.digest)} would run now: "
             "the campaign, its files or the ledger changed in between.",

@@ -24,7 +24,7 @@ from callsheet.errors import CallsheetError
 from callsheet.redact import redact
 from callsheet.steps import deliver as delivering
 from callsheet.steps import follow as following
-from callsheet.steps import outcome, strays, studio, wrap
+from callsheet.steps import outcome, stand_by, strays, studio, wrap
 from callsheet.steps import prepare as preparing
 from callsheet.steps import stage as staging
 from callsheet.steps import submit as submitting
@@ -88,6 +88,11 @@ async def deliver(label: str, take: int) -> str:
     return await delivering.deliver(take, label)
 
 
+@task(task_run_name="stand by {label}", retries=4, **POLICY)
+async def wait_for(label: str) -> bool:
+    return await stand_by.stand_by(label)
+
+
 @task(task_run_name="collect take {take}", retries=4, **POLICY)
 async def collect(take: int) -> None:
     await strays.collect(take)
@@ -118,6 +123,8 @@ async def shoot(label: str, number: int, in_flight: asyncio.Semaphore) -> None:
     """One variant's walk. Paid work is bounded by `in_flight`; preparation by its own limit."""
     await asyncio.sleep(number / STARTS_PER_SECOND)
     with outcome.end_told(label):
+        if outcome.is_elsewhere(label) and await wait_for(label):
+            return
         await prepare(label)
         async with in_flight:
             await stage(label)

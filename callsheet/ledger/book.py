@@ -10,7 +10,7 @@ gets IllegalTransition or TakeAlreadyLive and has changed nothing.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,8 @@ from callsheet.audit import Books, Statement
 from callsheet.credits import ZERO, Credits
 from callsheet.errors import BudgetExceeded, IllegalTransition, TakeAlreadyLive
 from callsheet.journal import GENESIS, TERMS, Entry, spelt, terms_of
-from callsheet.ledger import alone, databases, guards, migrations
+from callsheet.ledger import databases, guards, migrations, ownership
+from callsheet.ledger.ownership import LEASE, Run
 from callsheet.ledger.tables import approvals, journal, statements, takes
 from callsheet.take import CHARGED, HELD, State, Take, may
 
@@ -70,6 +71,8 @@ class Booking:
     monthly: Credits | None = None
     #: Canonical JSON of what the key is the digest of; empty where it is not known.
     identity: str = ""
+    #: The run that has claimed the key; a run without a name claims nothing, and is refused nothing for it.
+    run: str = ""
 
     def __post_init__(self) -> None:
         if self.identity and digest.of_bytes(self.identity.encode()) != self.key:
@@ -104,10 +107,14 @@ class Ledger:
 
         One transaction checks both: no live take for this key on this route and none newer than the plan knew
         (else TakeAlreadyLive), and held + charged + price within the budget of the campaign and of the month (else
-        BudgetExceeded). As there is one writer at a time, what was left is left until it is held.
+        BudgetExceeded). As there is one writer at a time, what was left is left until it is held. RunInProgress where
+        another run has claimed the key from this one.
         """
-        alone.verify(self._url)
         with self._writing() as connection:
+            if booking.run:
+                ownership.refuse_foreign(
+                    connection, route=booking.route, key=booking.key, run=booking.run, slug=booking.slug
+                )
             self._refuse_second_take(connection, booking)
             self._refuse_overspending(connection, booking)
             self._refuse_a_dear_month(connection, booking)
@@ -130,14 +137,14 @@ class Ledger:
             _write_down(connection, row, before="")
             return _take(connection.execute(insert(takes).values(**row).returning(*_TAKE)).mappings().one())
 
-    def submitting(self, take_id: int, *, request: Mapping[str, Any]) -> Take:
+    def submitting(self, take_id: int, *, request: Mapping[str, Any], run: str = "") -> Take:
         """RESERVED -> SUBMITTING with the body that is about to be sent. Committed before the request leaves.
 
-        The body is kept because a replay of the Idempotency-Key has to carry the very same one.
+        The body is kept because a replay of the Idempotency-Key has to carry the very same one. RunInProgress where
+        another run has claimed the key from this one.
         """
         body = json.dumps(request, sort_keys=True, ensure_ascii=False)
-        alone.verify(self._url)
-        return self._move(take_id, State.SUBMITTING, request=body, submitted_at=self._now())
+        return self._move(take_id, State.SUBMITTING, run=run, request=body, submitted_at=self._now())
 
     def submitted(self, take_id: int, *, job: str, request_id: str = "") -> Take:
         """SUBMITTING or IN_DOUBT -> SUBMITTED: the provider has it, under this job id."""
@@ -165,6 +172,47 @@ class Ledger:
     def archived(self, take_id: int, *, archive: str, sha256: str) -> Take:
         """SUCCEEDED -> ARCHIVED: the deliverable is in the archive; the hold becomes a charge."""
         return self._move(take_id, State.ARCHIVED, archive=archive, sha256=sha256, reason="")
+
+    # --- who works on what ---------------------------------------------------------------------------------------------
+
+    def begin_run(self, run: str, *, campaign: str, route: str, who: str) -> Run:
+        """A run under a lease, for as long as it beats. run: an id of its own (`ownership.new_id`)."""
+        with self._writing() as connection:
+            began = ownership.moment(connection, self._now())
+            new = Run(id=run, campaign=campaign, route=route, who=who, began=began, until=began + LEASE)
+            return ownership.begin(connection, new)
+
+    def beat(self, run: str) -> None:
+        """The run lives: its lease begins again."""
+        with self._writing() as connection:
+            ownership.beat(connection, run, ownership.moment(connection, self._now()))
+
+    def end_run(self, run: str) -> None:
+        """The run is over, or known to be gone: its claims are free."""
+        with self._writing() as connection:
+            ownership.end(connection, run, ownership.moment(connection, self._now()))
+
+    def claim(self, run: str, keys: Collection[str]) -> dict[str, Run]:
+        """Claim these keys for a run, all in one transaction. What others have claimed stays theirs, and is told by key."""
+        with self._writing() as connection:
+            return ownership.claim(connection, run, keys, ownership.moment(connection, self._now()))
+
+    def owners(self, *, route: str, keys: Collection[str]) -> dict[str, Run]:
+        """The runs under a lease that have claimed these keys, by key."""
+        with self._reading() as connection:
+            return ownership.owners(connection, route, keys, ownership.moment(connection, self._now()))
+
+    def running(self) -> tuple[Run, ...]:
+        """Every run under a lease, oldest first."""
+        with self._reading() as connection:
+            return ownership.living(connection, ownership.moment(connection, self._now()))
+
+    def refuse_foreign(self, take: Take, *, run: str) -> None:
+        """RunInProgress unless this run has claimed what the take is of: before a request is sent again."""
+        with self._reading() as connection:
+            ownership.refuse_foreign(connection, route=take.route, key=take.key, run=run, slug=take.slug)
+
+    # --- what else is recorded -----------------------------------------------------------------------------------------
 
     def approve(self, *, campaign: str, route: str, plan: str, credits: Credits, by: str) -> None:
         """Record that this plan, at this price, was approved, and by whom."""
@@ -324,7 +372,7 @@ class Ledger:
                 hint="Raise CALLSHEET_MONTHLY_BUDGET, or wait for the next month.",
             )
 
-    def _move(self, take_id: int, then: State, **values: Any) -> Take:
+    def _move(self, take_id: int, then: State, *, run: str = "", **values: Any) -> Take:
         if "reason" in values:
             values["reason"] = _storable(values["reason"])
         with self._writing() as connection:
@@ -332,6 +380,8 @@ class Ledger:
             if row is None:
                 raise KeyError(take_id)
             _refuse_illegal(row, then)
+            if run:
+                ownership.refuse_foreign(connection, route=row["route"], key=row["key"], run=run, slug=row["slug"])
             values = {**values, "state": then, "updated_at": self._now()}
             _write_down(connection, {**row, **values}, before=row["state"])
             moved = connection.execute(update(takes).where(takes.c.id == take_id).values(**values).returning(*_TAKE))

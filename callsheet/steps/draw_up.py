@@ -268,6 +268,7 @@ def _view(
         month = month_of(settings, ledger, route)
         earlier = _earlier(ledger.takes(campaign=campaign.name, route=route), keys, variants)
         identities = ledger.identities([take.id for take in earlier.values()])
+        owners = _owners(settings, ledger, route, keys)
     finally:
         ledger.close()
     now, archive = clock.now(), loaded.root / campaign.archive.to
@@ -278,6 +279,7 @@ def _view(
         held=money.held,
         charged=money.charged,
         month=month,
+        owners=owners,
         missing={
             take.id
             for take in takes.values()
@@ -285,6 +287,17 @@ def _view(
         },
         replayable={take.id for take in takes.values() if take.state in SENT and replayable(take, now)},
     )
+
+
+def _owners(settings: Settings, ledger: "Ledger", route: str, keys: Collection[str]) -> dict[str, str]:
+    """Who works on which of these variants now. The claims of a run that is gone count no more."""
+    found = ledger.owners(route=route, keys=keys)
+    if not found:
+        return {}
+    from callsheet.steps import presence
+
+    gone = {run.id for run in found.values() if presence.is_gone(settings, run.id)}
+    return {key: run.words for key, run in found.items() if run.id not in gone}
 
 
 def _earlier(takes: Sequence[Take], keys: Collection[str], variants: Sequence[Variant]) -> dict[tuple[str, int], Take]:

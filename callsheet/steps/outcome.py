@@ -65,6 +65,11 @@ def to_walk(plan: Plan) -> list[str]:
     return [line.variant.label for line in plan.lines if first.get(line.key) == line.variant.label]
 
 
+def is_elsewhere(label: str) -> bool:
+    """Does another run work on this variant?"""
+    return bool(studios.current().line(label).owner)
+
+
 def errors(labels: Sequence[str], ended: Sequence[BaseException | None]) -> dict[str, str]:
     """The reason by label. A cancellation is no reason: it ends the run and is raised."""
     found: dict[str, str] = {}

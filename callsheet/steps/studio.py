@@ -19,12 +19,13 @@ from callsheet.archive.disk import DiskStore
 from callsheet.campaign import Campaign
 from callsheet.errors import SpecInvalid, Unauthorized
 from callsheet.ledger.book import Ledger
+from callsheet.ledger.ownership import Run
 from callsheet.media import command
 from callsheet.plan import Line, Plan
 from callsheet.provider.client import Provider, Route
 from callsheet.provider.staging import ProviderStaging
 from callsheet.provider.watch import Watch
-from callsheet.steps import bring, leftovers, locks, make_room
+from callsheet.steps import bring, leftovers, make_room, presence
 from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment
 from callsheet.steps.draw_up import SANDBOX, Drawn
@@ -35,6 +36,7 @@ from callsheet.steps.settings import Settings
 if TYPE_CHECKING:
     from callsheet.provider.client import Accepted, Staged
     from callsheet.steps.cache import PreparedFile
+    from callsheet.steps.stand_by import Elsewhere
 
 
 @dataclass(kw_only=True)
@@ -43,6 +45,10 @@ class Studio:
 
     drawn: Drawn
     ledger: Ledger
+    #: This run, as the ledger knows it: the owner of what it works on.
+    run: Run
+    #: What other runs that are at work now do with the variants that they own.
+    elsewhere: "Elsewhere"
     provider: Provider
     staging: ProviderStaging
     watch: Watch
@@ -58,6 +64,8 @@ class Studio:
     staged: dict[str, "asyncio.Task[Staged]"] = field(default_factory=dict)
     #: What the provider has accepted and the ledger could not record yet, by take.
     accepted: dict[int, "Accepted"] = field(default_factory=dict)
+    #: Keys of takes that were another run's and are this one's, since that one is gone.
+    inherited: set[str] = field(default_factory=set)
     #: Result links by take: they are secrets and live in memory only.
     results: dict[int, SecretStr] = field(default_factory=dict)
     #: The stage that each variant was last heard in.
@@ -72,7 +80,7 @@ class Studio:
         return self.drawn.settings.home
 
     def line(self, label: str) -> Line:
-        return next(line for line in self.plan.lines if line.variant.label == label)
+        return self.plan.by_label[label]
 
     def tell(self, label: str, stage: Stage, state: str, fraction: float = 0.0, detail: str = "") -> None:
         self.stages[label] = stage
@@ -125,9 +133,9 @@ async def opened(
 ) -> AsyncIterator[Studio]:
     """Draw up the plan and open everything a run of it needs; close it all at the end.
 
-    One run of a campaign, route and ledger at a time, and none that goes on with takes of another campaign while that one
-    runs (RunInProgress): a replay that races the first sending could be accepted after the first was refused, and its job
-    id be lost. Unauthorized when there is neither a key nor --sandbox.
+    A variant that another run works on now is that run's: its line says so, and `stand_by` waits for it. Two that acted on
+    one take could lose what is paid for: a replay that races the first sending may be accepted after the first was refused.
+    Unauthorized when there is neither a key nor --sandbox.
     """
     _say_opened()
 
@@ -168,39 +176,60 @@ async def _opened(loaded: Loaded, *, sandbox: bool, draw: Callable[[], Drawn]) -
     name = drawing.route_name(settings, sandbox=sandbox)
     require_key(settings, sandbox=sandbox)
     require_drafts(loaded.campaign, sandbox=sandbox)
-    with locks.alone(settings, route=name, campaign=loaded.campaign.name):
-        drawn = await bring.in_thread(draw)
+    with (
+        closing(drawing.open_ledger(settings)) as ledger,
+        presence.present(settings, ledger, campaign=loaded.campaign.name, route=name) as run,
+    ):
+        drawn = await _drawn_and_claimed(settings, ledger, run, draw)
         async with (
-            _attached(settings, drawn),
+            presence.beating(ledger, run),
             route(settings, name) as way,
             _provider_of.get()(way) as provider,
             Watch(provider) as watch,
         ):
-            store = DiskStore(drawn.archive_root)
-            await asyncio.to_thread(leftovers.sweep, settings.home, store)
-            at_once = min(command.abreast(), max(1, len(set(drawn.survey.clip_preparations.values()))))
-            with closing(drawing.open_ledger(settings)) as ledger:
-                studio = Studio(
-                    drawn=drawn,
-                    ledger=ledger,
-                    provider=provider,
-                    staging=ProviderStaging(provider),
-                    watch=watch,
-                    store=store,
-                    in_flight=asyncio.Semaphore(settings.max_in_flight),
-                    encoders=asyncio.Semaphore(at_once),
-                    threads=command.cores() // at_once if at_once > 1 else 0,
-                    listener=_listener.get(),
-                )
-                with make_room.listed(settings.home, drawn.survey):
-                    await _room_made(studio)
-                    token = _current.set(studio)
-                    try:
-                        yield studio
-                    finally:
-                        _current.reset(token)
-                        await _stopped(studio.prepared.values())
+            studio = _laid_out(drawn, ledger, run, provider, watch)
+            await asyncio.to_thread(leftovers.sweep, settings.home, studio.store)
+            with make_room.listed(settings.home, drawn.survey):
                 await _room_made(studio)
+                token = _current.set(studio)
+                try:
+                    yield studio
+                finally:
+                    _current.reset(token)
+                    await _stopped(studio.prepared.values())
+            await _room_made(studio)
+
+
+async def _drawn_and_claimed(settings: Settings, ledger: Ledger, run: Run, draw: Callable[[], Drawn]) -> Drawn:
+    """The plan, each of its variants that has something left to do claimed, or known to be another run's.
+
+    Where another run claims one in between, the plan is drawn up again, and its line says so.
+    """
+    while True:
+        drawn = await bring.in_thread(draw)
+        keys = {line.key for line in drawn.plan.lines if line.action != "skip" and not line.owner}
+        if not presence.claimed(settings, ledger, run, keys):
+            return drawn
+
+
+def _laid_out(drawn: Drawn, ledger: Ledger, run: Run, provider: Provider, watch: Watch) -> Studio:
+    from callsheet.steps.stand_by import Elsewhere
+
+    at_once = min(command.abreast(), max(1, len(set(drawn.survey.clip_preparations.values()))))
+    return Studio(
+        drawn=drawn,
+        ledger=ledger,
+        run=run,
+        elsewhere=Elsewhere(),
+        provider=provider,
+        staging=ProviderStaging(provider),
+        watch=watch,
+        store=DiskStore(drawn.archive_root),
+        in_flight=asyncio.Semaphore(drawn.settings.max_in_flight),
+        encoders=asyncio.Semaphore(at_once),
+        threads=command.cores() // at_once if at_once > 1 else 0,
+        listener=_listener.get(),
+    )
 
 
 async def _room_made(studio: Studio) -> None:
@@ -238,14 +267,6 @@ def require_key(settings: Settings, *, sandbox: bool) -> None:
             hint="Set EVOLINK_API_KEY in the environment or in .env to render for money, "
             "or add --sandbox to render free drafts on this machine.",
         )
-
-
-@asynccontextmanager
-async def _attached(settings: Settings, drawn: Drawn) -> AsyncIterator[None]:
-    """Be alone with the other campaigns whose takes this plan goes on with."""
-    others = {line.take.campaign for line in drawn.plan.of("attach") if line.take} - {drawn.plan.campaign}
-    with locks.alone_with_all(settings, route=drawn.plan.route, campaigns=others):
-        yield
 
 
 @asynccontextmanager

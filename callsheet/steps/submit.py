@@ -51,7 +51,7 @@ def _live(studio: Studio, line: Line) -> Take | None:
     take = studio.ledger.newest([line.key], route=studio.plan.route).get(line.key)
     if take is None or not (take.is_live or (line.action == "attach" and take.state is State.ARCHIVED)):
         return None
-    mine = line.take is not None and take.id == line.take.id
+    mine = take.key in studio.inherited or (line.take is not None and take.id == line.take.id)
     if not mine and (take.plan != studio.plan.digest or take.slug != line.variant.slug):
         return None
     if take.state is State.RESERVED and take.price != line.price:
@@ -74,6 +74,7 @@ def _reserve(studio: Studio, line: Line) -> Take:
             budget=studio.plan.budget.limit,
             monthly=None if studio.plan.month is None else studio.plan.month.limit,
             identity=digest.canonical(studio.drawn.identity(line.variant)),
+            run=studio.run.id,
         )
     )
     _log(take)
@@ -83,7 +84,7 @@ def _reserve(studio: Studio, line: Line) -> Take:
 async def _send_first(studio: Studio, line: Line, take: Take) -> Take:
     body = await _request(studio, line)
     sent_to = {ACCOUNT: studio.provider.route.account}
-    take = studio.ledger.submitting(take.id, request={**body.body(), **sent_to})
+    take = studio.ledger.submitting(take.id, request={**body.body(), **sent_to}, run=studio.run.id)
     _log(take)
     try:
         accepted = await studio.provider.submit(body, idempotency_key=take.idempotency_key)
@@ -98,7 +99,7 @@ async def _send_first(studio: Studio, line: Line, take: Take) -> Take:
 async def ask_again(studio: Studio, take: Take) -> Take:
     """The same key with the same body. Only an answer that names a job settles it: a refusal now proves nothing of then.
 
-    SubmissionInDoubt: held. Unavailable: left as it was.
+    SubmissionInDoubt: held. Unavailable: left as it was. RunInProgress: another run has it now.
     """
     if not replayable(take, clock.now()):
         raise _held(
@@ -109,6 +110,7 @@ async def ask_again(studio: Studio, take: Take) -> Take:
         other = "it was sent with another key or address of the provider, where this one would be a new job."
         raise _held(studio, take, SubmissionInDoubt(other), can_ask=False)
     request = Replay(sent=sent)
+    studio.ledger.refuse_foreign(take, run=studio.run.id)
     try:
         accepted = await studio.provider.submit(request, idempotency_key=take.idempotency_key)
     except Unavailable:

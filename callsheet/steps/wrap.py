@@ -64,8 +64,10 @@ class Ended:
 
     @property
     def charged(self) -> Credits:
-        """New money of this run for this line: the provider's figure where it gave one, else the price."""
-        if self.take is None or self.line.action == "skip" or self.take.state is State.RESERVED:
+        """New money of this run for this line: the provider's figure where it gave one, else the price. Nothing where
+        another run has bought it."""
+        unspent = self.line.action == "skip" or self.line.owner != ""
+        if self.take is None or unspent or self.take.state is State.RESERVED:
             return Credits()
         return self.take.cost
 
@@ -221,6 +223,8 @@ def _line(drawn: Drawn, variant: Variant, key: str, planned: Line | None, takes:
 
 
 def _ended(studio: Studio, line: Line, error: str, walked: Collection[str]) -> Ended:
+    if line.key in studio.inherited:
+        line = line._replace(owner="")  # another run's no more
     take = studio.ledger.newest([line.key], route=studio.plan.route).get(line.key)
     if take is not None:
         deliver.forget(studio, take)  # a run that was killed right after the archive had it

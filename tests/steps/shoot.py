@@ -6,7 +6,7 @@ from pathlib import Path
 
 from callsheet.errors import CallsheetError
 from callsheet.ledger.book import Ledger
-from callsheet.steps import deliver, follow, outcome, prepare, stage, strays, studio, submit, wrap
+from callsheet.steps import deliver, follow, outcome, prepare, stage, stand_by, strays, studio, submit, wrap
 from callsheet.steps.wrap import Account
 from callsheet.take import Take
 
@@ -40,6 +40,8 @@ async def run(
 
 
 async def shoot(label: str, tries: int) -> None:
+    if outcome.is_elsewhere(label) and await stand_by.stand_by(label):
+        return
     await prepare.prepare(label)
     await stage.stage(label)
     for attempt in range(1, tries + 1):
