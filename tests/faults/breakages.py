@@ -42,7 +42,7 @@ def sends_doubt_again() -> AbstractContextManager[None]:
 def commits_no_intent() -> AbstractContextManager[None]:
     """The request leaves before the ledger knows of it."""
 
-    def submitting(ledger: Ledger, take_id: int, *, request: Mapping[str, Any]) -> Take:
+    def submitting(ledger: Ledger, take_id: int, **_: object) -> Take:
         return replace(ledger.take(take_id), state=State.SUBMITTING)
 
     return _replaced(Ledger, "submitting", submitting)

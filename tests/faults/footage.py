@@ -15,6 +15,7 @@ from threading import Thread
 from typing import Any
 
 from callsheet.errors import MediaError
+from callsheet.ledger.book import Ledger
 from callsheet.limits import ClipFacts
 from callsheet.media import command, frames, probe
 from tests.steps.footage import cut
@@ -60,12 +61,22 @@ class Ground:
     def ledger(self) -> Path:
         return self.home / "ledger.sqlite"
 
-    def cleared(self, *, slack: int) -> None:
-        """As before the first run, but for the media cache."""
+    @property
+    def kept(self) -> Path:
+        return self.root / "empty.sqlite"
+
+    def keep_ledger(self) -> None:
+        """An empty ledger as the product lays one out, to begin with."""
+        Ledger(f"sqlite:///{self.kept}").close()
+
+    def cleared(self, *, slack: int, has_ledger: bool = False) -> None:
+        """As before the first run, but for the media cache; with an empty ledger or none."""
         shutil.rmtree(self.archive, ignore_errors=True)
         for path in self.home.iterdir() if self.home.exists() else ():
             if path.name != "cache":
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if has_ledger:
+            shutil.copyfile(self.kept, self.ledger)
         self.written(slack=slack)
 
     def written(self, *, slack: int, is_edited: bool = False) -> None:

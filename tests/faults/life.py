@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from callsheet.errors import CallsheetError
 from callsheet.provider.client import Provider, Route
-from callsheet.steps import clock, deliver, follow, outcome, prepare, stage, strays, studio, submit, wrap
+from callsheet.steps import clock, deliver, follow, outcome, prepare, stage, stand_by, strays, studio, submit, wrap
 
 from .crash import Mortal
 from .provider import OnDeparture, ScriptedProvider
@@ -22,7 +22,7 @@ from .world import World
 T = TypeVar("T")
 
 #: How often each stage is tried again, as flows/campaign.py has it (a test compares them).
-RETRIES = {"prepare": 1, "stage": 4, "submit": 4, "follow": 8, "deliver": 4, "collect": 4}
+RETRIES = {"prepare": 1, "stage": 4, "submit": 4, "follow": 8, "deliver": 4, "wait_for": 4, "collect": 4}
 
 
 class Defect(Exception):
@@ -95,6 +95,8 @@ async def _run(world: World, spec: Path, attach_only: bool) -> str:
 async def _shoot(label: str, number: int, in_flight: asyncio.Semaphore) -> None:
     await asyncio.sleep(number / 50)
     with outcome.end_told(label):
+        if outcome.is_elsewhere(label) and await _tried("wait_for", label, lambda: stand_by.stand_by(label)):
+            return
         await _tried("prepare", label, lambda: prepare.prepare(label))
         async with in_flight:
             await _tried("stage", label, lambda: stage.stage(label))

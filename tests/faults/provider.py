@@ -176,7 +176,7 @@ class ScriptedProvider(httpx.AsyncBaseTransport):
             key=key,
             body=body,
             accepted=now,
-            done=now + 20 + 300 * draw("takes"),
+            done=now + 20 + 100 * draw("takes"),
             failure=FAILURES[int(draw("why") * len(FAILURES))] if fails else "",
             kept=fails and draw("keeps") < weather.keeping,
         )

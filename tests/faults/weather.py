@@ -109,7 +109,7 @@ def of(seed: int) -> Weather:
         downtimes=tuple(dice.choice(DOWNTIMES) * dice.uniform(0.9, 1.1) for _ in range(3)),
         jumps=jumps,
         gone=(begin, begin + dice.choice((5.0, 60.0, 600.0))) if dice.random() < 0.1 else None,
-        second_run=dice.uniform(0, 60) if dice.random() < 0.15 else None,
+        second_run=dice.uniform(0, 60) if dice.random() < 0.05 else None,
         is_edited=dice.random() < 0.15,
     )
 
