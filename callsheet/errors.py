@@ -263,6 +263,12 @@ class ResultDamaged(ProviderError):
     retry = "safe"
 
 
+class RouteBusy(ProviderError):
+    """A route takes no more jobs at the moment; there is room after `after`. Nothing has left this machine."""
+
+    retry = "safe"
+
+
 class PortTaken(ProviderError):
     """A server that this run needs on this machine cannot listen on its port."""
 

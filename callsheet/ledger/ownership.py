@@ -97,8 +97,12 @@ def living(connection: Connection, now: datetime) -> tuple[Run, ...]:
     return tuple(of(row) for row in connection.execute(query).mappings())
 
 
-def refuse_foreign(connection: Connection, *, route: str, key: str, run: str, slug: str) -> None:
-    """RunInProgress unless this run has claimed the key, and nobody since. Not by the lease: by who has it."""
+def refuse_foreign(connection: Connection, *, key: str, run: str, slug: str) -> None:
+    """RunInProgress unless this run has claimed the key, and nobody since. Not by the lease: by who has it.
+
+    A claim is on the route that a run is named after, whichever of its routes gets the job.
+    """
+    route = select(runs.c.route).where(runs.c.id == run).scalar_subquery()
     query = select(runs).join(claims, runs.c.id == claims.c.run).where(claims.c.route == route, claims.c.key == key)
     row = connection.execute(query).mappings().one_or_none()
     if row is not None and row["id"] == run:

@@ -43,7 +43,7 @@ from callsheet.sidecar import (
 )
 from callsheet.steps import clock, prepare
 from callsheet.steps import studio as studios
-from callsheet.steps.draw_up import EVOLINK
+from callsheet.steps.draw_up import PLAY
 from callsheet.steps.studio import Studio
 from callsheet.steps.survey import hash_of
 from callsheet.take import State, Take
@@ -146,7 +146,9 @@ async def _download(studio: Studio, take: Take, target: Path, on_bytes: OnBytes 
     url = studio.results.pop(take.id, None) or await _fresh_link(studio, take)
     coming = studio.home / "incoming" / target.name
     try:
-        downloaded = await studio.provider.download(url, coming, max_bytes=MAX_RESULT, on_progress=on_bytes)
+        downloaded = await studio.counter(take.route).provider.download(
+            url, coming, max_bytes=MAX_RESULT, on_progress=on_bytes
+        )
     except ResultExpired as error:
         error.retry = "safe"  # it may not be there yet, and the status may name another
         raise
@@ -156,7 +158,7 @@ async def _download(studio: Studio, take: Take, target: Path, on_bytes: OnBytes 
 
 async def _fresh_link(studio: Studio, take: Take) -> SecretStr:
     """A link lives 24 h at most; a status read may give another."""
-    status = (await studio.provider.status([take.job])).get(take.job)
+    status = (await studio.counter(take.route).provider.status([take.job])).get(take.job)
     if status is None:
         raise ResultExpired(
             f"the provider no longer knows job {take.job}.", where=take.slug, hint="Ask its support with the job id."
@@ -245,7 +247,7 @@ async def _sidecar(studio: Studio, line: Line, take: Take, result: Result, file:
         job=job_of(take),
         money=money_of(take),
         result=record_of(result, file),
-        draft=take.route != EVOLINK,
+        draft=take.route in PLAY,
         archived_at=clock.now(),
     )
 

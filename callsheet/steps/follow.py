@@ -33,7 +33,7 @@ async def follow(take_id: int, label: str) -> None:
 
 async def until_succeeded(studio: Studio, take: Take, on_progress: OnProgress | None = None) -> Take:
     """Wait for the end of a submitted take's job, and commit it. JobFailed, ContentRefused once FAILED is committed."""
-    status = await studio.watch.until_done(take.job, on_progress=on_progress)
+    status = await studio.counter(take.route).watch.until_done(take.job, on_progress=on_progress)
     return _commit(studio, take, status)
 
 

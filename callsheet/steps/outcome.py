@@ -49,6 +49,7 @@ def approve(studio: Studio, *, approved: str | None, by: str, max_usd: str | Non
         ceiling=None if max_usd is None else Credits.of_usd(max_usd),
         place=studio.drawn.budget_place,
     )
+    studio.ceiling = None if max_usd is None else Credits.of_usd(max_usd)
     studio.ledger.approve(
         campaign=studio.plan.campaign, route=studio.plan.route, plan=approval.plan, credits=approval.credits, by=by
     )

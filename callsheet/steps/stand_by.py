@@ -75,9 +75,9 @@ def _look(studio: Studio, elsewhere: Elsewhere) -> None:
     began = clock()
     if began < elsewhere.due:
         return
-    keys, route = _keys(elsewhere.lines.values()), studio.plan.route
-    elsewhere.takes = studio.ledger.newest(keys, route=route)
-    owners = studio.ledger.owners(route=route, keys=keys)
+    keys = _keys(elsewhere.lines.values())
+    elsewhere.takes = studio.ledger.newest(keys, route=studio.plan.routes)
+    owners = studio.ledger.owners(route=studio.plan.route, keys=keys)
     gone = presence.bury(studio.drawn.settings, studio.ledger, owners.values())
     elsewhere.owners = {key: run for key, run in owners.items() if run.id not in gone}
     elsewhere.due = clock() + max(PERIOD, (clock() - began) / SHARE)
@@ -98,7 +98,7 @@ def _as_it_was_left(studio: Studio, line: Line) -> bool | None:
     """Its owner is gone, or has ended: is it home? False: the take is this run's now. None: a third run was faster."""
     label = line.variant.label
     other = presence.claimed(studio.drawn.settings, studio.ledger, studio.run, [line.key]).get(line.key)
-    take = studio.ledger.newest([line.key], route=studio.plan.route).get(line.key)
+    take = studio.ledger.newest([line.key], route=studio.plan.routes).get(line.key)
     if other is not None:
         studio.elsewhere.owners[line.key] = other
         return None

@@ -6,8 +6,8 @@ the current studio.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,8 @@ from pydantic import SecretStr
 
 from callsheet.archive.disk import DiskStore
 from callsheet.campaign import Campaign
-from callsheet.errors import SpecInvalid, Unauthorized
+from callsheet.credits import ZERO, Credits
+from callsheet.errors import ProviderError, SpecInvalid, Unauthorized
 from callsheet.ledger.book import Ledger
 from callsheet.ledger.ownership import Run
 from callsheet.media import command
@@ -25,6 +26,7 @@ from callsheet.plan import Line, Plan
 from callsheet.provider.client import Provider, Route
 from callsheet.provider.staging import ProviderStaging
 from callsheet.provider.watch import Watch
+from callsheet.routing import Card, Health, Pool
 from callsheet.steps import bring, leftovers, make_room, presence
 from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment
@@ -40,6 +42,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
+class Counter:
+    """A route at work: its client, its files service, its watch, and how it fares."""
+
+    card: Card
+    provider: Provider
+    staging: ProviderStaging
+    watch: Watch
+    health: Health = field(default_factory=Health)
+    #: The refusal of its key or its account that stopped it, and those of single models.
+    refusal: ProviderError | None = None
+    refused: dict[str, ProviderError] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
 class Studio:
     """Everything a step needs. Not thread-safe: one event loop owns it."""
 
@@ -49,9 +65,8 @@ class Studio:
     run: Run
     #: What other runs that are at work now do with the variants that they own.
     elsewhere: "Elsewhere"
-    provider: Provider
-    staging: ProviderStaging
-    watch: Watch
+    #: Where jobs go, by the route's name; and how each fares.
+    counters: Mapping[str, Counter]
     store: DiskStore
     #: Takes between submission and their end.
     in_flight: asyncio.Semaphore
@@ -59,9 +74,12 @@ class Studio:
     encoders: asyncio.Semaphore
     threads: int
     listener: Listener = nobody
-    #: Prepared files by cache name, staged files by digest: the work of several variants, done once.
+    #: Prepared files by cache name, staged files by route and digest: the work of several variants, done once.
     prepared: dict[str, "asyncio.Task[PreparedFile]"] = field(default_factory=dict)
-    staged: dict[str, "asyncio.Task[Staged]"] = field(default_factory=dict)
+    staged: dict[tuple[str, str], "asyncio.Task[Staged]"] = field(default_factory=dict)
+    #: The most that this run may newly reserve, and what it has.
+    ceiling: Credits | None = None
+    bought: Credits = ZERO
     #: What the provider has accepted and the ledger could not record yet, by take.
     accepted: dict[int, "Accepted"] = field(default_factory=dict)
     #: Keys of takes that were another run's and are this one's, since that one is gone.
@@ -81,6 +99,17 @@ class Studio:
 
     def line(self, label: str) -> Line:
         return self.plan.by_label[label]
+
+    def counter(self, route: str) -> Counter:
+        """Unauthorized for a route that is not in routes.toml any more, or whose key is not set."""
+        try:
+            return self.counters[route]
+        except KeyError:
+            raise Unauthorized(
+                f"route {route} is not in {environment.ROUTES} any more, or has no key.",
+                spent="unknown",
+                hint="What was sent to it can be followed once it has.",
+            ) from None
 
     def tell(self, label: str, stage: Stage, state: str, fraction: float = 0.0, detail: str = "") -> None:
         self.stages[label] = stage
@@ -183,11 +212,9 @@ async def _opened(loaded: Loaded, *, sandbox: bool, draw: Callable[[], Drawn]) -
         drawn = await _drawn_and_claimed(settings, ledger, run, draw)
         async with (
             presence.beating(ledger, run),
-            route(settings, name) as way,
-            _provider_of.get()(way) as provider,
-            Watch(provider) as watch,
+            _counters(settings, drawn.pool) as counters,
         ):
-            studio = _laid_out(drawn, ledger, run, provider, watch)
+            studio = _laid_out(drawn, ledger, run, counters)
             await asyncio.to_thread(leftovers.sweep, settings.home, studio.store)
             with make_room.listed(settings.home, drawn.survey):
                 await _room_made(studio)
@@ -212,7 +239,19 @@ async def _drawn_and_claimed(settings: Settings, ledger: Ledger, run: Run, draw:
             return drawn
 
 
-def _laid_out(drawn: Drawn, ledger: Ledger, run: Run, provider: Provider, watch: Watch) -> Studio:
+@asynccontextmanager
+async def _counters(settings: Settings, pool: Pool) -> AsyncIterator[dict[str, Counter]]:
+    async with AsyncExitStack() as stack:
+        counters = {}
+        for card in pool.cards:
+            way = await stack.enter_async_context(route(settings, card.name))
+            provider = await stack.enter_async_context(_provider_of.get()(way))
+            watch = await stack.enter_async_context(Watch(provider))
+            counters[card.name] = Counter(card=card, provider=provider, staging=ProviderStaging(provider), watch=watch)
+        yield counters
+
+
+def _laid_out(drawn: Drawn, ledger: Ledger, run: Run, counters: Mapping[str, Counter]) -> Studio:
     from callsheet.steps.stand_by import Elsewhere
 
     at_once = min(command.abreast(), max(1, len(set(drawn.survey.clip_preparations.values()))))
@@ -221,9 +260,7 @@ def _laid_out(drawn: Drawn, ledger: Ledger, run: Run, provider: Provider, watch:
         ledger=ledger,
         run=run,
         elsewhere=Elsewhere(),
-        provider=provider,
-        staging=ProviderStaging(provider),
-        watch=watch,
+        counters=counters,
         store=DiskStore(drawn.archive_root),
         in_flight=asyncio.Semaphore(drawn.settings.max_in_flight),
         encoders=asyncio.Semaphore(at_once),
@@ -261,7 +298,7 @@ def require_drafts(campaign: Campaign, *, sandbox: bool) -> None:
 
 def require_key(settings: Settings, *, sandbox: bool) -> None:
     """No run falls back from the paid provider to the sandbox by itself, or the other way round."""
-    if not sandbox and settings.api_key is None:
+    if not sandbox and settings.api_key is None and not any(entry.key for entry in settings.routes):
         raise Unauthorized(
             "There is no EVOLINK_API_KEY, so nothing can be rendered by the provider.",
             hint="Set EVOLINK_API_KEY in the environment or in .env to render for money, "
@@ -278,5 +315,11 @@ async def route(settings: Settings, name: str) -> AsyncIterator[Route]:
         async with launch.running(settings.home) as address:
             yield Route(name=name, api=address.url, files=address.url, key=SecretStr(address.key))
         return
+    entry = next((one for one in settings.routes if one.card.name == name), None)
+    if entry is not None and entry.api:
+        key = entry.key or SecretStr("")
+        yield Route(name=name, api=entry.api, files=entry.files, key=key, idempotency=entry.card.idempotency)
+        return
     key = settings.api_key or SecretStr("")
-    yield Route(name=name, api=settings.api, files=settings.files, key=key)
+    kind = entry.card.idempotency if entry else "replay"
+    yield Route(name=name, api=settings.api, files=settings.files, key=key, idempotency=kind)
