@@ -11,7 +11,15 @@ import logging
 import random
 
 from callsheet import digest
-from callsheet.errors import LedgerError, ProviderError, Rejected, RouteBusy, SubmissionInDoubt, Unavailable
+from callsheet.errors import (
+    LedgerError,
+    ProviderError,
+    Rejected,
+    RouteBusy,
+    RunInProgress,
+    SubmissionInDoubt,
+    Unavailable,
+)
 from callsheet.ledger.book import Booking
 from callsheet.plan import Line
 from callsheet.provider.client import Accepted, JobRequest, Replay
@@ -57,7 +65,7 @@ def _live(studio: Studio, line: Line) -> Take | None:
     if not mine and (take.plan != studio.plan.digest or take.slug != line.variant.slug):
         return None
     if take.state is State.RESERVED and (why := _why_not_sent(studio, line, take)):
-        _log(studio.ledger.released(take.id, reason=f"not sent; {why}"))
+        _release(studio, take, f"not sent; {why}")
         return None
     return take
 
@@ -108,12 +116,21 @@ async def _send_first(studio: Studio, line: Line, take: Take) -> Take:
     except SubmissionInDoubt as error:
         raise _held(studio, take, error) from error
     except (Rejected, Unavailable) as error:
-        _log(studio.ledger.released(take.id, reason=_short(error)))
-        studio.bought -= take.price
         choose.refused(counter, line.variant.model, error)
+        _release(studio, take, _short(error))
+        studio.bought -= take.price
         raise
     choose.took(counter)
     return _accepted(studio, take, accepted)
+
+
+def _release(studio: Studio, take: Take, reason: str) -> None:
+    """Give the hold back. RunInProgress where another run has taken the variant over: it may have sent the same key again."""
+    try:
+        _log(studio.ledger.released(take.id, reason=reason, run=studio.run.id))
+    except RunInProgress as error:
+        error.spent = "unknown"
+        raise
 
 
 async def _intent(studio: Studio, line: Line, take: Take) -> tuple[Take, JobRequest]:

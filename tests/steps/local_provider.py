@@ -43,6 +43,8 @@ class LocalProvider:
     results: list[int] = field(default_factory=list)
     #: Called once a job is accepted and written into the book, before the answer leaves.
     on_accept: Callable[[], object] | None = None
+    #: Called before a refusal leaves.
+    on_refuse: Callable[[], object] | None = None
     #: Credits that the account had before it was charged for anything; None: it does not tell.
     purse: int | None = None
     url: str = ""
@@ -51,7 +53,7 @@ class LocalProvider:
         """An empty book and no scripts, as if it had just begun."""
         for kept in (self.scripts, self.jobs, self.keys, self.submits, self.uploads, self.truncate, self.results):
             kept.clear()
-        self.on_accept = self.purse = None
+        self.on_accept = self.on_refuse = self.purse = None
 
     async def balance(self, request: Request) -> Response:
         if self.purse is None:
@@ -72,6 +74,8 @@ class LocalProvider:
         script = self.scripts.get(prompt, [])
         act = script.pop(0) if script else "accept"
         if isinstance(act, int):
+            if self.on_refuse is not None:
+                self.on_refuse()
             return _error(
                 act, "refused", f"{request.headers['authorization']} may not edit {document['video_urls'][0]}"
             )
