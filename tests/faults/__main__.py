@@ -21,10 +21,14 @@ def main() -> int:
         return _one(asked.seed, asked.kind)
     began = time.monotonic()
     tally, every = Tally(kind=asked.kind), Tally(kind=asked.kind)
-    orders = [Order(seed=seed, kind=asked.kind, compared=True) for seed in range(asked.first, asked.first + asked.seeds)]
+    orders = [
+        Order(seed=seed, kind=asked.kind, compared=True) for seed in range(asked.first, asked.first + asked.seeds)
+    ]
     for lived in _shown(live(orders, processes=asked.processes), len(orders)):
         tally.add(lived)
-    rough = [Order(seed=seed, kind=asked.kind, climate=ROUGH) for seed in range(max(1, asked.seeds * ROUGH_SHARE // 100))]
+    rough = [
+        Order(seed=seed, kind=asked.kind, climate=ROUGH) for seed in range(max(1, asked.seeds * ROUGH_SHARE // 100))
+    ]
     for lived in live(killed_at_every_point(asked.kind), processes=asked.processes):
         every.add(lived)
     holds = _holds(tally, live(rough, processes=asked.processes))
@@ -44,7 +48,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=10_000, help="how many worlds")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="this world alone, with everything that happens in it")
-    parser.add_argument("--kind", choices=get_args(Kind), default="replay", help="what the provider does with a known key")
+    parser.add_argument(
+        "--kind", choices=get_args(Kind), default="replay", help="what the provider does with a known key"
+    )
     parser.add_argument("--processes", type=int, help="as many as there are cores, unless said")
     return parser.parse_args()
 

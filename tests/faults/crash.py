@@ -52,7 +52,7 @@ def in_a_process_of_its_own(world: World, live: Callable[[Mortal], str]) -> tupl
     _, status = os.waitpid(child, 0)
     if not left:
         raise RuntimeError(f"a life ended with status {status} and told nothing")
-    after: tuple[World, str] = pickle.loads(left)  # noqa: S301 our own child wrote it
+    after: tuple[World, str] = pickle.loads(left)
     return after
 
 

@@ -102,9 +102,12 @@ def laid(folder: Path) -> Ground:
 
 def _remember() -> None:
     """Ask ffmpeg and PyAV about each distinct file once."""
-    probe.clip = _once(probe.clip)
-    command.check_decodes = _once_awaited(command.check_decodes)
-    frames.poster = _poster_once(frames.poster)
+    for module, name, once in (
+        (probe, "clip", _once),
+        (command, "check_decodes", _once_awaited),
+        (frames, "poster", _poster_once),
+    ):
+        setattr(module, name, once(getattr(module, name)))
 
 
 def _once(ask: Callable[[Path], ClipFacts]) -> Callable[[Path], ClipFacts]:

@@ -30,7 +30,7 @@ AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """How a paid request is sent. tries: after the first. has_key: one for a request, in memory, as long as the process lives."""
+    """How a paid request is sent. tries: after the first. has_key: one for each request, in memory while the process lives."""
 
     name: str
     tries: int
@@ -138,8 +138,9 @@ async def _followed(provider: ScriptedProvider, job: str) -> str:
         await asyncio.sleep(30)
         answer = await _asked(provider, httpx.Request("GET", f"https://{API}/v1/tasks/{job}"))
         document = _document(answer) if answer is not None and answer.status_code == 200 else {}
-        if document.get("status") == "completed":
-            return str(document["results"][0])
+        links = document.get("results")
+        if document.get("status") == "completed" and isinstance(links, list):
+            return str(links[0])
         if document.get("status") == "failed":
             raise GivenUp
     raise GivenUp

@@ -261,7 +261,9 @@ class ScriptedProvider(httpx.AsyncBaseTransport):
         is_dead = self._world.time.seconds > float(request.url.params["expires"])
         self._world.say(f"GET the result of {name} ({'its link is dead' if is_dead else fault or 'fine'})")
         if is_dead:
-            self._world.fate.met["result: its link is dead"] = self._world.fate.met.get("result: its link is dead", 0) + 1
+            self._world.fate.met["result: its link is dead"] = (
+                self._world.fate.met.get("result: its link is dead", 0) + 1
+            )
         self._point("before a download")
         if fault == "connection refused":
             raise httpx.ConnectError("Connection refused", request=request)

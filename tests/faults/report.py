@@ -70,7 +70,7 @@ def killed_at_every_point(kind: Kind, *, step: int = 1) -> list[Order]:
 def pages(tally: Tally, every: Tally, holds: tuple[int, int], seconds: float) -> Iterator[str]:
     """The report, line by line. every: worlds with one kill each, at one point after the other. holds: takes left in
     doubt, and takes, in weather where only submissions fail."""
-    yield f"Worlds           {tally.worlds:>9,}   of kind {tally.kind}, in {seconds:,.0f} s; {_days(tally.virtual)} of virtual time"
+    yield f"Worlds           {tally.worlds:>9,}   of kind {tally.kind}; {_days(tally.virtual)} in {seconds:,.0f} s"
     yield f"Runs             {tally.lives:>9,}   {tally.crashes:,} of them ended by kill -9 or an interrupt"
     yield f"Jobs accepted    {tally.jobs:>9,}   {tally.charged:,} of them charged"
     yield f"Takes            {tally.takes:>9,}   {tally.archived:,} archived, {tally.held:,} held in doubt in the end"
@@ -95,7 +95,8 @@ def pages(tally: Tally, every: Tally, holds: tuple[int, int], seconds: float) ->
     )
     held, takes = holds
     share = f"{100 * held / takes:.2f} %"
-    yield f"Held in doubt where 5 % of submissions fail: {held:,} of {takes:,} takes, {share} (at most {100 * MOST_HOLDS:.1f} %)"
+    most = f"at most {100 * MOST_HOLDS:.1f} %"
+    yield f"Held in doubt where 5 % of submissions fail: {held:,} of {takes:,} takes, {share} ({most})"
 
 
 def _columns(counts: Counter[str]) -> Iterator[str]:

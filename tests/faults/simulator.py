@@ -17,7 +17,7 @@ from callsheet.ledger import databases
 from callsheet.steps import prepare, studio
 
 from . import footage, invariants, life, weather
-from .crash import KILLED, Mortal, in_a_process_of_its_own
+from .crash import Mortal, in_a_process_of_its_own
 from .database import Disturbance, disturbed
 from .footage import Ground
 from .weather import Crash, Fate, Kind, Weather
@@ -89,8 +89,12 @@ class Simulator:
 
     def _live(self, world: World, attach_only: bool, mortal: Mortal) -> str:
         ground = self._ground
-        with closing(invariants.Window(ground.ledger)) as window, _mortal_files(mortal), disturbed(
-            Disturbance(world, point=mortal.point, on_commit=lambda: invariants.after_a_commit(world, window))
+        with (
+            closing(invariants.Window(ground.ledger)) as window,
+            _mortal_files(mortal),
+            disturbed(
+                Disturbance(world, point=mortal.point, on_commit=lambda: invariants.after_a_commit(world, window))
+            ),
         ):
             return life.live(
                 world,
@@ -160,7 +164,7 @@ def _mortal_files(mortal: Mortal) -> Iterator[None]:
 def simulator() -> Iterator[Simulator]:
     """A simulator for this process, its clip prepared and every film looked at; its studio is gone in the end."""
     _set_environment()
-    memory = Path("/dev/shm")  # noqa: S108 a RAM disk, where there is one
+    memory = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="callsheet-faults-", dir=memory if os.access(memory, os.W_OK) else None))
     try:
         ground = footage.laid(folder / "studio")

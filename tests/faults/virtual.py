@@ -3,9 +3,13 @@
 import asyncio
 import selectors
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TypeVar, TypeVarTuple, Unpack
+
+Given = TypeVarTuple("Given")
+T = TypeVar("T")
 
 #: When every world begins.
 EPOCH = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -58,8 +62,10 @@ class Loop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._virtual.seconds
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> "asyncio.Future[Any]":
-        future = self.create_future()
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[Given]], T], *args: Unpack[Given]
+    ) -> "asyncio.Future[T]":
+        future: asyncio.Future[T] = self.create_future()
         try:
             future.set_result(func(*args))
         except Exception as error:

@@ -30,12 +30,24 @@ SUBMIT = (
     "sent twice by the network, once later",
 )
 FREE = ("connection refused", "reset", "429, wait", "500", "a web page", "silence")
-RESULT = ("connection refused", "reset", "429, wait", "500", "cut short", "cut short unseen", "a web page", "silence", "404")
+RESULT = (
+    "connection refused",
+    "reset",
+    "429, wait",
+    "500",
+    "cut short",
+    "cut short unseen",
+    "a web page",
+    "silence",
+    "404",
+)
 LEDGER = ("locked", "commit fails", "commit is done and its answer lost")
 #: A network that delivers a request twice makes two jobs where no key is heeded, whoever sends it: nobody could prevent that.
 ONLY_WITH_KEYS = frozenset({"sent twice by the network", "sent twice by the network, once later"})
 
 DAY = 86_400.0
+#: Seconds that a clock jumps by. Three minutes are enough for another run to think that this one is gone.
+JUMPS = (180.0, 2 * DAY, 5 * DAY, -3 * 3600.0, -8 * 3600.0)
 #: Seconds between a run that died and the next one.
 DOWNTIMES = (1.0, 60.0, 8 * 60.0, 11 * 60.0, 3 * 3600.0, 30 * 3600.0, 4 * DAY)
 
@@ -87,9 +99,7 @@ def of(seed: int) -> Weather:
     """The weather of a seed: seldom all at once, often several."""
     dice = Random(f"weather {seed}")
     kills = dice.choice((0, 0, 1, 1, 2, 3))
-    jumps = tuple(
-        sorted((dice.randint(1, 40), dice.choice((2 * DAY, 5 * DAY, -3 * 3600.0, -8 * 3600.0))) for _ in range(dice.choice((0, 0, 0, 1, 2))))
-    )
+    jumps = tuple(sorted((dice.randint(1, 40), dice.choice(JUMPS)) for _ in range(dice.choice((0, 0, 0, 1, 2)))))
     begin = dice.uniform(0, 300)
     return Weather(
         submit=dice.choice((0.0, 0.05, 0.2, 0.5)),
@@ -109,7 +119,7 @@ def of(seed: int) -> Weather:
         downtimes=tuple(dice.choice(DOWNTIMES) * dice.uniform(0.9, 1.1) for _ in range(3)),
         jumps=jumps,
         gone=(begin, begin + dice.choice((5.0, 60.0, 600.0))) if dice.random() < 0.1 else None,
-        second_run=dice.uniform(0, 60) if dice.random() < 0.05 else None,
+        second_run=dice.uniform(0.2, dice.choice((6, 60))) if dice.random() < 0.05 else None,
         is_edited=dice.random() < 0.15,
     )
 

@@ -38,7 +38,7 @@ class Book:
 
     @property
     def charged_twice(self) -> int:
-        """Charges beyond one for each prompt. A job that the provider fails is another matter, even where it keeps the credits."""
+        """Charges beyond one for each prompt. What the provider keeps of a job that it failed is another matter."""
         paid = [job.prompt for job in self.jobs.values() if not job.failure]
         return len(paid) - len(set(paid))
 
@@ -83,7 +83,7 @@ class World:
             if at == self.requests:
                 self.time.skew += by
                 self.fate.met["clock: set " + ("forward" if by > 0 else "back")] = 1
-                self.say(f"the clock of this machine jumps by {by / 3600:+.0f} h")
+                self.say(f"the clock of this machine jumps by {by / 3600:+.2f} h")
 
 
 @dataclass(frozen=True, kw_only=True)
