@@ -172,6 +172,8 @@ def test_killed_at_random_and_run_again_it_has_paid_once_and_archived_all(
 ) -> None:
     studio, dice = laid_out(new_studio, prefect), random.Random(seed)
     for _ in range(kills):
+        if all_are_archived(studio):  # a run of it claims nothing now, and there is nothing left to be lost
+            break
         killed_at_random(studio, dice)
         books.assert_nothing_is_paid_twice(books.jobs(studio.home), books.takes(studio.home))
     again = studio.run()

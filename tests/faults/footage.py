@@ -102,11 +102,8 @@ def laid(folder: Path) -> Ground:
 
 def _remember() -> None:
     """Ask ffmpeg and PyAV about each distinct file once."""
-    for module, name, once in (
-        (probe, "clip", _once),
-        (command, "check_decodes", _once_awaited),
-        (frames, "poster", _poster_once),
-    ):
+    asked = ((probe, "clip", _once), (command, "check_decodes", _once_awaited), (frames, "poster", _poster_once))
+    for module, name, once in asked:
         setattr(module, name, once(getattr(module, name)))
 
 

@@ -63,7 +63,7 @@ class Loop(asyncio.SelectorEventLoop):
         return self._virtual.seconds
 
     def run_in_executor(
-        self, executor: Executor | None, func: Callable[[Unpack[Given]], T], *args: Unpack[Given]
+        self, executor: Executor | None, func: Callable[[Unpack[Given]], T], *args: *Given
     ) -> "asyncio.Future[T]":
         future: asyncio.Future[T] = self.create_future()
         try:
