@@ -182,10 +182,16 @@ def test_killed_at_random_and_run_again_it_has_paid_once_and_archived_all(
 
 
 def killed_at_random(studio: Studio, dice: random.Random) -> None:
-    """Start a run and kill it, sometimes with its sandbox. Shown with `-s`: when, and what its takes were."""
+    """Start a run and kill it some commits later, sometimes with its sandbox. Shown with `-s`: when, and what was left.
+
+    Counted in commits and not in seconds, so that an instant is as likely to be anywhere on a slow machine as on a fast one.
+    """
     running = studio.start("run", SPEC, "--sandbox", "--yes")
     wait_until(lambda: has_begun(studio, running), running, "its flow has begun")
-    after, with_sandbox = dice.uniform(0, 5), dice.random() < 0.5
+    due, after, with_sandbox = commits(studio) + dice.randint(0, 4), dice.uniform(0, 0.5), dice.random() < 0.5
+    deadline = time.monotonic() + PATIENCE
+    while commits(studio) < due and running.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
     time.sleep(after)
     running.kill()
     if with_sandbox:
@@ -193,9 +199,12 @@ def killed_at_random(studio: Studio, dice: random.Random) -> None:
             kill_sandbox(studio)
     running.communicate(timeout=PATIENCE)
     how = "killed" if running.returncode == -signal.SIGKILL else "had ended"
-    print(
-        f"{how} after {after:.2f} s{', with its sandbox' if with_sandbox else ''}: {', '.join(states(studio)) or '-'}"
-    )
+    left = ", ".join(states(studio)) or "-"
+    print(f"{how} {after:.2f} s after commit {due}{', with its sandbox' if with_sandbox else ''}: {left}")
+
+
+def commits(studio: Studio) -> int:
+    return len(books.rows(studio.home / "ledger.sqlite", "select id from journal"))
 
 
 def test_a_sandbox_that_dies_in_a_run_is_started_again_and_one_that_cannot_be_ends_the_run(
