@@ -11,7 +11,16 @@ import logging
 import random
 
 from callsheet import digest
-from callsheet.errors import LedgerError, ProviderError, Rejected, RouteBusy, SubmissionInDoubt, Unavailable
+from callsheet.errors import (
+    InsufficientCredit,
+    LedgerError,
+    ProviderError,
+    Rejected,
+    RouteBusy,
+    SubmissionInDoubt,
+    Unauthorized,
+    Unavailable,
+)
 from callsheet.ledger.book import Booking
 from callsheet.plan import Line
 from callsheet.provider.client import Accepted, JobRequest, Replay
@@ -111,6 +120,8 @@ async def _send_first(studio: Studio, line: Line, take: Take) -> Take:
         _log(studio.ledger.released(take.id, reason=_short(error)))
         studio.bought -= take.price
         choose.refused(counter, line.variant.model, error)
+        if isinstance(error, Unauthorized | InsufficientCredit) and choose.another_serves(studio, line):
+            error.retry = "safe"  # it was not accepted, and the next try goes to another route
         raise
     choose.took(counter)
     return _accepted(studio, take, accepted)

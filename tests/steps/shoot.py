@@ -25,18 +25,24 @@ ODD = "An odd one."
 
 
 async def run(
-    spec: Path, *, tries: int = 1, only: Sequence[str] = ()
+    spec: Path, *, tries: int = 1, only: Sequence[str] = (), max_usd: str | None = None, one_by_one: bool = False
 ) -> tuple[Account, dict[str, BaseException | None]]:
     """Walk every variant as the flow does, each stage tried again while its error says that it is safe."""
     async with studio.opened(spec, sandbox=False, only=only) as at:
-        outcome.approve(at, approved=at.plan.digest, by="test", max_usd=None)
+        outcome.approve(at, approved=at.plan.digest, by="test", max_usd=max_usd)
         labels = outcome.to_walk(at.plan)
-        ended = await asyncio.gather(*(shoot(label, tries) for label in labels), return_exceptions=True)
+        turn = asyncio.Semaphore(1 if one_by_one else len(labels) or 1)
+        ended = await asyncio.gather(*(in_turn(turn, label, tries) for label in labels), return_exceptions=True)
         left = strays.found(at)
         collected = await asyncio.gather(*(strays.collect(take) for take in left), return_exceptions=True)
         outcome.raise_defects([*ended, *collected])
         account = await wrap.wrap(outcome.errors(labels, ended), strays.told(at, left, collected))
         return account, dict(zip(labels, ended, strict=True))
+
+
+async def in_turn(turn: asyncio.Semaphore, label: str, tries: int) -> None:
+    async with turn:
+        await shoot(label, tries)
 
 
 async def shoot(label: str, tries: int) -> None:
