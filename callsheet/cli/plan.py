@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from callsheet.suggest import Suggestion
 
 
+#: A fact of several lines stands in one column.
+NEWLINE, NEXT_LINE = "\n", "\n" + " " * 11
+
+
 def plan(
     spec: options.Spec,
     only: options.Only = None,
@@ -74,7 +78,7 @@ def plan(
     views.mended(files, all_files=lines)
     facts = facts_of(drawn, work, where=where(drawn, assumed=sandbox is None and on_sandbox))
     for name, value in facts:
-        console.tell(f"{name:<10} {value}")
+        console.tell(f"{name:<10} {value.replace(NEWLINE, NEXT_LINE)}")
     if suggestions is not None:
         views.suggestions(suggestions)
     if out is not None:
@@ -151,11 +155,12 @@ def where(drawn: Drawn, *, assumed: bool = False) -> str:
         return f"sandbox: free drafts, at the credits that the provider would charge{why}"
     used = Counter(line.route for line in drawn.plan.of("shoot"))
     cards = sorted(drawn.pool.cards, key=lambda card: -used[card.name])
-    return "\n".join(_route(drawn, card.name, used[card.name] if len(cards) > 1 else None) for card in cards)
+    several = len(cards) > 1 and bool(used)
+    return "\n".join(_route(drawn, card.name, used[card.name] if several else None) for card in cards)
 
 
 def _route(drawn: Drawn, name: str, jobs: int | None) -> str:
-    """jobs: how many would go there; None where there is no other."""
+    """jobs: how many would go there; None where that says nothing."""
     addresses = {entry.card.name: entry.api for entry in drawn.settings.routes if entry.api}
     words = f"{name} ({addresses.get(name, drawn.settings.api)})"
     if jobs is None:
