@@ -26,6 +26,7 @@ from callsheet.steps import deliver as delivering
 from callsheet.steps import follow as following
 from callsheet.steps import outcome, strays, studio, wrap
 from callsheet.steps import prepare as preparing
+from callsheet.steps import retake as retaking
 from callsheet.steps import stage as staging
 from callsheet.steps import submit as submitting
 
@@ -117,12 +118,17 @@ async def show_encode(label: str, moved: "asyncio.Queue[float]") -> None:
 async def shoot(label: str, number: int, in_flight: asyncio.Semaphore) -> None:
     """One variant's walk. Paid work is bounded by `in_flight`; preparation by its own limit."""
     await asyncio.sleep(number / STARTS_PER_SECOND)
+
+    async def make() -> int:
+        await stage(label)
+        take = await submit(label)
+        await follow(label, take)
+        return take
+
     with outcome.end_told(label):
         await prepare(label)
         async with in_flight:
-            await stage(label)
-            take = await submit(label)
-            await follow(label, take)
+            take = await retaking.until_made(label, make)
             await deliver(label, take)
 
 

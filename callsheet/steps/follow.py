@@ -2,18 +2,22 @@
 
 import logging
 
+from callsheet import retake
 from callsheet.credits import Credits
-from callsheet.errors import ContentRefused, JobFailed
+from callsheet.errors import ContentRefused, JobFailed, ProviderSays, Spent
 from callsheet.provider.client import JobStatus
 from callsheet.provider.watch import OnProgress
 from callsheet.steps import studio as studios
-from callsheet.steps.studio import Studio
+from callsheet.steps.studio import Failure, Studio
 from callsheet.take import State, Take
 
 log = logging.getLogger("callsheet.takes")
 
 #: Codes with which the provider says that its content policy ended the job (its list of task errors).
 POLICY = frozenset({"content_policy_violation", "content_filter", "sensitive_content", "moderation_blocked"})
+
+#: Characters of the provider's message that are kept; what follows them, request id and money, must not be cut off.
+LONGEST_MESSAGE = 300
 
 
 async def follow(take_id: int, label: str) -> None:
@@ -46,21 +50,42 @@ def _commit(studio: Studio, take: Take, status: JobStatus) -> Take:
         if status.charged is not None and status.charged != take.price:
             log.warning("take %d %s: planned %s credits, charged %s", take.id, take.slug, take.price, status.charged)
         return take
-    says = status.error
-    code, message = (says.code, says.message) if says else ("unknown_error", "no reason was given")
+    says = status.error or ProviderSays(code="unknown_error", message="no reason was given")
     charged = _charged_all_the_same(take, status)
-    cost = f" ({charged} credits are charged all the same)" if charged else ""
-    take = studio.ledger.failed(take.id, reason=f"{code}: {message}"[:300] + cost, charged=charged)
-    log.warning("take %d %s: %s, %s%s", take.id, take.slug, take.state, code, cost)
-    kind = ContentRefused if code in POLICY else JobFailed
-    raise kind(
-        f"job {take.job} ended without a result{cost}: {code}: {' '.join(message.split())}",
-        where=label_of(take),
+    reason = _reason(says, charged, status.refunded)
+    take = studio.ledger.failed(take.id, reason=reason, charged=charged)
+    log.warning("take %d %s: %s, %s", take.id, take.slug, take.state, reason)
+    studio.failures[take.id] = Failure(
+        code=says.code, message=says.message, request_id=says.request_id, refunded=status.refunded
+    )
+    raise _failed(take, says, reason, charged, status.refunded)
+
+
+def _reason(says: ProviderSays, charged: Credits | None, refunded: bool | None) -> str:
+    """What the provider's support needs, and what became of the money: the same words in ledger, summary and board."""
+    money = "its credits came back" if refunded else "whether its credits came back was not said"
+    if charged:
+        money = f"{charged} credits are charged all the same"
+    request = f"request {says.request_id}; " if says.request_id else ""
+    return f"{says.code}: {' '.join(says.message.split())[:LONGEST_MESSAGE]} ({request}{money})"
+
+
+def _failed(
+    take: Take, says: ProviderSays, reason: str, charged: Credits | None, refunded: bool | None
+) -> ContentRefused | JobFailed:
+    what = f"job {take.job} ended without a result: {reason}"
+    where = label_of(take)
+    spent: Spent = "yes" if charged else "no"
+    if says.code in POLICY:
+        return ContentRefused(what, where=where, says=says, spent=spent, hint="Change the prompt or the media.")
+    return JobFailed(
+        what,
+        where=where,
         says=says,
-        spent="yes" if charged else "no",
-        hint="Change the prompt or the media."
-        if kind is ContentRefused
-        else "Run the campaign again to try once more.",
+        spent=spent,
+        hint="Run the campaign again to try once more.",
+        refunded=refunded,
+        may_retake=retake.is_passing(says.code, is_charged=bool(charged)),
     )
 
 

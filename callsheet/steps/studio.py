@@ -37,6 +37,16 @@ if TYPE_CHECKING:
     from callsheet.steps.cache import PreparedFile
 
 
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why the provider ended a job, in its own words. refunded: None where it did not say whether the credits came back."""
+
+    code: str
+    message: str
+    request_id: str
+    refunded: bool | None
+
+
 @dataclass(kw_only=True)
 class Studio:
     """Everything a step needs. Not thread-safe: one event loop owns it."""
@@ -60,6 +70,8 @@ class Studio:
     accepted: dict[int, "Accepted"] = field(default_factory=dict)
     #: Result links by take: they are secrets and live in memory only.
     results: dict[int, SecretStr] = field(default_factory=dict)
+    #: Why jobs failed in this run, by take.
+    failures: dict[int, Failure] = field(default_factory=dict)
     #: The stage that each variant was last heard in.
     stages: dict[str, Stage] = field(default_factory=dict)
 

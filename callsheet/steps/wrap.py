@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ from callsheet.steps import studio as studios
 from callsheet.steps.draw_up import EVOLINK, Drawn
 from callsheet.steps.load import Loaded
 from callsheet.steps.strays import Stray
-from callsheet.steps.studio import Studio
+from callsheet.steps.studio import Failure, Studio
 from callsheet.steps.survey import hash_of
 from callsheet.sweep import Variant
 from callsheet.take import CHARGED, State, Take
@@ -61,6 +61,8 @@ class Ended:
     outcome: Outcome
     take: Take | None
     reason: str
+    #: What the provider said of a job that it failed in this run.
+    failure: Failure | None = None
 
     @property
     def charged(self) -> Credits:
@@ -82,6 +84,7 @@ class Ended:
             "planned": str(self.line.price),
             "reason": self.reason,
             "archive": take.archive if take else "",
+            "failure": None if self.failure is None else asdict(self.failure),
         }
 
 
@@ -235,7 +238,8 @@ def _ended(studio: Studio, line: Line, error: str, walked: Collection[str]) -> E
     if take is None or (take.state in CHARGED and take.id <= line.supersedes and line.action == "shoot"):
         return Ended(line=line, outcome="failed", take=None, reason=error)
     end = OUTCOMES[take.state]
-    return Ended(line=line, outcome=end, take=take, reason="" if end == "archived" else error or take.reason)
+    reason = "" if end == "archived" else error or take.reason
+    return Ended(line=line, outcome=end, take=take, reason=reason, failure=studio.failures.get(take.id))
 
 
 async def _entry(studio: Studio, line: Line, reason: str) -> ManifestEntry:

@@ -24,6 +24,11 @@ from starlette.routing import Route
 ACCEPT_THEN_500 = "accept, then 500"
 FAIL_LATER = "accept, then fail the job"
 FAIL_AND_CHARGE = "accept, then fail the job and keep the credits"
+#: Followed by the code that the job ends with; its credits come back, unless KEEPING follows.
+FAIL_WITH = "accept, then fail the job with "
+KEEPING = " and keep the credits"
+#: What the provider says of a failed job.
+REQUEST = "req-7f3a"
 #: What makes a link of this provider a password.
 SIGNATURE = "b3a1c5d9e7f20468ac"
 SIGNED = f"?X-Amz-Expires=86400&X-Amz-Signature={SIGNATURE}"
@@ -56,7 +61,7 @@ class LocalProvider:
     async def balance(self, request: Request) -> Response:
         if self.purse is None:
             return _error(404, "not_found")
-        spent = 36 * sum(job["end"] != FAIL_LATER for job in self.jobs.values())
+        spent = 36 * sum(not _is_free(str(job["end"])) for job in self.jobs.values())
         return JSONResponse({"success": True, "data": {"user": {"remaining_credits": self.purse - spent}}})
 
     async def submit(self, request: Request) -> Response:
@@ -113,6 +118,16 @@ class LocalProvider:
         return {"id": job, "object": "video.generation.task", "status": "pending", "progress": 0, "usage": usage}
 
     def _task(self, job: str) -> dict[str, Any]:
+        end = str(self.jobs[job]["end"])
+        if end.startswith(FAIL_WITH):
+            code = end.removeprefix(FAIL_WITH).removesuffix(KEEPING)
+            kept = end.endswith(KEEPING)
+            return {
+                "id": job,
+                "status": "failed",
+                "error": {"code": code, "message": "Please try later.", "request_id": REQUEST},
+                "billing": {"charge_status": "charged" if kept else "released"},
+            }
         if self.jobs[job]["end"] in (FAIL_LATER, FAIL_AND_CHARGE):
             quoted = f"Content policy violation in {self.jobs[job]['clip']}."
             error = {"code": "content_policy_violation", "message": quoted}
@@ -121,6 +136,10 @@ class LocalProvider:
             return {"id": job, "status": "failed", "progress": 0, "error": error, "billing": billing}
         link = f"{self.url}/results/{job}.mp4{SIGNED}"
         return {"id": job, "status": "completed", "progress": 100, "results": [link], "usage": {"credits_used": 36}}
+
+
+def _is_free(end: str) -> bool:
+    return end == FAIL_LATER or (end.startswith(FAIL_WITH) and not end.endswith(KEEPING))
 
 
 def _error(status: int, code: str, message: str = "scripted") -> Response:

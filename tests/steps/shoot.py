@@ -1,14 +1,17 @@
 """A campaign of two variants, and the walk of all of them in this process, as the flow does it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from callsheet.errors import CallsheetError
 from callsheet.ledger.book import Ledger
-from callsheet.steps import deliver, follow, outcome, prepare, stage, strays, studio, submit, wrap
+from callsheet.steps import deliver, follow, outcome, prepare, retake, stage, strays, studio, submit, wrap
 from callsheet.steps.wrap import Account
 from callsheet.take import Take
+
+T = TypeVar("T")
 
 CAMPAIGN = """\
 campaign: tiny
@@ -41,22 +44,26 @@ async def run(
 
 async def shoot(label: str, tries: int) -> None:
     await prepare.prepare(label)
-    await stage.stage(label)
-    for attempt in range(1, tries + 1):
+
+    async def make() -> int:
+        await stage.stage(label)
+        take = await _tried(tries, lambda: submit.submit(label))
+        await follow.follow(take, label)
+        return take
+
+    take = await retake.until_made(label, make)
+    await _tried(tries, lambda: deliver.deliver(take, label))
+
+
+async def _tried(tries: int, step: Callable[[], Awaitable[T]]) -> T:
+    """What a step gives, tried again as the flow does."""
+    for _ in range(tries - 1):
         try:
-            take = await submit.submit(label)
-            break
+            return await step()
         except CallsheetError as error:
-            if error.retry != "safe" or attempt == tries:
+            if error.retry != "safe":
                 raise
-    await follow.follow(take, label)
-    for attempt in range(1, tries + 1):
-        try:
-            await deliver.deliver(take, label)
-            break
-        except CallsheetError as error:
-            if error.retry != "safe" or attempt == tries:
-                raise
+    return await step()
 
 
 def takes(spec: Path) -> list[Take]:

@@ -15,7 +15,7 @@ from typing import Any
 from callsheet.archive.disk import DiskStore
 from callsheet.ledger.book import Ledger
 from callsheet.provider.client import Provider
-from callsheet.steps import deliver, follow, outcome, prepare, stage, studio, submit, wrap
+from callsheet.steps import deliver, follow, outcome, prepare, retake, stage, studio, submit, wrap
 
 #: What is wrapped, and on which side of it the process dies, at the second time it happens.
 INSTANTS: dict[str, tuple[type, str, str]] = {
@@ -71,9 +71,14 @@ async def walk(spec: Path) -> int:
 
 async def shoot(label: str) -> None:
     await prepare.prepare(label)
-    await stage.stage(label)
-    take = await submit.submit(label)
-    await follow.follow(take, label)
+
+    async def make() -> int:
+        await stage.stage(label)
+        take = await submit.submit(label)
+        await follow.follow(take, label)
+        return take
+
+    take = await retake.until_made(label, make)
     await deliver.deliver(take, label)
 
 
