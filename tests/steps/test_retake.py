@@ -1,6 +1,5 @@
 """A job that the provider failed for a passing reason becomes a new take: as often as asked, and never after a charge."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from callsheet.credits import Credits
 from callsheet.errors import BudgetExceeded, JobFailed
 from callsheet.ledger.book import Booking, Ledger
+from callsheet.steps import studio
 from callsheet.take import State
 
 from .local_provider import FAIL_WITH, KEEPING, REQUEST, LocalProvider
@@ -77,16 +77,15 @@ async def test_a_retake_that_no_budget_is_left_for_is_not_sent(
 ) -> None:
     monkeypatch.setenv("CALLSHEET_MONTHLY_BUDGET", "36 credits")
     provider.scripts[ODD] = [FAIL_WITH + "service_error"]
-    (_, ended), _ = await asyncio.gather(run(one), spend_what_is_released(one))
+    with studio.watched_by(lambda event: spend_what_is_released(one) if "retake" in event.detail else None):
+        _, ended = await run(one)
     assert isinstance(ended[LABEL], BudgetExceeded)
     assert states(one) == [State.FAILED, State.RESERVED]
     assert len(provider.submits) == 1
 
 
-async def spend_what_is_released(spec: Path) -> None:
+def spend_what_is_released(spec: Path) -> None:
     """Another campaign is faster: it holds what the failed take gave back, before the wait is over."""
-    while not (spec.parent.parent / ".callsheet/ledger.sqlite").exists() or states(spec) != [State.FAILED]:
-        await asyncio.sleep(0.01)
     ledger = Ledger(f"sqlite:///{spec.parent.parent}/.callsheet/ledger.sqlite")
     other = Booking(
         campaign="other",
