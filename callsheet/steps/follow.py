@@ -1,12 +1,16 @@
 """Follow a job to its end. A poll that fails is never a failed take; only the provider's own word ends one."""
 
+import json
 import logging
+from datetime import timedelta
 
-from callsheet import retake
+from callsheet import pace, retake
 from callsheet.credits import Credits
 from callsheet.errors import ContentRefused, JobFailed, ProviderSays, Spent
+from callsheet.pace import Usual
 from callsheet.provider.client import JobStatus
 from callsheet.provider.watch import OnProgress
+from callsheet.steps import clock
 from callsheet.steps import studio as studios
 from callsheet.steps.studio import Failure, Studio
 from callsheet.take import State, Take
@@ -37,8 +41,26 @@ async def follow(take_id: int, label: str) -> None:
 
 async def until_succeeded(studio: Studio, take: Take, on_progress: OnProgress | None = None) -> Take:
     """Wait for the end of a submitted take's job, and commit it. JobFailed, ContentRefused once FAILED is committed."""
-    status = await studio.watch.until_done(take.job, on_progress=on_progress)
+    sent = take.submitted_at or take.created_at
+    status = await studio.watch.until_done(
+        take.job,
+        on_progress=on_progress,
+        # Once only: who follows a take again asks at once.
+        estimate=studio.estimates.pop(take.id, timedelta(0)),
+        age=max(clock.now() - sent, timedelta(0)),
+        usual=_usual(studio, take),
+    )
     return _commit(studio, take, status)
+
+
+def _usual(studio: Studio, take: Take) -> Usual | None:
+    """How long takes of the same model took lately on this route; None where too few are known."""
+    identity = studio.ledger.identities([take.id])[take.id]
+    if not identity:
+        return None
+    model = json.loads(identity)["model"]
+    durations = studio.ledger.durations(route=take.route, model=model, most=pace.MOST)
+    return pace.usual([duration.total_seconds() for duration in durations])
 
 
 def _commit(studio: Studio, take: Take, status: JobStatus) -> Take:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from contextlib import asynccontextmanager, closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,9 @@ class Studio:
     accepted: dict[int, "Accepted"] = field(default_factory=dict)
     #: Result links by take: they are secrets and live in memory only.
     results: dict[int, SecretStr] = field(default_factory=dict)
+    #: What the provider said at the submission that a job has left, by take; zero for one that it had already. A take that
+    #: is not here is one of an earlier run.
+    estimates: dict[int, timedelta | None] = field(default_factory=dict)
     #: Why jobs failed in this run, by take.
     failures: dict[int, Failure] = field(default_factory=dict)
     #: The stage that each variant was last heard in.
