@@ -28,7 +28,7 @@ from callsheet.credits import Credits
 from callsheet.errors import ProviderError, ProviderSays, ResultDamaged, SubmissionInDoubt, Unavailable
 from callsheet.provider import addresses, refusals, results, wire
 from callsheet.provider.refusals import Asked
-from callsheet.provider.results import Downloaded, OnBytes
+from callsheet.provider.results import Downloaded, OnBytes, Renew
 from callsheet.provider.wire import Answer
 from callsheet.redact import redact
 
@@ -501,11 +501,18 @@ class Provider:
         return balance.available
 
     async def download(
-        self, url: SecretStr, target: Path, *, max_bytes: int, on_progress: OnBytes | None = None
+        self,
+        url: SecretStr,
+        target: Path,
+        *,
+        max_bytes: int,
+        on_progress: OnBytes | None = None,
+        renew: Renew | None = None,
     ) -> Downloaded:
         """Fetch a result to `target`, whole, checked, synced and only then under its name. The key is not sent along.
 
-        on_progress(bytes so far, bytes in all or None). ResultExpired (ask the status again for a fresh link),
+        on_progress(bytes so far, bytes in all or None). renew: asked once for another link, where this one dies in the
+        middle. ResultExpired (ask the status again for a fresh link),
         ResultDamaged, Unavailable (both safe to repeat, unless `retry` says never), StoreUnreachable. The job is paid for.
         """
         return await results.fetch(
@@ -516,6 +523,7 @@ class Provider:
             loopback=self.route.is_loopback,
             where=self.route.name,
             on_progress=on_progress,
+            renew=renew,
         )
 
     # --- the exchange -------------------------------------------------------------------------------------------------
