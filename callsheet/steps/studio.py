@@ -29,6 +29,7 @@ from callsheet.steps import bring, leftovers, locks, make_room
 from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment
 from callsheet.steps.draw_up import SANDBOX, Drawn
+from callsheet.steps.gate import Gate
 from callsheet.steps.load import Loaded, load, resolve
 from callsheet.steps.progress import Event, Listener, Stage, nobody
 from callsheet.steps.settings import Settings
@@ -36,6 +37,11 @@ from callsheet.steps.settings import Settings
 if TYPE_CHECKING:
     from callsheet.provider.client import Accepted, Staged
     from callsheet.steps.cache import PreparedFile
+
+
+#: Results that are fetched at a time. A line is as full with four as with twenty, and four leave the one whose link dies
+#: first a fair share of it; twenty at once would all come late together.
+DOWNLOADS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +70,8 @@ class Studio:
     encoders: asyncio.Semaphore
     threads: int
     listener: Listener = nobody
+    #: Who may fetch its result now.
+    downloads: Gate = field(default_factory=lambda: Gate(DOWNLOADS))
     #: Prepared files by cache name, staged files by digest: the work of several variants, done once.
     prepared: dict[str, "asyncio.Task[PreparedFile]"] = field(default_factory=dict)
     staged: dict[str, "asyncio.Task[Staged]"] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import callsheet
-from callsheet import catalogue, naming
+from callsheet import catalogue, expiry, naming
 from callsheet.archive.disk import DiskStore
 from callsheet.credits import Credits, total
 from callsheet.errors import MediaError, NothingToShoot
@@ -253,12 +253,19 @@ async def _entry(studio: Studio, line: Line, reason: str) -> ManifestEntry:
         take_id=take.id if take else None,
         prompt=line.variant.text,
         credits=str(take.cost) if take and state == "archived" else "0",
-        reason="" if state == "archived" else reason or (take.reason if take else "not rendered yet"),
+        reason="" if state == "archived" else reason or _standing(studio, take),
         **(await _source(studio, line) if take else {}),
     )
     if take is None or state != "archived" or not studio.store.exists(take.archive):
         return entry
     return entry.model_copy(update=await _deliverable(studio, take))
+
+
+def _standing(studio: Studio, take: Take | None) -> str:
+    if take is None:
+        return "not rendered yet"
+    loaded = studio.drawn.loaded
+    return take.reason or expiry.standing(take, clock.now(), loaded.shown(loaded.spec))
 
 
 async def _source(studio: Studio, line: Line) -> dict[str, Any]:

@@ -34,15 +34,22 @@ async def run(
     async with studio.opened(spec, sandbox=False, only=only) as at:
         outcome.approve(at, approved=at.plan.digest, by="test", max_usd=None)
         labels = outcome.to_walk(at.plan)
-        ended = await asyncio.gather(*(shoot(label, tries) for label in labels), return_exceptions=True)
         left = strays.found(at)
-        collected = await asyncio.gather(*(strays.collect(take) for take in left), return_exceptions=True)
+        ended, collected = await asyncio.gather(
+            asyncio.gather(*(shoot(at, label, tries) for label in labels), return_exceptions=True),
+            asyncio.gather(*(strays.collect(take) for take in left), return_exceptions=True),
+        )
         outcome.raise_defects([*ended, *collected])
         account = await wrap.wrap(outcome.errors(labels, ended), strays.told(at, left, collected))
         return account, dict(zip(labels, ended, strict=True))
 
 
-async def shoot(label: str, tries: int) -> None:
+async def shoot(at: studio.Studio, label: str, tries: int) -> None:
+    paid = outcome.paid_take(at.plan, label)
+    if paid is not None:
+        await follow.follow(paid, label)
+        await _tried(tries, lambda: deliver.deliver(paid, label))
+        return
     await prepare.prepare(label)
 
     async def make() -> int:

@@ -62,14 +62,19 @@ async def walk(spec: Path) -> int:
     async with studio.opened(spec, sandbox=True) as at:
         outcome.approve(at, approved=at.plan.digest, by="test", max_usd=None)
         labels = outcome.to_walk(at.plan)
-        ended = await asyncio.gather(*(shoot(label) for label in labels), return_exceptions=True)
+        ended = await asyncio.gather(*(shoot(at, label) for label in labels), return_exceptions=True)
         outcome.raise_defects(ended)
         account = await wrap.wrap(outcome.errors(labels, ended))
         sys.stdout.write(f"{account.message}; {account.credits}\n")
         return account.exit_code
 
 
-async def shoot(label: str) -> None:
+async def shoot(at: studio.Studio, label: str) -> None:
+    paid = outcome.paid_take(at.plan, label)
+    if paid is not None:
+        await follow.follow(paid, label)
+        await deliver.deliver(paid, label)
+        return
     await prepare.prepare(label)
 
     async def make() -> int:
