@@ -58,8 +58,9 @@ async def shoot(at: studio.Studio, label: str, tries: int) -> None:
         await follow.follow(take, label)
         return take
 
-    take = await retake.until_made(label, make)
-    await _tried(tries, lambda: deliver.deliver(take, label))
+    async with at.in_flight:
+        take = await retake.until_made(label, make)
+        await _tried(tries, lambda: deliver.deliver(take, label))
 
 
 async def _tried(tries: int, step: Callable[[], Awaitable[T]]) -> T:
