@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
-from callsheet.errors import JobFailed
-
 
 class Wait(NamedTuple):
     """Seconds: somewhere from `least` to `most`, so that many takes that failed together do not come back together."""
@@ -32,14 +30,9 @@ def is_passing(code: str, *, is_charged: bool) -> bool:
     return code in PASSING and not is_charged
 
 
-def wait(error: JobFailed, *, made: int, most: int, loopback: bool, chance: float) -> timedelta | None:
-    """How long to wait before the next take; None where there must be none.
-
-    made: retakes of this variant in this run so far, of `most`. chance: from 0 to 1. The provider's own word on how long
-    to wait counts where it is longer.
-    """
-    if not error.may_retake or made >= most:
-        return None
-    least, longest = ON_LOOPBACK if loopback else PASSING.get(error.says.code, Wait(60, 120))
-    drawn = timedelta(seconds=least + (longest - least) * chance)
-    return max(drawn, error.after or drawn)
+def wait(code: str, *, asked: timedelta | None, loopback: bool, chance: float) -> timedelta:
+    """How long to wait before the next take. asked: by the provider, for this very job; it counts where it is longer.
+    chance: from 0 to 1."""
+    least, most = ON_LOOPBACK if loopback else PASSING[code]
+    drawn = timedelta(seconds=least + (most - least) * chance)
+    return max(drawn, asked or drawn)

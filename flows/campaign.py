@@ -24,7 +24,7 @@ from callsheet.errors import CallsheetError
 from callsheet.redact import redact
 from callsheet.steps import deliver as delivering
 from callsheet.steps import follow as following
-from callsheet.steps import outcome, strays, studio, wrap
+from callsheet.steps import outcome, stand_by, strays, studio, wrap
 from callsheet.steps import prepare as preparing
 from callsheet.steps import retake as retaking
 from callsheet.steps import stage as staging
@@ -89,6 +89,11 @@ async def deliver(label: str, take: int) -> str:
     return await delivering.deliver(take, label)
 
 
+@task(task_run_name="stand by {label}", retries=4, **POLICY)
+async def wait_for(label: str) -> bool:
+    return await stand_by.stand_by(label)
+
+
 @task(task_run_name="collect take {take}", retries=4, **POLICY)
 async def collect(take: int) -> None:
     await strays.collect(take)
@@ -127,6 +132,8 @@ async def shoot(label: str, number: int, at: studio.Studio) -> None:
         return take
 
     with outcome.end_told(label):
+        if outcome.is_elsewhere(label) and await wait_for(label):
+            return
         paid = outcome.paid_take(at.plan, label)
         if paid is not None:
             await follow(label, paid)

@@ -11,6 +11,7 @@ import typer
 from callsheet import expiry
 from callsheet.cli import completion, console, options, tables
 from callsheet.credits import ZERO, Credits
+from callsheet.nearest import listed
 from callsheet.take import State, Take
 
 if TYPE_CHECKING:
@@ -81,19 +82,18 @@ def spend(json: options.Json = False) -> None:
 
 
 def _spent() -> "tuple[tuple[Take, ...], dict[str, Month]]":
-    """Every take; and where a month has a ceiling, what is left of this one by route."""
+    """Every take; and where a month has a ceiling, what is left of this one, by the routes that it is for."""
     from callsheet.steps import draw_up, settings
 
     found = settings.read(settings.find_checkout(Path.cwd()))
-    paid = draw_up.route_name(found, sandbox=False)
+    pool = draw_up.pool_of(found, sandbox=False)
     if not draw_up.has_ledger(found):
-        month = draw_up.month_of(found, None, paid)
-        return (), {} if month is None else {paid: month}
+        month = draw_up.month_of(found, None, pool.names)
+        return (), {} if month is None else {listed(pool.names): month}
     with closing(draw_up.open_ledger(found)) as ledger:
-        takes = ledger.takes()
-        routes = sorted({paid, *(take.route for take in takes)})
-        months = {route: draw_up.month_of(found, ledger, route) for route in routes}
-    return takes, {route: month for route, month in months.items() if month is not None}
+        takes, routes = ledger.takes(), draw_up.routes_of(ledger, pool)
+        month = draw_up.month_of(found, ledger, routes)
+    return takes, {} if month is None else {listed(routes): month}
 
 
 def _takes(spec: Path | None) -> tuple[Take, ...]:

@@ -45,7 +45,7 @@ from callsheet.sidecar import (
 )
 from callsheet.steps import clock, prepare
 from callsheet.steps import studio as studios
-from callsheet.steps.draw_up import EVOLINK
+from callsheet.steps.draw_up import PLAY
 from callsheet.steps.studio import Studio
 from callsheet.steps.survey import hash_of
 from callsheet.take import State, Take
@@ -190,7 +190,9 @@ async def _by_any_link(
     url, is_last = link or await renew(), link is None
     while True:
         try:
-            return await studio.provider.download(url, coming, max_bytes=MAX_RESULT, on_progress=on_bytes, renew=renew)
+            return await studio.counter(take.route).provider.download(
+                url, coming, max_bytes=MAX_RESULT, on_progress=on_bytes, renew=renew
+            )
         except ResultExpired as error:
             fresh = url if is_last else await renew()
             if fresh == url:
@@ -200,7 +202,7 @@ async def _by_any_link(
 
 async def _fresh_link(studio: Studio, take: Take) -> SecretStr:
     """A link lives 24 h at most; a status read may give another."""
-    status = (await studio.provider.status([take.job])).get(take.job)
+    status = (await studio.counter(take.route).provider.status([take.job])).get(take.job)
     if status is None:
         raise _expired(studio, take, "the provider no longer knows it")
     if status.state == "failed":
@@ -301,7 +303,7 @@ async def _sidecar(studio: Studio, line: Line, take: Take, result: Result, file:
         job=job_of(take),
         money=money_of(take),
         result=record_of(result, file),
-        draft=take.route != EVOLINK,
+        draft=take.route in PLAY,
         archived_at=clock.now(),
     )
 

@@ -42,7 +42,7 @@ async def follow(take_id: int, label: str) -> None:
 async def until_succeeded(studio: Studio, take: Take, on_progress: OnProgress | None = None) -> Take:
     """Wait for the end of a submitted take's job, and commit it. JobFailed, ContentRefused once FAILED is committed."""
     sent = take.submitted_at or take.created_at
-    status = await studio.watch.until_done(
+    status = await studio.counter(take.route).watch.until_done(
         take.job,
         on_progress=on_progress,
         # Once only: who follows a take again asks at once.
@@ -80,7 +80,7 @@ def _commit(studio: Studio, take: Take, status: JobStatus) -> Take:
     studio.failures[take.id] = Failure(
         code=says.code, message=says.message, request_id=says.request_id, refunded=status.refunded
     )
-    raise _failed(take, says, reason, charged, status.refunded)
+    raise _failed(take, says, reason, charged, status)
 
 
 def _reason(says: ProviderSays, charged: Credits | None, refunded: bool | None) -> str:
@@ -93,7 +93,7 @@ def _reason(says: ProviderSays, charged: Credits | None, refunded: bool | None) 
 
 
 def _failed(
-    take: Take, says: ProviderSays, reason: str, charged: Credits | None, refunded: bool | None
+    take: Take, says: ProviderSays, reason: str, charged: Credits | None, status: JobStatus
 ) -> ContentRefused | JobFailed:
     what = f"job {take.job} ended without a result: {reason}"
     where = label_of(take)
@@ -106,7 +106,9 @@ def _failed(
         says=says,
         spent=spent,
         hint="Run the campaign again to try once more.",
-        refunded=refunded,
+        take_id=take.id,
+        refunded=status.refunded,
+        after=status.retry_after,
         may_retake=retake.is_passing(says.code, is_charged=bool(charged)),
     )
 

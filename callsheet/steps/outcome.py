@@ -54,6 +54,7 @@ def approve(studio: Studio, *, approved: str | None, by: str, max_usd: str | Non
         ceiling=None if max_usd is None else Credits.of_usd(max_usd),
         place=studio.drawn.budget_place,
     )
+    studio.ceiling = None if max_usd is None else Credits.of_usd(max_usd)
     studio.ledger.approve(
         campaign=studio.plan.campaign, route=studio.plan.route, plan=approval.plan, credits=approval.credits, by=by
     )
@@ -84,6 +85,11 @@ def paid_take(plan: Plan, label: str) -> int | None:
     line = next(line for line in plan.lines if line.variant.label == label)
     is_paid = line.action == "attach" and line.take is not None and line.take.state in _PAID
     return line.take.id if is_paid and line.take is not None else None
+
+
+def is_elsewhere(label: str) -> bool:
+    """Does another run work on this variant?"""
+    return bool(studios.current().line(label).owner)
 
 
 def errors(labels: Sequence[str], ended: Sequence[BaseException | None]) -> dict[str, str]:

@@ -24,26 +24,29 @@ async def until_made(label: str, make: Callable[[], Awaitable[int]]) -> int:
         try:
             return await make()
         except JobFailed as error:
-            most = most_of(studio, label)
-            wait = retake.wait(
-                error,
-                made=made,
-                most=most,
-                loopback=studio.provider.route.is_loopback,
-                chance=random.random(),  # noqa: S311 - spreads load, guards nothing
-            )
-            if wait is None:
+            if not error.may_retake or made >= most_of(studio, label):
                 raise
             made += 1
-            seconds = wait.total_seconds()
-            log.info("%s: %s; retake %d of %d in %.0f s", label, error.says.code, made, most, seconds)
-            studio.tell(
-                label, "follow", "moved", detail=f"{error.says.code}: retake {made} of {most} in {seconds:.0f} s"
-            )
-            await asyncio.sleep(seconds)
+            await _wait(studio, label, error, made)
+
+
+async def _wait(studio: Studio, label: str, error: JobFailed, made: int) -> None:
+    failed, most = studio.ledger.take(error.take_id), most_of(studio, label)
+    wait = retake.wait(
+        error.says.code,
+        asked=error.after,
+        loopback=studio.counter(failed.route).provider.route.is_loopback,
+        chance=random.random(),  # noqa: S311 - spreads load, guards nothing
+    )
+    studio.bought -= failed.price  # this run reserved it, and it is released
+    seconds = wait.total_seconds()
+    log.info("%s: %s; retake %d of %d in %.0f s", label, error.says.code, made, most, seconds)
+    studio.tell(label, "follow", "moved", detail=f"{error.says.code}: retake {made} of {most} in {seconds:.0f} s")
+    await asyncio.sleep(seconds)
 
 
 def most_of(studio: Studio, label: str) -> int:
-    """Retakes that this run may make of the variant. None where the plan showed it as already paid for: a take of an
-    earlier run was what the approval was about, and another one waits for the next plan."""
-    return studio.drawn.loaded.campaign.retakes if studio.line(label).action == "shoot" else 0
+    """Retakes that this run may make of the variant. None where the plan showed it as already paid for, or as another
+    run's: nobody approved to buy it here, and another take waits for the next plan."""
+    line = studio.line(label)
+    return studio.drawn.loaded.campaign.retakes if line.action == "shoot" and not line.owner else 0

@@ -17,6 +17,8 @@ from callsheet.nearest import did_you_mean, listed
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from callsheet.steps.route_file import Entry
+
 #: The provider's own hosts (its API documents).
 EVOLINK = "https://api.evolink.ai"
 EVOLINK_FILES = "https://files-api.evolink.ai"
@@ -27,6 +29,9 @@ PREFECT_PORT = 4200
 #: How the URL of a ledger begins; the path of its file follows, or who, where and which database.
 SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgres://")
+
+#: Further routes and how they are used, beside prefect.yaml.
+ROUTES = "routes.toml"
 
 #: What marks the root of a checkout.
 MARKER = "prefect.yaml"
@@ -56,6 +61,8 @@ class Settings:
     cache_gb: int = 20
     #: Private networks that an https:// source may be in, with commas between.
     private_sources: str = ""
+    #: What routes.toml says: further paid routes, and how the built-in one is used.
+    routes: "tuple[Entry, ...]" = ()
     #: What all campaigns may spend together on a paid route in a month (UTC); None for no such ceiling.
     monthly_budget: Credits | None = None
 
@@ -216,6 +223,10 @@ def read(root: Path) -> Settings:
         except ValueError as error:
             hint = "Correct it in the environment or in .env, or unset it."
             raise SettingsWrong(f"{error}.", where=name, hint=hint) from None
+    if (root / ROUTES).is_file():
+        from callsheet.steps import route_file
+
+        found["routes"] = route_file.read(root / ROUTES, written)
     return Settings(**found).under(root)
 
 

@@ -1,12 +1,13 @@
 """What a person says of a take in doubt, committed: the provider has it as this job, or never had it."""
 
+from contextlib import closing
 from pathlib import Path
 
 from callsheet.errors import LedgerError, ProviderError
 from callsheet.provider.client import Provider
 from callsheet.provider.wire import is_job_id
 from callsheet.steps import draw_up as drawing
-from callsheet.steps import locks, studio
+from callsheet.steps import presence, studio
 from callsheet.steps import settings as environment
 from callsheet.steps.load import resolve
 from callsheet.steps.settings import Settings
@@ -36,31 +37,23 @@ def doubtful(spec: Path) -> tuple[Take, ...]:
 
 
 def not_accepted(spec: Path, take_id: int) -> Take:
-    """Release the hold of a take. RunInProgress while its campaign runs: its answer may be on the way."""
+    """Release the hold of a take. RunInProgress while a run works on it: its answer may be on the way."""
     settings = _settings(spec)
     take = _take(settings, take_id)
-    with locks.alone(settings, route=take.route, campaign=take.campaign):
-        ledger = drawing.open_ledger(settings)
-        try:
-            return ledger.released(take.id, reason="a person says that it was not accepted")
-        finally:
-            ledger.close()
+    with closing(drawing.open_ledger(settings)) as ledger, presence.owning(settings, ledger, take):
+        return ledger.released(take.id, reason="a person says that it was not accepted")
 
 
 async def accepted(spec: Path, *, take_id: int, job: str) -> Take:
     """SUBMITTED under this job. NotThatJob unless the provider knows it: a slip of the pen could not be taken back.
 
-    RunInProgress while the take's campaign runs; Unauthorized, Unavailable where the provider cannot be asked.
+    RunInProgress while a run works on the take; Unauthorized, Unavailable where the provider cannot be asked.
     """
     settings = _settings(spec)
     take = _take(settings, take_id)
-    with locks.alone(settings, route=take.route, campaign=take.campaign):
+    with closing(drawing.open_ledger(settings)) as ledger, presence.owning(settings, ledger, take):
         await _refuse_unknown(settings, take, job)
-        ledger = drawing.open_ledger(settings)
-        try:
-            return ledger.submitted(take.id, job=job)
-        finally:
-            ledger.close()
+        return ledger.submitted(take.id, job=job)
 
 
 async def _refuse_unknown(settings: Settings, take: Take, job: str) -> None:

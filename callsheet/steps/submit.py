@@ -6,15 +6,26 @@ without paying again: RESERVED is sent, SUBMITTING and IN_DOUBT are asked about 
 the route replays keys, else held.
 """
 
+import asyncio
 import logging
+import random
 from datetime import timedelta
 
 from callsheet import digest
-from callsheet.errors import LedgerError, ProviderError, Rejected, SubmissionInDoubt, Unavailable
+from callsheet.errors import (
+    InsufficientCredit,
+    LedgerError,
+    ProviderError,
+    Rejected,
+    RouteBusy,
+    SubmissionInDoubt,
+    Unauthorized,
+    Unavailable,
+)
 from callsheet.ledger.book import Booking
 from callsheet.plan import Line
 from callsheet.provider.client import Accepted, JobRequest, Replay
-from callsheet.steps import clock, stage
+from callsheet.steps import choose, clock, stage
 from callsheet.steps import studio as studios
 from callsheet.steps.draw_up import replayable
 from callsheet.steps.studio import Studio
@@ -49,69 +60,107 @@ async def submit(label: str) -> int:
 
 def _live(studio: Studio, line: Line) -> Take | None:
     """The take to go on with: the one the plan attaches to, or the one an earlier try of this very step left live."""
-    take = studio.ledger.newest([line.key], route=studio.plan.route).get(line.key)
+    take = studio.ledger.newest([line.key], route=studio.plan.routes).get(line.key)
     if take is None or not (take.is_live or (line.action == "attach" and take.state is State.ARCHIVED)):
         return None
-    mine = line.take is not None and take.id == line.take.id
+    mine = take.key in studio.inherited or (line.take is not None and take.id == line.take.id)
     if not mine and (take.plan != studio.plan.digest or take.slug != line.variant.slug):
         return None
-    if take.state is State.RESERVED and take.price != line.price:
-        _log(studio.ledger.released(take.id, reason=f"not sent; its price is {line.price} now"))
+    if take.state is State.RESERVED and (why := _why_not_sent(studio, line, take)):
+        _log(studio.ledger.released(take.id, reason=f"not sent; {why}"))
         return None
     return take
 
 
+def _why_not_sent(studio: Studio, line: Line, take: Take) -> str:
+    """A reservation that is not to be used: it had another price, or its route takes nothing now."""
+    price = next((offer.price for offer in choose.offers_of(studio, line) if offer.route == take.route), None)
+    if price is None:
+        return f"route {take.route} does not serve it now"
+    if take.price != price:
+        return f"its price is {price} now"
+    if choose.choose(studio, line).route != take.route:
+        return f"route {take.route} is not the one that gets it now"
+    return ""
+
+
 def _reserve(studio: Studio, line: Line) -> Take:
+    offer = choose.choose(studio, line)
     take = studio.ledger.reserve(
         Booking(
             campaign=studio.plan.campaign,
-            route=studio.plan.route,
+            route=offer.route,
+            pool=studio.plan.routes,
             slug=line.variant.slug,
             key=line.key,
             number=line.variant.take,
-            price=line.price,
+            price=offer.price,
             plan=studio.plan.digest,
             supersedes=line.supersedes,
             budget=studio.plan.budget.limit,
             monthly=None if studio.plan.month is None else studio.plan.month.limit,
             identity=digest.canonical(studio.drawn.identity(line.variant)),
+            run=studio.run.id,
         )
     )
+    studio.bought += take.price
     _log(take)
     return take
 
 
 async def _send_first(studio: Studio, line: Line, take: Take) -> Take:
-    body = await _request(studio, line)
-    sent_to = {ACCOUNT: studio.provider.route.account}
-    take = studio.ledger.submitting(take.id, request={**body.body(), **sent_to})
+    counter = studio.counter(take.route)
+    take, body = await _intent(studio, line, take)
     _log(take)
+    choose.sending(counter)
     try:
-        accepted = await studio.provider.submit(body, idempotency_key=take.idempotency_key)
+        accepted = await counter.provider.submit(body, idempotency_key=take.idempotency_key)
     except SubmissionInDoubt as error:
         raise _held(studio, take, error) from error
     except (Rejected, Unavailable) as error:
         _log(studio.ledger.released(take.id, reason=_short(error)))
+        studio.bought -= take.price
+        choose.refused(counter, line.variant.model, error)
+        if isinstance(error, Unauthorized | InsufficientCredit) and choose.another_serves(studio, line):
+            error.retry = "safe"  # it was not accepted, and the next try goes to another route
         raise
+    choose.took(counter)
     return _accepted(studio, take, accepted)
+
+
+async def _intent(studio: Studio, line: Line, take: Take) -> tuple[Take, JobRequest]:
+    """SUBMITTING, committed, once the route has room for one more; and the request, whose links live long enough."""
+    counter = studio.counter(take.route)
+    sent_to = {ACCOUNT: counter.provider.route.account}
+    while True:
+        body = await _request(studio, line, take.route)
+        try:
+            return studio.ledger.submitting(
+                take.id, request={**body.body(), **sent_to}, run=studio.run.id, limits=counter.card.limits
+            ), body
+        except RouteBusy as busy:
+            wait = busy.after.total_seconds() if busy.after else 1.0
+            studio.tell(line.variant.label, "submit", "began", detail=busy.what)
+            await asyncio.sleep(max(wait, 0.05) * random.uniform(1, 1.2))  # noqa: S311 - spreads load, guards nothing
 
 
 async def ask_again(studio: Studio, take: Take) -> Take:
     """The same key with the same body. Only an answer that names a job settles it: a refusal now proves nothing of then.
 
-    SubmissionInDoubt: held. Unavailable: left as it was.
+    SubmissionInDoubt: held. Unavailable: left as it was. RunInProgress: another run has it now.
     """
     if not replayable(take, clock.now()):
         raise _held(
             studio, take, SubmissionInDoubt(f"take {take.id} was sent at {take.submitted_at}, and no answer came.")
         )
     sent = studio.ledger.request(take.id)
-    if sent.pop(ACCOUNT, "") != studio.provider.route.account:
+    if sent.pop(ACCOUNT, "") != studio.counter(take.route).provider.route.account:
         other = "it was sent with another key or address of the provider, where this one would be a new job."
         raise _held(studio, take, SubmissionInDoubt(other), can_ask=False)
     request = Replay(sent=sent)
+    studio.ledger.refuse_foreign(take, run=studio.run.id)
     try:
-        accepted = await studio.provider.submit(request, idempotency_key=take.idempotency_key)
+        accepted = await studio.counter(take.route).provider.submit(request, idempotency_key=take.idempotency_key)
     except Unavailable:
         raise
     except ProviderError as error:
@@ -119,10 +168,10 @@ async def ask_again(studio: Studio, take: Take) -> Take:
     return _accepted(studio, take, accepted)
 
 
-async def _request(studio: Studio, line: Line) -> JobRequest:
+async def _request(studio: Studio, line: Line, route: str) -> JobRequest:
     variant = line.variant
-    clip = await stage.staged_clip(studio, variant.label) if variant.clip else None
-    stills = await stage.staged_stills(studio, variant.label)
+    clip = await stage.staged_clip(studio, variant.label, route) if variant.clip else None
+    stills = await stage.staged_stills(studio, variant.label, route)
     return JobRequest(
         model=variant.model,
         prompt=variant.text,

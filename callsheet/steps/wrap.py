@@ -19,7 +19,7 @@ from callsheet.review import board
 from callsheet.sidecar import Manifest, ManifestEntry, Sidecar
 from callsheet.steps import clock, deliver, outcome, prepare
 from callsheet.steps import studio as studios
-from callsheet.steps.draw_up import EVOLINK, Drawn
+from callsheet.steps.draw_up import PLAY, Drawn
 from callsheet.steps.load import Loaded
 from callsheet.steps.strays import Stray
 from callsheet.steps.studio import Failure, Studio
@@ -66,8 +66,10 @@ class Ended:
 
     @property
     def charged(self) -> Credits:
-        """New money of this run for this line: the provider's figure where it gave one, else the price."""
-        if self.take is None or self.line.action == "skip" or self.take.state is State.RESERVED:
+        """New money of this run for this line: the provider's figure where it gave one, else the price. Nothing where
+        another run has bought it."""
+        unspent = self.line.action == "skip" or self.line.owner != ""
+        if self.take is None or unspent or self.take.state is State.RESERVED:
             return Credits()
         return self.take.cost
 
@@ -185,7 +187,7 @@ async def write_manifest(studio: Studio, reasons: Mapping[str, str]) -> Manifest
         callsheet=callsheet.__version__,
         campaign=studio.plan.campaign,
         route=studio.plan.route,
-        draft=studio.plan.route != EVOLINK,
+        draft=studio.plan.route in PLAY,
         plan=studio.plan.digest,
         written_at=clock.now(),
         credits=str(charged),
@@ -202,7 +204,7 @@ def every_line(drawn: Drawn, ledger: Ledger) -> list[Line]:
     planned = {line.variant.label: line for line in drawn.plan.lines}
     variants = drawn.loaded.variants
     keys = keys_of(variants, {v.label: drawn.survey.footage(v) for v in variants})
-    takes = ledger.newest(list(keys.values()), route=drawn.plan.route)
+    takes = ledger.newest(list(keys.values()), route=drawn.plan.routes)
     return [_line(drawn, variant, keys[variant.label], planned.get(variant.label), takes) for variant in variants]
 
 
@@ -224,7 +226,9 @@ def _line(drawn: Drawn, variant: Variant, key: str, planned: Line | None, takes:
 
 
 def _ended(studio: Studio, line: Line, error: str, walked: Collection[str]) -> Ended:
-    take = studio.ledger.newest([line.key], route=studio.plan.route).get(line.key)
+    if line.key in studio.inherited:
+        line = line._replace(owner="")  # another run's no more
+    take = studio.ledger.newest([line.key], route=studio.plan.routes).get(line.key)
     if take is not None:
         deliver.forget(studio, take)  # a run that was killed right after the archive had it
     if line.action == "skip":

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from callsheet.errors import CallsheetError
 from callsheet.ledger.book import Ledger
-from callsheet.steps import deliver, follow, outcome, prepare, retake, stage, strays, studio, submit, wrap
+from callsheet.steps import deliver, follow, outcome, prepare, retake, stage, stand_by, strays, studio, submit, wrap
 from callsheet.steps.wrap import Account
 from callsheet.take import Take
 
@@ -28,15 +28,16 @@ ODD = "An odd one."
 
 
 async def run(
-    spec: Path, *, tries: int = 1, only: Sequence[str] = ()
+    spec: Path, *, tries: int = 1, only: Sequence[str] = (), max_usd: str | None = None, one_by_one: bool = False
 ) -> tuple[Account, dict[str, BaseException | None]]:
     """Walk every variant as the flow does, each stage tried again while its error says that it is safe."""
     async with studio.opened(spec, sandbox=False, only=only) as at:
-        outcome.approve(at, approved=at.plan.digest, by="test", max_usd=None)
+        outcome.approve(at, approved=at.plan.digest, by="test", max_usd=max_usd)
         labels = outcome.to_walk(at.plan)
+        turn = asyncio.Semaphore(1 if one_by_one else len(labels) or 1)
         left = strays.found(at)
         ended, collected = await asyncio.gather(
-            asyncio.gather(*(shoot(at, label, tries) for label in labels), return_exceptions=True),
+            asyncio.gather(*(in_turn(turn, at, label, tries) for label in labels), return_exceptions=True),
             asyncio.gather(*(strays.collect(take) for take in left), return_exceptions=True),
         )
         outcome.raise_defects([*ended, *collected])
@@ -44,7 +45,14 @@ async def run(
         return account, dict(zip(labels, ended, strict=True))
 
 
+async def in_turn(turn: asyncio.Semaphore, at: studio.Studio, label: str, tries: int) -> None:
+    async with turn:
+        await shoot(at, label, tries)
+
+
 async def shoot(at: studio.Studio, label: str, tries: int) -> None:
+    if outcome.is_elsewhere(label) and await stand_by.stand_by(label):
+        return
     paid = outcome.paid_take(at.plan, label)
     if paid is not None:
         await follow.follow(paid, label)

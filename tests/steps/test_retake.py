@@ -66,6 +66,15 @@ async def test_no_more_retakes_are_made_than_the_campaign_says(one: Path, provid
     assert not account.credits
 
 
+async def test_a_retake_fits_under_the_ceiling_of_the_run_as_the_failed_take_did(
+    one: Path, provider: LocalProvider
+) -> None:
+    provider.scripts[ODD] = [FAIL_WITH + "service_error"]
+    account, _ = await run(one, max_usd="0.60")  # 36 credits are $0.53
+    assert states(one) == [State.FAILED, State.ARCHIVED]
+    assert account.exit_code == 0
+
+
 async def test_a_campaign_that_says_nothing_makes_no_retake(spec: Path, provider: LocalProvider) -> None:
     provider.scripts[ODD] = [FAIL_WITH + "service_error"]
     await run(spec)
