@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from callsheet import expiry
 from callsheet.cli import completion, console, options, tables
 from callsheet.credits import ZERO, Credits
 from callsheet.nearest import listed
@@ -31,27 +32,27 @@ def status(spec: OptionalSpec = None, json: options.Json = False) -> None:
     takes = _takes(spec)
     held, charged = _held(takes), _charged(takes)
     if json:
-        rows = [_row(take) for take in takes]
+        rows = [_row(take, spec) for take in takes]
         console.document({"takes": rows, "held": str(held), "charged": str(charged)})
         return
     if takes:
-        cells = [_cells(take, named=spec is not None) for take in takes]
+        cells = [_cells(take, spec) for take in takes]
         tables.table(NAMES, cells, right=("take", "credits"))
         console.tell()
     count = "No takes" if not takes else f"{len(takes)} take{'' if len(takes) == 1 else 's'}"
     console.tell(f"{count}; {held.spoken} held, {charged.spoken} charged")
 
 
-def _cells(take: Take, *, named: bool) -> tuple[console.Piece, ...]:
+def _cells(take: Take, spec: Path | None) -> tuple[console.Piece, ...]:
     """A row for a person. The last cell is where the take stands: its file, what went wrong, or its job."""
     return (
         str(take.id),
-        take.slug if named else f"{take.campaign}/{take.slug}",
+        take.slug if spec else f"{take.campaign}/{take.slug}",
         (str(take.state), STYLE.get(take.state, "yellow")),
         take.route,
         str(take.charged or take.price),
         f"{take.updated_at:%Y-%m-%d %H:%M}",
-        take.archive or take.reason or take.job,
+        take.archive or _reason(take, spec) or take.job,
     )
 
 
@@ -115,7 +116,14 @@ def _charged(takes: Sequence[Take]) -> Credits:
     return sum((take.cost for take in takes if not take.is_live), ZERO)
 
 
-def _row(take: Take) -> dict[str, Any]:
+def _reason(take: Take, spec: Path | None) -> str:
+    """What went wrong, or by when a result has to be fetched that is paid for."""
+    from callsheet.steps import clock
+
+    return take.reason or expiry.standing(take, clock.now(), str(spec or "SPEC"))
+
+
+def _row(take: Take, spec: Path | None) -> dict[str, Any]:
     return {
         "id": take.id,
         "campaign": take.campaign,
@@ -127,6 +135,6 @@ def _row(take: Take) -> dict[str, Any]:
         "route": take.route,
         "credits": str(take.price),
         "charged": None if take.charged is None else str(take.charged),
-        "reason": take.reason,
+        "reason": _reason(take, spec),
         "archive": take.archive,
     }

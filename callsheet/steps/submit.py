@@ -9,6 +9,7 @@ the route replays keys, else held.
 import asyncio
 import logging
 import random
+from datetime import timedelta
 
 from callsheet import digest
 from callsheet.errors import (
@@ -196,6 +197,7 @@ def _accepted(studio: Studio, take: Take, accepted: Accepted) -> Take:
         )
         raise
     del studio.accepted[take.id]
+    studio.estimates[take.id] = timedelta(0) if accepted.replayed else accepted.estimated
     _log(take)
     if accepted.reserved is not None and accepted.reserved != take.price:
         words = "take %d %s: planned %s credits, the provider reserved %s"
