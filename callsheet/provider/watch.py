@@ -25,6 +25,9 @@ OnProgress = Callable[[int], None]
 #: A job counts as unknown after this many answers without it in a row, and not before `patience` has passed.
 UNKNOWN_ANSWERS = 3
 
+#: Questions on end that nothing answered, from which on the provider counts as out of reach.
+TROUBLE = 3
+
 
 class JobUnknown(ProviderError):
     """The provider keeps answering that it has no such job. That proves nothing about the charge: the take is held."""
@@ -149,6 +152,11 @@ class Watch:
             return await waiter.done
         finally:
             self._waiters.pop(waiter, None)
+
+    @property
+    def is_in_trouble(self) -> bool:
+        """Has nothing answered for several questions on end?"""
+        return self._failures >= TROUBLE
 
     # --- the watcher --------------------------------------------------------------------------------------------------
 

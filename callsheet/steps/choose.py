@@ -52,6 +52,14 @@ def another_serves(studio: Studio, line: Line) -> bool:
     return any(not counter.health.stopped and model not in counter.refused for counter in counters)
 
 
+def gives_way(studio: Studio, line: Line, counter: Counter) -> bool:
+    """A route that has no room left: is it out of reach too, with its jobs in it, and another one there for this variant?"""
+    if not counter.watch.is_in_trouble:
+        return False
+    counter.health.fell_silent(_now())
+    return choose(studio, line).route != counter.card.name
+
+
 def sending(counter: Counter) -> None:
     counter.health.try_it(_now())
 

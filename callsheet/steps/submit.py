@@ -139,6 +139,11 @@ async def _intent(studio: Studio, line: Line, take: Take) -> tuple[Take, JobRequ
                 take.id, request={**body.body(), **sent_to}, run=studio.run.id, limits=counter.card.limits
             ), body
         except RouteBusy as busy:
+            if choose.gives_way(studio, line, counter):
+                why = f"route {take.route} has no room and does not answer."
+                _log(studio.ledger.released(take.id, reason=f"not sent; {why}"))
+                studio.bought -= take.price
+                raise Unavailable(why, where=take.slug) from busy
             wait = busy.after.total_seconds() if busy.after else 1.0
             studio.tell(line.variant.label, "submit", "began", detail=busy.what)
             await asyncio.sleep(max(wait, 0.05) * random.uniform(1, 1.2))  # noqa: S311 - spreads load, guards nothing

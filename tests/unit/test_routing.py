@@ -96,3 +96,10 @@ def test_a_route_that_was_stopped_gets_nothing_and_one_that_is_down_still_does_w
 
 def test_a_route_alone_has_the_catalogues_prices() -> None:
     assert alone("sandbox").offers(MODEL, Credits.of(36)) == (Offer(route="sandbox", price=Credits.of(36)),)
+
+
+def test_a_route_that_does_not_answer_is_down_before_it_refuses_a_job() -> None:
+    health = Health()
+    health.fell_silent(0.0)
+    assert order(cheap=health) == ["evolink", "cheap"]
+    assert health.is_well(OPEN_FOR)
