@@ -247,7 +247,20 @@ class SubmissionInDoubt(ProviderError):
 
 
 class JobFailed(ProviderError):
-    """The provider accepted the job and ended it without a result. `says` holds its code and message."""
+    """The provider accepted the job and ended it without a result. `says` holds its code, message and request id.
+
+    take_id: the take whose job it was; 0 where that is another run's. refunded: did the credits come back, in the
+    provider's word; None where it gave none. may_retake: it failed for a passing reason and nothing stays charged, so a
+    new take costs no more than this one would have.
+    """
+
+    def __init__(
+        self, what: str, *, take_id: int = 0, refunded: bool | None = None, may_retake: bool = False, **facts: Any
+    ) -> None:
+        super().__init__(what, **facts)
+        self.take_id = take_id
+        self.refunded = refunded
+        self.may_retake = may_retake
 
 
 class ResultExpired(ProviderError):

@@ -112,6 +112,11 @@ class Health:
     def took_one(self) -> None:
         self._refusals, self._down_until = 0, 0.0
 
+    def fell_silent(self, now: float) -> None:
+        """It is out of reach, by what was asked of it besides jobs."""
+        self._refusals = max(self._refusals, OPENS_AFTER)
+        self._down_until = max(self._down_until, now + self._pause())
+
     def took_none(self, now: float, *, wait: float | None = None) -> None:
         """It provably accepted nothing: out of reach, or busy. wait: the seconds that it asks for."""
         self._refusals += 1

@@ -105,6 +105,8 @@ def plan_facts(
     if pilot is not None:
         facts.append(("pilot", pilot.spoken))
     facts.append(("cost", _cost(drawn)))
+    if drawn.most > drawn.credits:
+        facts.append(("failover", f"up to {drawn.most.spoken}, if only the dearest routes are well"))
     budget = drawn.budget
     if budget.limit is None:
         facts.append(

@@ -44,6 +44,8 @@ ROOM_SOON = timedelta(seconds=1)
 Routes = str | Collection[str]
 #: Ids in one query; SQLite takes 32,766 values in one.
 BATCH = 10_000
+#: States of a take that the provider has made something of.
+RENDERED = frozenset({State.SUCCEEDED, State.ARCHIVED})
 #: Keys in one query; SQLite takes 32,766 values, and older ones 999.
 KEYS_AT_ONCE = 500
 
@@ -319,6 +321,17 @@ class Ledger:
         """
         with self._reading() as connection:
             return _money(connection, None, route, _of_month(self._now()))
+
+    def durations(self, *, route: str, model: str, most: int) -> tuple[timedelta, ...]:
+        """How long the last takes of this model took on this route, from sent to SUCCEEDED; the newest first."""
+        of_model = takes.c.identity.contains(f'"model":{json.dumps(model)}', autoescape=True)
+        last = select(takes.c.id).where(takes.c.route == route, takes.c.state.in_(sorted(RENDERED)), of_model)
+        found = last.order_by(takes.c.id.desc()).limit(most).subquery()
+        query = select(journal.c.at, journal.c.submitted_at).where(journal.c.take_id == found.c.id)
+        query = query.where(journal.c.after == str(State.SUCCEEDED), journal.c.submitted_at.is_not(None))
+        with self._reading() as connection:
+            rows = connection.execute(query.order_by(journal.c.id.desc()))
+            return tuple(row.at - row.submitted_at for row in rows)
 
     def history(self, take_id: int) -> tuple[tuple[datetime, str, str, str], ...]:
         """(when, before, after, reason) of every transition of a take, in order."""

@@ -45,6 +45,21 @@ def _may_cost(studio: Studio, offer: Offer) -> bool:
     return studio.ceiling is None or studio.bought + offer.price <= studio.ceiling
 
 
+def another_serves(studio: Studio, line: Line) -> bool:
+    """Is there a route that was not stopped, to give way to?"""
+    model = line.variant.model
+    counters = (studio.counters[offer.route] for offer in offers_of(studio, line))
+    return any(not counter.health.stopped and model not in counter.refused for counter in counters)
+
+
+def gives_way(studio: Studio, line: Line, counter: Counter) -> bool:
+    """A route that has no room left: is it out of reach too, with its jobs in it, and another one there for this variant?"""
+    if not counter.watch.is_in_trouble:
+        return False
+    counter.health.fell_silent(_now())
+    return choose(studio, line).route != counter.card.name
+
+
 def sending(counter: Counter) -> None:
     counter.health.try_it(_now())
 

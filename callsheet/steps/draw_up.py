@@ -313,7 +313,7 @@ def _view(
     campaign = loaded.campaign
     ledger = open_ledger(settings)
     try:
-        route = _routes(ledger, pool)
+        route = routes_of(ledger, pool)
         takes = ledger.newest(sorted(keys), route=route)
         money = ledger.money(campaign=campaign.name, route=route)
         month = month_of(settings, ledger, route)
@@ -341,7 +341,7 @@ def _view(
     )
 
 
-def _routes(ledger: "Ledger", pool: Pool) -> tuple[str, ...]:
+def routes_of(ledger: "Ledger", pool: Pool) -> tuple[str, ...]:
     """Where the content of a plan may have been bought: on the routes of its pool, and on paid ones that are gone since.
 
     What is not paid for is a world of its own: drafts of the sandbox, and a stand-in on this machine.

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ from callsheet.steps import bring, leftovers, make_room, presence
 from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment
 from callsheet.steps.draw_up import SANDBOX, Drawn
+from callsheet.steps.gate import Gate
 from callsheet.steps.load import Loaded, load, resolve
 from callsheet.steps.progress import Event, Listener, Stage, nobody
 from callsheet.steps.settings import Settings
@@ -55,6 +57,21 @@ class Counter:
     refused: dict[str, ProviderError] = field(default_factory=dict)
 
 
+#: Results that are fetched at a time. A line is as full with four as with twenty, and four leave the one whose link dies
+#: first a fair share of it; twenty at once would all come late together.
+DOWNLOADS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why the provider ended a job, in its own words. refunded: None where it did not say whether the credits came back."""
+
+    code: str
+    message: str
+    request_id: str
+    refunded: bool | None
+
+
 @dataclass(kw_only=True)
 class Studio:
     """Everything a step needs. Not thread-safe: one event loop owns it."""
@@ -74,6 +91,8 @@ class Studio:
     encoders: asyncio.Semaphore
     threads: int
     listener: Listener = nobody
+    #: Who may fetch its result now.
+    downloads: Gate = field(default_factory=lambda: Gate(DOWNLOADS))
     #: Prepared files by cache name, staged files by route and digest: the work of several variants, done once.
     prepared: dict[str, "asyncio.Task[PreparedFile]"] = field(default_factory=dict)
     staged: dict[tuple[str, str], "asyncio.Task[Staged]"] = field(default_factory=dict)
@@ -86,6 +105,11 @@ class Studio:
     inherited: set[str] = field(default_factory=set)
     #: Result links by take: they are secrets and live in memory only.
     results: dict[int, SecretStr] = field(default_factory=dict)
+    #: What the provider said at the submission that a job has left, by take; zero for one that it had already. A take that
+    #: is not here is one of an earlier run.
+    estimates: dict[int, timedelta | None] = field(default_factory=dict)
+    #: Why jobs failed in this run, by take.
+    failures: dict[int, Failure] = field(default_factory=dict)
     #: The stage that each variant was last heard in.
     stages: dict[str, Stage] = field(default_factory=dict)
 

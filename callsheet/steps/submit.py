@@ -9,15 +9,18 @@ the route replays keys, else held.
 import asyncio
 import logging
 import random
+from datetime import timedelta
 
 from callsheet import digest
 from callsheet.errors import (
+    InsufficientCredit,
     LedgerError,
     ProviderError,
     Rejected,
     RouteBusy,
     RunInProgress,
     SubmissionInDoubt,
+    Unauthorized,
     Unavailable,
 )
 from callsheet.ledger.book import Booking
@@ -119,6 +122,8 @@ async def _send_first(studio: Studio, line: Line, take: Take) -> Take:
         choose.refused(counter, line.variant.model, error)
         _release(studio, take, _short(error))
         studio.bought -= take.price
+        if isinstance(error, Unauthorized | InsufficientCredit) and choose.another_serves(studio, line):
+            error.retry = "safe"  # it was not accepted, and the next try goes to another route
         raise
     choose.took(counter)
     return _accepted(studio, take, accepted)
@@ -144,6 +149,11 @@ async def _intent(studio: Studio, line: Line, take: Take) -> tuple[Take, JobRequ
                 take.id, request={**body.body(), **sent_to}, run=studio.run.id, limits=counter.card.limits
             ), body
         except RouteBusy as busy:
+            if choose.gives_way(studio, line, counter):
+                why = f"route {take.route} has no room and does not answer."
+                _log(studio.ledger.released(take.id, reason=f"not sent; {why}"))
+                studio.bought -= take.price
+                raise Unavailable(why, where=take.slug) from busy
             wait = busy.after.total_seconds() if busy.after else 1.0
             studio.tell(line.variant.label, "submit", "began", detail=busy.what)
             await asyncio.sleep(max(wait, 0.05) * random.uniform(1, 1.2))  # noqa: S311 - spreads load, guards nothing
@@ -202,6 +212,7 @@ def _accepted(studio: Studio, take: Take, accepted: Accepted) -> Take:
         )
         raise
     del studio.accepted[take.id]
+    studio.estimates[take.id] = timedelta(0) if accepted.replayed else accepted.estimated
     _log(take)
     if accepted.reserved is not None and accepted.reserved != take.price:
         words = "take %d %s: planned %s credits, the provider reserved %s"

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import callsheet
-from callsheet import catalogue, naming
+from callsheet import catalogue, expiry, naming
 from callsheet.archive.disk import DiskStore
 from callsheet.credits import Credits, total
 from callsheet.errors import MediaError, NothingToShoot
@@ -22,7 +22,7 @@ from callsheet.steps import studio as studios
 from callsheet.steps.draw_up import PLAY, Drawn
 from callsheet.steps.load import Loaded
 from callsheet.steps.strays import Stray
-from callsheet.steps.studio import Studio
+from callsheet.steps.studio import Failure, Studio
 from callsheet.steps.survey import hash_of
 from callsheet.sweep import Variant
 from callsheet.take import CHARGED, State, Take
@@ -61,6 +61,8 @@ class Ended:
     outcome: Outcome
     take: Take | None
     reason: str
+    #: What the provider said of a job that it failed in this run.
+    failure: Failure | None = None
 
     @property
     def charged(self) -> Credits:
@@ -84,6 +86,7 @@ class Ended:
             "planned": str(self.line.price),
             "reason": self.reason,
             "archive": take.archive if take else "",
+            "failure": None if self.failure is None else asdict(self.failure),
         }
 
 
@@ -239,7 +242,8 @@ def _ended(studio: Studio, line: Line, error: str, walked: Collection[str]) -> E
     if take is None or (take.state in CHARGED and take.id <= line.supersedes and line.action == "shoot"):
         return Ended(line=line, outcome="failed", take=None, reason=error)
     end = OUTCOMES[take.state]
-    return Ended(line=line, outcome=end, take=take, reason="" if end == "archived" else error or take.reason)
+    reason = "" if end == "archived" else error or take.reason
+    return Ended(line=line, outcome=end, take=take, reason=reason, failure=studio.failures.get(take.id))
 
 
 async def _entry(studio: Studio, line: Line, reason: str) -> ManifestEntry:
@@ -253,12 +257,19 @@ async def _entry(studio: Studio, line: Line, reason: str) -> ManifestEntry:
         take_id=take.id if take else None,
         prompt=line.variant.text,
         credits=str(take.cost) if take and state == "archived" else "0",
-        reason="" if state == "archived" else reason or (take.reason if take else "not rendered yet"),
+        reason="" if state == "archived" else reason or _standing(studio, take),
         **(await _source(studio, line) if take else {}),
     )
     if take is None or state != "archived" or not studio.store.exists(take.archive):
         return entry
     return entry.model_copy(update=await _deliverable(studio, take))
+
+
+def _standing(studio: Studio, take: Take | None) -> str:
+    if take is None:
+        return "not rendered yet"
+    loaded = studio.drawn.loaded
+    return take.reason or expiry.standing(take, clock.now(), loaded.shown(loaded.spec))
 
 
 async def _source(studio: Studio, line: Line) -> dict[str, Any]:

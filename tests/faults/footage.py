@@ -28,6 +28,7 @@ CAMPAIGN = """\
 campaign: tiny
 model: kling-o1-video-edit
 budget: {budget} credits
+retakes: {retakes}
 clips:
   cup: media/cup.mp4
 prompts:
@@ -69,7 +70,7 @@ class Ground:
         """An empty ledger as the product lays one out, to begin with."""
         Ledger(f"sqlite:///{self.kept}").close()
 
-    def cleared(self, *, slack: int, has_ledger: bool = False) -> None:
+    def cleared(self, *, slack: int, retakes: int = 0, has_ledger: bool = False) -> None:
         """As before the first run, but for the media cache; with an empty ledger or none."""
         shutil.rmtree(self.archive, ignore_errors=True)
         for path in self.home.iterdir() if self.home.exists() else ():
@@ -77,13 +78,14 @@ class Ground:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         if has_ledger:
             shutil.copyfile(self.kept, self.ledger)
-        self.written(slack=slack)
+        self.written(slack=slack, retakes=retakes)
 
-    def written(self, *, slack: int, is_edited: bool = False) -> None:
+    def written(self, *, slack: int, retakes: int = 0, is_edited: bool = False) -> None:
         """The campaign, with a budget for each variant and so many takes more."""
         prompts = (PROMPTS[0], EDITED) if is_edited else PROMPTS
         budget = CREDITS * (len(PROMPTS) + slack)
-        self.spec.write_text(CAMPAIGN.format(budget=budget, prompts=[f'"{prompt}"' for prompt in prompts]))
+        quoted = [f'"{prompt}"' for prompt in prompts]
+        self.spec.write_text(CAMPAIGN.format(budget=budget, retakes=retakes, prompts=quoted))
 
 
 def laid(folder: Path) -> Ground:

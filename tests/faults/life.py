@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from callsheet.errors import CallsheetError
 from callsheet.provider.client import Provider, Route
-from callsheet.steps import clock, deliver, follow, outcome, prepare, stage, stand_by, strays, studio, submit, wrap
+from callsheet.steps import clock, deliver, follow, outcome, prepare, retake, stage, stand_by, strays, studio, submit, wrap
 
 from .crash import Mortal
 from .provider import OnDeparture, ScriptedProvider
@@ -76,13 +76,10 @@ async def _run(world: World, spec: Path, attach_only: bool) -> str:
     async with studio.opened(spec, sandbox=False, attach_only=attach_only) as at:
         outcome.approve(at, approved=at.plan.digest, by="faults", max_usd=None)
         labels = outcome.to_walk(at.plan)
-        ended = await asyncio.gather(
-            *(_shoot(label, number, at.in_flight) for number, label in enumerate(labels)), return_exceptions=True
-        )
         left = strays.found(at)
-        collected = await asyncio.gather(
-            *(_tried("collect", f"{take}", lambda take=take: strays.collect(take)) for take in left),  # type: ignore[misc]
-            return_exceptions=True,
+        ended, collected = await asyncio.gather(
+            asyncio.gather(*(_shoot(label, number, at) for number, label in enumerate(labels)), return_exceptions=True),
+            asyncio.gather(*map(_collected, left), return_exceptions=True),
         )
         for error in (*ended, *collected):
             if isinstance(error, Exception):
@@ -92,16 +89,29 @@ async def _run(world: World, spec: Path, attach_only: bool) -> str:
         return account.message
 
 
-async def _shoot(label: str, number: int, in_flight: asyncio.Semaphore) -> None:
+async def _collected(take: int) -> None:
+    await _tried("collect", f"{take}", lambda: strays.collect(take))
+
+
+async def _shoot(label: str, number: int, at: studio.Studio) -> None:
+    async def make() -> int:
+        await _tried("stage", label, lambda: stage.stage(label))
+        take = await _tried("submit", label, lambda: submit.submit(label))
+        await _tried("follow", label, lambda: follow.follow(take, label))
+        return take
+
     await asyncio.sleep(number / 50)
     with outcome.end_told(label):
         if outcome.is_elsewhere(label) and await _tried("wait_for", label, lambda: stand_by.stand_by(label)):
             return
+        paid = outcome.paid_take(at.plan, label)
+        if paid is not None:
+            await _tried("follow", label, lambda: follow.follow(paid, label))
+            await _tried("deliver", label, lambda: deliver.deliver(paid, label))
+            return
         await _tried("prepare", label, lambda: prepare.prepare(label))
-        async with in_flight:
-            await _tried("stage", label, lambda: stage.stage(label))
-            take = await _tried("submit", label, lambda: submit.submit(label))
-            await _tried("follow", label, lambda: follow.follow(take, label))
+        async with at.in_flight:
+            take = await retake.until_made(label, make)
             await _tried("deliver", label, lambda: deliver.deliver(take, label))
 
 

@@ -44,14 +44,14 @@ class Simulator:
         """Live the world of this seed and say what was seen. climate: instead of the weather that the seed would have."""
         world = World(fate=Fate(seed=seed, kind=kind, weather=climate or weather.of(seed)))
         ground, given = self._ground, world.fate.weather
-        ground.cleared(slack=given.slack, has_ledger=seed % LAID_OUT_ANEW != 0)
+        ground.cleared(slack=given.slack, retakes=given.retakes, has_ledger=seed % LAID_OUT_ANEW != 0)
         for number, crash in enumerate((*given.crashes, None)):
             world, _ = self._lived(world, crash)
             invariants.of_money(world, ground)
             if crash is not None:
                 world.time.seconds += given.downtimes[number] if number < len(given.downtimes) else 1.0
             if number == 0 and given.is_edited:
-                ground.written(slack=given.slack, is_edited=True)
+                ground.written(slack=given.slack, retakes=given.retakes, is_edited=True)
                 world.say("a prompt is edited")
         held_first = sum(state in invariants.DOUBTFUL for state in invariants.states(ground))
         world = self._recovered(world)

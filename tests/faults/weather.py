@@ -80,6 +80,8 @@ class Weather:
     memory: float = 30 * DAY
     #: Takes that the budget has room for, besides one for each variant.
     slack: int = 10
+    #: `retakes:` of the campaign.
+    retakes: int = 0
     crashes: tuple[Crash, ...] = ()
     downtimes: tuple[float, ...] = ()
     #: Clock jumps: at the so many-th request, by so many seconds.
@@ -115,6 +117,7 @@ def of(seed: int) -> Weather:
         # such worlds have a provider that does not forget (docs/money.md says so).
         memory=30 * DAY if any(by < 0 for _, by in jumps) else dice.choice((20 * 60.0, DAY, 30 * DAY)),
         slack=dice.choice((0, 1, 10)),
+        retakes=dice.choice((0, 0, 2)),
         crashes=tuple(Crash(at=dice.randint(1, 160), kill=dice.random() < 0.85) for _ in range(kills)),
         downtimes=tuple(dice.choice(DOWNTIMES) * dice.uniform(0.9, 1.1) for _ in range(3)),
         jumps=jumps,
