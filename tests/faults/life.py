@@ -12,7 +12,20 @@ from typing import TypeVar
 
 from callsheet.errors import CallsheetError
 from callsheet.provider.client import Provider, Route
-from callsheet.steps import clock, deliver, follow, outcome, prepare, retake, stage, stand_by, strays, studio, submit, wrap
+from callsheet.steps import (
+    clock,
+    deliver,
+    follow,
+    outcome,
+    prepare,
+    retake,
+    stage,
+    stand_by,
+    strays,
+    studio,
+    submit,
+    wrap,
+)
 
 from .crash import Mortal
 from .provider import OnDeparture, ScriptedProvider
