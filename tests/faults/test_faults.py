@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from .breakages import BREAKAGES
+from .footage import PROMPTS
 from .life import RETRIES
 from .policies import POLICIES
-from .report import MOST_HOLDS, ROUGH, killed_at_every_point
+from .report import ROUGH, killed_at_every_point
 from .virtual import Loop, Stalled, Time
-from .weather import CALM, Weather
+from .weather import CALM, SUBMIT, Fate, Weather
 from .workers import Lived, Order, live
 
 FLOW = Path(__file__).parent.parent.parent / "flows/campaign.py"
@@ -24,10 +25,19 @@ SHOWS: Mapping[str, tuple[Weather, str]] = {
     "writes_no_file": (CALM, r"is archived, and .* is not there or is damaged"),
     "forgets_what_runs": (CALM, r"is charged, and its take \d+ is failed without a charge"),
 }
-SAMPLE = [Order(seed=seed, compared=True) for seed in range(60)]
-HOLDS = [Order(seed=seed, climate=ROUGH) for seed in range(20)]
-KILLS = killed_at_every_point("replay", step=9)
-BROKEN = [Order(seed=seed, broken=name, climate=SHOWS[name][0]) for name in BREAKAGES for seed in (1, 2)]
+SAMPLE = [Order(seed=seed, compared=True) for seed in range(10, 42)]
+
+
+def loses_an_answer(seed: int) -> bool:
+    """Is the first submission of a prompt accepted in this world, and its answer lost?"""
+    fate = Fate(seed=seed, kind="replay", weather=ROUGH)
+    faults = [fate.next(f"submit {prompt}", ROUGH.submit, SUBMIT) for prompt in PROMPTS]
+    return any(fault.endswith(", accepted") for fault in faults)
+
+
+HOLDS = [Order(seed=seed, climate=ROUGH) for seed in range(600) if loses_an_answer(seed)][:12]
+KILLS = killed_at_every_point("replay", step=12)
+BROKEN = [Order(seed=seed, broken=name, climate=SHOWS[name][0]) for name in BREAKAGES for seed in (2,)]
 #: One world in each of two processes, whose hashes of text differ.
 TWINS = [Order(seed=2), Order(seed=2)]
 
@@ -70,9 +80,9 @@ def test_killed_at_one_point_after_the_other_it_pays_once_and_archives_all(world
 
 
 def test_five_in_a_hundred_faulty_submissions_leave_hardly_a_take_in_doubt(worlds: Worlds) -> None:
+    """Worlds of such weather in which an answer was lost: each is asked about again in the same run, and settled."""
     told = [lived.told for order in HOLDS for lived in worlds[order]]
-    assert any("accepted" in name and "not accepted" not in name for one in told for name in one.met)
-    assert sum(one.held_first for one in told) <= MOST_HOLDS * sum(one.takes for one in told)
+    assert [(one.jobs, one.archived, one.held_first) for one in told] == [(2, 2, 0)] * 12
 
 
 def test_policies_that_send_again_pay_twice_in_the_worlds_in_which_we_do_not(worlds: Worlds) -> None:

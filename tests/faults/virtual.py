@@ -58,6 +58,8 @@ class Loop(asyncio.SelectorEventLoop):
     def __init__(self, time: Time) -> None:
         self._virtual = time
         super().__init__(_Selector(time))
+        # What is due within this is due. A nanosecond, the usual, is lost on a float after some weeks of seconds.
+        self._clock_resolution = 1e-6
 
     def time(self) -> float:
         return self._virtual.seconds
