@@ -18,6 +18,7 @@ from callsheet.errors import (
     ProviderError,
     Rejected,
     RouteBusy,
+    RunInProgress,
     SubmissionInDoubt,
     Unauthorized,
     Unavailable,
@@ -67,7 +68,7 @@ def _live(studio: Studio, line: Line) -> Take | None:
     if not mine and (take.plan != studio.plan.digest or take.slug != line.variant.slug):
         return None
     if take.state is State.RESERVED and (why := _why_not_sent(studio, line, take)):
-        _log(studio.ledger.released(take.id, reason=f"not sent; {why}"))
+        _release(studio, take, f"not sent; {why}")
         return None
     return take
 
@@ -118,14 +119,23 @@ async def _send_first(studio: Studio, line: Line, take: Take) -> Take:
     except SubmissionInDoubt as error:
         raise _held(studio, take, error) from error
     except (Rejected, Unavailable) as error:
-        _log(studio.ledger.released(take.id, reason=_short(error)))
-        studio.bought -= take.price
         choose.refused(counter, line.variant.model, error)
+        _release(studio, take, _short(error))
+        studio.bought -= take.price
         if isinstance(error, Unauthorized | InsufficientCredit) and choose.another_serves(studio, line):
             error.retry = "safe"  # it was not accepted, and the next try goes to another route
         raise
     choose.took(counter)
     return _accepted(studio, take, accepted)
+
+
+def _release(studio: Studio, take: Take, reason: str) -> None:
+    """Give the hold back. RunInProgress where another run has taken the variant over: it may have sent the same key again."""
+    try:
+        _log(studio.ledger.released(take.id, reason=reason, run=studio.run.id))
+    except RunInProgress as error:
+        error.spent = "unknown"
+        raise
 
 
 async def _intent(studio: Studio, line: Line, take: Take) -> tuple[Take, JobRequest]:
