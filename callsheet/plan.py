@@ -333,6 +333,8 @@ def _line(
 def _decide(variant: Variant, take: Take, view: LedgerView, rerender: str, again: bool) -> tuple[Action, str]:
     if take.state in LIVE:
         return _resume(take, view)
+    if take.state not in CHARGED and take.cost:
+        return _charged_for_nothing(variant, take, again)
     if take.state not in CHARGED:
         return "shoot", f"take {take.id} came to nothing ({take.reason or take.state}); it was not charged"
     if again:
@@ -345,6 +347,16 @@ def _decide(variant: Variant, take: Take, view: LedgerView, rerender: str, again
             f"restore it, or pay again with --again {variant.slug}"
         )
     return "skip", f"archived on {take.updated_at:%Y-%m-%d} as {take.archive}, nothing of it changed"
+
+
+def _charged_for_nothing(variant: Variant, take: Take, again: bool) -> tuple[Action, str]:
+    """A take that was charged and left no deliverable is paid for again by a person's word only."""
+    if again:
+        return "shoot", f"asked for again; take {take.id} was charged {take.cost} credits and brought nothing"
+    return "blocked", (
+        f"take {take.id} was charged {take.cost} credits and brought nothing ({take.reason or take.state}): "
+        f"pay again with --again {variant.slug}"
+    )
 
 
 def _why_new(variant: Variant, media: Footage, view: LedgerView) -> str:

@@ -224,7 +224,7 @@ class Ledger:
             return tuple(_take(row) for row in connection.execute(query).mappings())
 
     def newest(self, keys: Sequence[str], *, route: str) -> dict[str, Take]:
-        """The newest take that was not released or failed of each key, else the newest of any state."""
+        """The newest take of each key that holds or has cost something, else the newest of any state."""
         found: dict[str, Take] = {}
         query = select(*_TAKE).where(takes.c.route == route).order_by(takes.c.id)
         with self._reading() as connection:
@@ -286,7 +286,7 @@ class Ledger:
             .where(takes.c.route == booking.route, takes.c.key == booking.key)
             .where(
                 takes.c.state.in_(sorted(HELD))
-                | ((takes.c.id > booking.supersedes) & takes.c.state.in_(sorted(CHARGED)))
+                | ((takes.c.id > booking.supersedes) & (takes.c.state.in_(sorted(CHARGED)) | (takes.c.charged > 0)))
             )
             .order_by(takes.c.id.desc())
             .limit(1)
@@ -433,10 +433,12 @@ def _money(connection: Connection, campaign: str | None, route: str, only: Colum
 
 def _outranks(take: Take, other: Take | None) -> bool:
     """A take that holds or cost something says more than one that came to nothing; else the later one does."""
-    if other is None:
-        return True
-    counts = HELD | CHARGED
-    return take.state in counts or other.state not in counts
+    return other is None or _counts(take) or not _counts(other)
+
+
+def _counts(take: Take) -> bool:
+    """Live or archived; or failed, and charged all the same."""
+    return take.state in HELD | CHARGED or bool(take.cost)
 
 
 def _take(row: RowMapping) -> Take:

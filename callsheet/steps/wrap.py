@@ -25,7 +25,7 @@ from callsheet.steps.strays import Stray
 from callsheet.steps.studio import Studio
 from callsheet.steps.survey import hash_of
 from callsheet.sweep import Variant
-from callsheet.take import CHARGED, State, Take
+from callsheet.take import State, Take
 from callsheet.tariff import price_of
 
 log = logging.getLogger("callsheet.takes")
@@ -65,7 +65,7 @@ class Ended:
     @property
     def charged(self) -> Credits:
         """New money of this run for this line: the provider's figure where it gave one, else the price."""
-        if self.take is None or self.line.action == "skip" or self.take.state is State.RESERVED:
+        if self.take is None or self.line.action in ("skip", "blocked") or self.take.state is State.RESERVED:
             return Credits()
         return self.take.cost
 
@@ -232,7 +232,7 @@ def _ended(studio: Studio, line: Line, error: str, walked: Collection[str]) -> E
     if line.action == "blocked":
         doubtful = take is not None and take.state is State.IN_DOUBT
         return Ended(line=line, outcome="in_doubt" if doubtful else "failed", take=take, reason=line.reason)
-    if take is None or (take.state in CHARGED and take.id <= line.supersedes and line.action == "shoot"):
+    if take is None or (not take.is_live and take.id <= line.supersedes and line.action == "shoot"):
         return Ended(line=line, outcome="failed", take=None, reason=error)
     end = OUTCOMES[take.state]
     return Ended(line=line, outcome=end, take=take, reason="" if end == "archived" else error or take.reason)

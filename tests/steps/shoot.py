@@ -25,10 +25,10 @@ ODD = "An odd one."
 
 
 async def run(
-    spec: Path, *, tries: int = 1, only: Sequence[str] = ()
+    spec: Path, *, tries: int = 1, only: Sequence[str] = (), again: Sequence[str] = (), attach_only: bool = False
 ) -> tuple[Account, dict[str, BaseException | None]]:
     """Walk every variant as the flow does, each stage tried again while its error says that it is safe."""
-    async with studio.opened(spec, sandbox=False, only=only) as at:
+    async with studio.opened(spec, sandbox=False, only=only, again=again, attach_only=attach_only) as at:
         outcome.approve(at, approved=at.plan.digest, by="test", max_usd=None)
         labels = outcome.to_walk(at.plan)
         ended = await asyncio.gather(*(shoot(label, tries) for label in labels), return_exceptions=True)

@@ -75,6 +75,18 @@ def test_a_deliverable_that_is_gone_is_never_paid_again_by_itself() -> None:
     assert "--again" in line.reason
 
 
+def test_a_take_that_was_charged_and_brought_nothing_is_paid_again_by_a_persons_word_only() -> None:
+    key = plan().lines[0].key
+    failed = replace(take_of(key, State.FAILED), charged=Credits.of("63.84"))
+    view = replace(NOTHING, takes={key: failed})
+    blocked = plan(view, rerender="every-run").lines[0]
+    assert (blocked.action, blocked.credits) == ("blocked", ZERO)
+    assert "take 7 was charged 63.84 credits and brought nothing (content_policy_violation)" in blocked.reason
+    assert "--again beach--none--dusk--16x9" in blocked.reason
+    again = plan(view, again=("beach--none--dusk--16x9",)).lines[0]
+    assert (again.action, again.supersedes) == ("shoot", 7)
+
+
 def test_again_and_every_run_render_what_is_archived_and_say_why() -> None:
     key = plan().lines[0].key
     view = replace(NOTHING, takes={key: take_of(key, State.ARCHIVED)})
