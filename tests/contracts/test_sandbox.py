@@ -29,10 +29,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from pydantic import SecretStr
 
 from callsheet.catalogue import model
 from callsheet.errors import PortTaken, ProviderError, Unavailable
 from callsheet.media import command, probe
+from callsheet.provider.client import Provider, Route
 from callsheet.sandbox import billing, launch
 from callsheet.sandbox.place import Lock, Place
 from callsheet.sandbox.server import serving
@@ -571,6 +573,22 @@ async def test_the_list_is_newest_first_paged_filtered_and_without_links(sandbox
     assert (await sandbox.http.get("/v1/tasks?status=completed")).json()["total"] == 0
     assert (await sandbox.http.get("/v1/tasks?type=audio")).json()["total"] == 0
     assert (await sandbox.http.get("/v1/tasks?status=nonsense")).status_code == 400
+
+
+async def test_the_list_is_what_the_client_of_the_paid_api_reads_jobs_from(sandbox: Sandbox, encode: Encode) -> None:
+    clip = await sandbox.upload(encode())
+    began = datetime.now(UTC) - timedelta(seconds=2)
+    ids = [(await sandbox.submit(video_urls=[clip])).json()["id"] for _ in range(2)]
+    url = str(sandbox.http.base_url).rstrip("/")
+    async with Provider(Route(name="loopback", api=url, files=url, key=SecretStr("sk-any"))) as provider:
+        listing = await provider.listed(model=O1, since=began)
+        other = await provider.listed(model=FAST, since=began)
+    assert listing is not None
+    assert [job.id for job in listing.jobs] == ids[::-1]
+    assert all(job.model == O1 and job.created and job.created >= began for job in listing.jobs)
+    assert listing.reached == began
+    assert other is not None
+    assert other.jobs == ()
 
 
 # --- files -------------------------------------------------------------------------------------------------------------
