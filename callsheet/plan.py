@@ -373,8 +373,12 @@ def _why_new(variant: Variant, media: Footage, view: LedgerView) -> str:
 
 def _resume(take: Take, view: LedgerView) -> tuple[Action, str]:
     since = f"since {take.updated_at:%Y-%m-%d %H:%M} UTC"
-    if take.state is State.IN_DOUBT and take.id not in view.replayable:
-        return "blocked", f"take {take.id} is in doubt {since} ({take.reason}): see callsheet reconcile"
+    if take.state in (State.SUBMITTING, State.IN_DOUBT) and take.id not in view.replayable:
+        why = take.reason or "its answer was lost"
+        return "attach", (
+            f"take {take.id} is in doubt {since} ({why}): evidence of it is looked for and nothing is sent again; "
+            "see callsheet reconcile"
+        )
     words = {
         State.RESERVED: "reserved, not sent",
         State.SUBMITTING: "sent, its answer was lost: the same request key is asked about again",

@@ -13,6 +13,7 @@ from callsheet import plan as planning
 from callsheet.credits import ZERO
 from callsheet.digest import Canonical
 from callsheet.errors import LedgerError, LedgerUnreachable, StoreUnreachable
+from callsheet.evidence import Idempotency, may_ask_again
 from callsheet.pilot import Pilot, pairwise
 from callsheet.plan import LedgerView, Month, Plan
 from callsheet.selection import Selection
@@ -242,13 +243,14 @@ def month_of(settings: Settings, ledger: "Ledger | None", route: str) -> Month |
     return Month(name=name, limit=settings.monthly_budget, charged=money.charged, held=money.held)
 
 
-def replayable(take: Take, now: datetime) -> bool:
-    """May the same Idempotency-Key still be sent again for this take?
+def idempotency_of(settings: Settings, route: str) -> Idempotency:
+    """What the provider of this route does with a request key it has seen. Our own sandbox replays them."""
+    return "replay" if route == SANDBOX else settings.idempotency
 
-    Not when it was sent in the future: the clock was set back since, and how old the key is nobody knows.
-    """
-    sent = take.submitted_at or take.created_at
-    return timedelta(0) <= now - sent <= REPLAY_WINDOW.get(take.route, timedelta(0))
+
+def replayable(take: Take, now: datetime, kind: Idempotency = "replay") -> bool:
+    """May the same Idempotency-Key still be sent again for this take, on a route of this kind?"""
+    return may_ask_again(kind, take, now, REPLAY_WINDOW.get(take.route, timedelta(0)))
 
 
 def _view(
@@ -271,6 +273,7 @@ def _view(
     finally:
         ledger.close()
     now, archive = clock.now(), loaded.root / campaign.archive.to
+    kind = idempotency_of(settings, route)
     return LedgerView(
         takes=takes,
         earlier=earlier,
@@ -283,7 +286,7 @@ def _view(
             for take in takes.values()
             if take.state is State.ARCHIVED and not (archive / take.archive).is_file()
         },
-        replayable={take.id for take in takes.values() if take.state in SENT and replayable(take, now)},
+        replayable={take.id for take in takes.values() if take.state in SENT and replayable(take, now, kind)},
     )
 
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 from urllib.parse import urlsplit
 
 from callsheet.credits import Credits
 from callsheet.errors import NoCheckout, SpecError
+from callsheet.evidence import Idempotency
 from callsheet.hosts import is_loopback
 from callsheet.nearest import did_you_mean, listed
 
@@ -43,6 +44,8 @@ class Settings:
     api_key: "SecretStr | None" = None
     api: str = EVOLINK
     files: str = EVOLINK_FILES
+    #: What the provider does with an Idempotency-Key it has seen; the sandbox replays it, whatever is said here.
+    idempotency: Idempotency = "replay"
     #: Ledger, caches and the sandbox's state.
     home: Path = Path(".callsheet")
     #: URL of the ledger, by default a SQLite file under home. One of PostgreSQL is a secret: it has a password in it.
@@ -99,6 +102,16 @@ def _url(text: str) -> str:
     if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         return text.rstrip("/")
     raise ValueError("must be an https:// URL; plain http is for this machine only, as http://127.0.0.1:4100")
+
+
+def _idempotency(text: str) -> Idempotency:
+    for kind in get_args(Idempotency):
+        if text == kind:
+            return kind  # type: ignore[no-any-return]
+    raise ValueError(
+        "must be replay (the provider gives the first job again), reject (it refuses a key it has seen) or none (it pays "
+        "no heed to keys)"
+    )
 
 
 def _ledger(text: str) -> "str | SecretStr":
@@ -174,6 +187,7 @@ VARIABLES: Mapping[str, Variable] = {
     "EVOLINK_API_KEY": Variable("api_key", _key),
     "EVOLINK_BASE_URL": Variable("api", _url),
     "EVOLINK_FILES_BASE_URL": Variable("files", _url),
+    "EVOLINK_IDEMPOTENCY": Variable("idempotency", _idempotency),
     "CALLSHEET_HOME": Variable("home", Path),
     "CALLSHEET_LEDGER": Variable("ledger", _ledger),
     "CALLSHEET_MONTHLY_BUDGET": Variable("monthly_budget", _amount),

@@ -33,6 +33,7 @@ from callsheet.steps.progress import Event, Listener, Stage, nobody
 from callsheet.steps.settings import Settings
 
 if TYPE_CHECKING:
+    from callsheet.evidence import Verdict
     from callsheet.provider.client import Accepted, Staged
     from callsheet.steps.cache import PreparedFile
 
@@ -58,6 +59,8 @@ class Studio:
     staged: dict[str, "asyncio.Task[Staged]"] = field(default_factory=dict)
     #: What the provider has accepted and the ledger could not record yet, by take.
     accepted: dict[int, "Accepted"] = field(default_factory=dict)
+    #: The evidence on takes in doubt that was gathered last, or is just being gathered.
+    weighing: "asyncio.Task[dict[int, Verdict]] | None" = None
     #: Result links by take: they are secrets and live in memory only.
     results: dict[int, SecretStr] = field(default_factory=dict)
     #: The stage that each variant was last heard in.
@@ -257,5 +260,5 @@ async def route(settings: Settings, name: str) -> AsyncIterator[Route]:
         async with launch.running(settings.home) as address:
             yield Route(name=name, api=address.url, files=address.url, key=SecretStr(address.key))
         return
-    key = settings.api_key or SecretStr("")
-    yield Route(name=name, api=settings.api, files=settings.files, key=key)
+    key, kind = settings.api_key or SecretStr(""), drawing.idempotency_of(settings, name)
+    yield Route(name=name, api=settings.api, files=settings.files, key=key, idempotency=kind)

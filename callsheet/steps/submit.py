@@ -3,26 +3,27 @@
 Committed before what: RESERVED (money held) before the request is built; SUBMITTING with the whole request before it
 leaves; SUBMITTED before anyone waits for the job. A crash between any two leaves a state from which the next run goes on
 without paying again: RESERVED is sent, SUBMITTING and IN_DOUBT are asked about with the same key and the same body where
-the route replays keys, else held.
+the route's kind allows it, then looked for in callbacks and the provider's list, else held.
 """
 
+import asyncio
 import logging
 
 from callsheet import digest
 from callsheet.errors import LedgerError, ProviderError, Rejected, SubmissionInDoubt, Unavailable
+from callsheet.evidence import Found, Verdict
 from callsheet.ledger.book import Booking
 from callsheet.plan import Line
 from callsheet.provider.client import Accepted, JobRequest, Replay
 from callsheet.steps import clock, stage
 from callsheet.steps import studio as studios
+from callsheet.steps import weigh as weighing
 from callsheet.steps.draw_up import replayable
 from callsheet.steps.studio import Studio
+from callsheet.steps.weigh import ACCOUNT
 from callsheet.take import State, Take
 
 log = logging.getLogger("callsheet.takes")
-
-#: Beside the fields of a kept request: `Route.account` of whoever it was sent to. It is never sent.
-ACCOUNT = "callsheet:account"
 
 
 async def submit(label: str) -> int:
@@ -96,26 +97,67 @@ async def _send_first(studio: Studio, line: Line, take: Take) -> Take:
 
 
 async def ask_again(studio: Studio, take: Take) -> Take:
-    """The same key with the same body. Only an answer that names a job settles it: a refusal now proves nothing of then.
+    """Settle a take in doubt: the same key with the same body where the route's kind allows it, then callbacks and the
+    provider's list. Only what names a job settles it: a refusal now proves nothing of then.
 
     SubmissionInDoubt: held. Unavailable: left as it was.
     """
-    if not replayable(take, clock.now()):
-        raise _held(
-            studio, take, SubmissionInDoubt(f"take {take.id} was sent at {take.submitted_at}, and no answer came.")
-        )
+    doubt, can_ask = await _sent_again(studio, take)
+    if isinstance(doubt, Accepted):
+        return _accepted(studio, take, doubt)
+    if take.state is State.SUBMITTING:
+        take = studio.ledger.in_doubt(take.id, reason=_short(doubt))
+        _log(take)
+    try:
+        verdict = (await _weighed(studio)).get(take.id)
+    except ProviderError as error:
+        raise _held(studio, take, _with(doubt, f"The provider cannot be asked: {error.what}"), can_ask) from error
+    if isinstance(verdict, Found):
+        return weighing.settle(studio.ledger, verdict)
+    raise _held(studio, take, _with(doubt, f"{verdict.why}." if verdict else ""), can_ask) from doubt
+
+
+async def _sent_again(studio: Studio, take: Take) -> tuple[Accepted | ProviderError, bool]:
+    """What the provider says to the same key with the same body; and whether it may be asked so once more. Unavailable."""
+    if not _may_ask(studio, take):
+        return SubmissionInDoubt(f"take {take.id} was sent at {take.submitted_at}, and no answer came."), False
     sent = studio.ledger.request(take.id)
     if sent.pop(ACCOUNT, "") != studio.provider.route.account:
         other = "it was sent with another key or address of the provider, where this one would be a new job."
-        raise _held(studio, take, SubmissionInDoubt(other), can_ask=False)
-    request = Replay(sent=sent)
+        return SubmissionInDoubt(other), False
     try:
-        accepted = await studio.provider.submit(request, idempotency_key=take.idempotency_key)
+        return await studio.provider.submit(Replay(sent=sent), idempotency_key=take.idempotency_key), True
     except Unavailable:
         raise
     except ProviderError as error:
-        raise _held(studio, take, error) from error
-    return _accepted(studio, take, accepted)
+        if studio.provider.route.idempotency == "reject" and _is_conflict(error):
+            known = (
+                "the provider knows its request key: it was accepted, and only its list or a callback names the job."
+            )
+            return SubmissionInDoubt(known, says=error.says), False
+        return error, isinstance(error, SubmissionInDoubt)
+
+
+def _may_ask(studio: Studio, take: Take) -> bool:
+    return replayable(take, clock.now(), studio.provider.route.idempotency)
+
+
+def _is_conflict(error: ProviderError) -> bool:
+    """Does the provider refuse a key because it has seen it?"""
+    return error.says.status == 409 or error.says.code == "idempotency_conflict"
+
+
+async def _weighed(studio: Studio) -> dict[int, Verdict]:
+    """The evidence on every take in doubt. Those who ask while it is being gathered wait for the same answer."""
+    if studio.weighing is None or studio.weighing.done():
+        studio.weighing = asyncio.create_task(weighing.weigh(studio.provider, studio.ledger))
+    return await asyncio.shield(studio.weighing)
+
+
+def _with(error: ProviderError, words: str) -> ProviderError:
+    """The same doubt with what was looked at besides."""
+    kind = SubmissionInDoubt if isinstance(error, SubmissionInDoubt) else type(error)
+    return kind(f"{error.what} {words}".strip(), says=error.says, retry=error.retry, after=error.after)
 
 
 async def _request(studio: Studio, line: Line) -> JobRequest:
@@ -154,18 +196,18 @@ def _accepted(studio: Studio, take: Take, accepted: Accepted) -> Take:
     return take
 
 
-def _held(studio: Studio, take: Take, error: ProviderError, *, can_ask: bool = True) -> SubmissionInDoubt:
+def _held(studio: Studio, take: Take, error: ProviderError, can_ask: bool = True) -> SubmissionInDoubt:
     """Commit the doubt and say what can settle it. can_ask: may the same key be sent again while it is young?"""
     if take.state is State.SUBMITTING:
         take = studio.ledger.in_doubt(take.id, reason=_short(error))
         _log(take)
-    again = can_ask and replayable(take, clock.now()) and isinstance(error, SubmissionInDoubt)
+    again = can_ask and _may_ask(studio, take) and isinstance(error, SubmissionInDoubt)
     return SubmissionInDoubt(
         f"take {take.id}: {error.what}",
         where=take.slug,
         hint="Run the campaign again: the same request key is asked about, and nothing new is bought."
         if again
-        else "Look for it in the provider's task list, then see callsheet reconcile.",
+        else "It stays held. `callsheet reconcile` looks for it at the provider, and says what a person can do.",
         says=error.says,
         retry="safe" if again else "never",
         after=error.after,

@@ -54,7 +54,7 @@ def test_a_fresh_campaign_shoots_everything_at_the_exact_price() -> None:
         (State.ARCHIVED, "skip"),
         (State.FAILED, "shoot"),
         (State.RELEASED, "shoot"),
-        (State.IN_DOUBT, "blocked"),
+        (State.IN_DOUBT, "attach"),
     ],
 )
 def test_the_newest_take_decides_and_only_shoot_costs(state: State, action: str) -> None:
@@ -67,6 +67,9 @@ def test_the_newest_take_decides_and_only_shoot_costs(state: State, action: str)
 def test_a_take_in_doubt_is_asked_about_again_where_the_key_can_be_replayed() -> None:
     line = with_first(State.IN_DOUBT, replayable={7}).lines[0]
     assert (line.action, line.credits) == ("attach", ZERO)
+    assert "the same request key is asked about again" in line.reason
+    for state in (State.SUBMITTING, State.IN_DOUBT):
+        assert "nothing is sent again" in with_first(state).lines[0].reason
 
 
 def test_a_deliverable_that_is_gone_is_never_paid_again_by_itself() -> None:
