@@ -491,7 +491,11 @@ def dearest(line: Line) -> Credits:
     return most_of(catalogue.model(line.variant.model), line.seconds, line.variant.options)
 
 
-def without_new_takes(plan: Plan) -> Plan:
-    """The same plan less every line that would spend: what finishing a dead run means."""
-    lines = tuple(line for line in plan.lines if line.action != "shoot")
+def without_new_takes(plan: Plan, *, send_reserved: bool = False) -> Plan:
+    """The same plan less every line that would spend: what finishing a dead run means.
+
+    send_reserved: keep takes that hold their price and were never sent; to send them would cost it.
+    """
+    unsent = {line.key for line in plan.lines if line.take and line.take.state is State.RESERVED}
+    lines = tuple(line for line in plan.lines if line.action != "shoot" and (send_reserved or line.key not in unsent))
     return replace(plan, lines=lines, digest=_digest(plan.campaign, plan.route, lines, plan.budget.limit))

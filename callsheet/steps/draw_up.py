@@ -88,11 +88,13 @@ def draw_up(
     limit: int | None = None,
     pilot: str | None = None,
     attach_only: bool = False,
+    send_reserved: bool = False,
 ) -> Drawn:
     """The plan for `spec` now. SpecError and its kin for a campaign that cannot run; LedgerError.
 
     only, skip, again: globs of slugs. limit: shoot the first so many only. pilot: how a small set is chosen of what only
-    and skip leave. attach_only: leave out every line that would cost anything new.
+    and skip leave. attach_only: leave out every line that would cost anything new, and, unless send_reserved, takes
+    that hold their price and were never sent.
     """
     selection = Selection(only=tuple(only), skip=tuple(skip), again=tuple(again), limit=limit, pilot=pilot)
     loaded = resolve(spec)
@@ -103,7 +105,9 @@ def draw_up(
     settings = environment.read(loaded.root)
     surveyed = survey(loaded, settings.home)
     drawn = _drawn(loaded, surveyed, settings, route_name(settings, sandbox=sandbox), selection)
-    return replace(drawn, plan=planning.without_new_takes(drawn.plan)) if attach_only else drawn
+    if not attach_only:
+        return drawn
+    return replace(drawn, plan=planning.without_new_takes(drawn.plan, send_reserved=send_reserved))
 
 
 def redraw(drawn: Drawn, loaded: Loaded) -> Drawn:

@@ -114,6 +114,11 @@ def reaching(provider_of: Callable[[Route], Provider]) -> Iterator[None]:
         _provider_of.reset(token)
 
 
+def provider_of(route: Route) -> Provider:
+    """A client of this route, by whatever reaches providers here. To be entered."""
+    return _provider_of.get()(route)
+
+
 @asynccontextmanager
 async def opened(
     spec: Path,
@@ -125,6 +130,7 @@ async def opened(
     limit: int | None = None,
     pilot: str | None = None,
     attach_only: bool = False,
+    send_reserved: bool = False,
 ) -> AsyncIterator[Studio]:
     """Draw up the plan and open everything a run of it needs; close it all at the end.
 
@@ -144,6 +150,7 @@ async def opened(
             limit=limit,
             pilot=pilot,
             attach_only=attach_only,
+            send_reserved=send_reserved,
         )
 
     async with _opened(await asyncio.to_thread(load, spec), sandbox=sandbox, draw=draw) as studio:
@@ -176,7 +183,7 @@ async def _opened(loaded: Loaded, *, sandbox: bool, draw: Callable[[], Drawn]) -
         async with (
             _attached(settings, drawn),
             route(settings, name) as way,
-            _provider_of.get()(way) as provider,
+            provider_of(way) as provider,
             Watch(provider) as watch,
         ):
             store = DiskStore(drawn.archive_root)
