@@ -175,6 +175,8 @@ class JobRequest:
     aspect_ratio: str | None = None
     keep_original_sound: bool | None = None
     options: Options = ()
+    #: Where the provider tells how the job ended; whoever knows the address can tell it, so it is a secret.
+    callback: SecretStr | None = None
 
     def body(self) -> dict[str, Any]:
         """What is sent. KeyError for a model that the catalogue does not have; ValueError for inputs it does not take."""
@@ -192,6 +194,8 @@ class JobRequest:
             option = row.options[name]
             sent = json.loads(str(value)) if option.kind in ("list", "mapping") else value
             _put(fields, option.field, sent)
+        if self.callback is not None:
+            fields["callback_url"] = self.callback.get_secret_value()
         return fields
 
     def _clip(self, row: catalogue.Model) -> dict[str, Any]:
@@ -218,7 +222,8 @@ class JobRequest:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        return tuple(url.get_secret_value() for url in (*self.video_urls, *self.images))
+        urls = (*self.video_urls, *self.images, *([self.callback] if self.callback else []))
+        return tuple(url.get_secret_value() for url in urls)
 
 
 @dataclass(frozen=True, kw_only=True)

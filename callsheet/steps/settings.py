@@ -59,6 +59,8 @@ class Settings:
     cache_gb: int = 20
     #: Private networks that an https:// source may be in, with commas between.
     private_sources: str = ""
+    #: The public address of `callsheet callbacks`; each request names a secret place below it.
+    callback_url: str | None = None
     #: What all campaigns may spend together on a paid route in a month (UTC); None for no such ceiling.
     monthly_budget: Credits | None = None
 
@@ -102,6 +104,18 @@ def _url(text: str) -> str:
     if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         return text.rstrip("/")
     raise ValueError("must be an https:// URL; plain http is for this machine only, as http://127.0.0.1:4100")
+
+
+def _callback(text: str) -> str | None:
+    if not text.strip():
+        return None
+    url = _url(text)
+    parts = urlsplit(url)
+    if parts.query or parts.fragment or parts.username or parts.password or not parts.hostname or len(url) > 1500:
+        raise ValueError(
+            "must be an https:// URL without a query, a name or a password, as https://hooks.example.com/c"
+        )
+    return url
 
 
 def _idempotency(text: str) -> Idempotency:
@@ -191,6 +205,7 @@ VARIABLES: Mapping[str, Variable] = {
     "CALLSHEET_HOME": Variable("home", Path),
     "CALLSHEET_LEDGER": Variable("ledger", _ledger),
     "CALLSHEET_MONTHLY_BUDGET": Variable("monthly_budget", _amount),
+    "CALLSHEET_CALLBACK_URL": Variable("callback_url", _callback),
     "CALLSHEET_STAGING": Variable("staging", _staging),
     "CALLSHEET_MAX_IN_FLIGHT": Variable("max_in_flight", _whole(1, 1000)),
     "CALLSHEET_MAX_SOURCE_MB": Variable("max_source_mb", _whole(1, 1_000_000)),

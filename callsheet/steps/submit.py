@@ -8,22 +8,30 @@ the route's kind allows it, then looked for in callbacks and the provider's list
 
 import asyncio
 import logging
+import secrets
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
 
 from callsheet import digest
 from callsheet.errors import LedgerError, ProviderError, Rejected, SubmissionInDoubt, Unavailable
 from callsheet.evidence import Found, Verdict
+from callsheet.hosts import is_loopback
 from callsheet.ledger.book import Booking
 from callsheet.plan import Line
 from callsheet.provider.client import Accepted, JobRequest, Replay
 from callsheet.steps import clock, stage
 from callsheet.steps import studio as studios
 from callsheet.steps import weigh as weighing
-from callsheet.steps.draw_up import replayable
+from callsheet.steps.draw_up import SANDBOX, replayable
 from callsheet.steps.studio import Studio
 from callsheet.steps.weigh import ACCOUNT
 from callsheet.take import State, Take
 
 log = logging.getLogger("callsheet.takes")
+
+#: Of chance in the address of a callback: 192 bits.
+TOKEN_BYTES = 24
 
 
 async def submit(label: str) -> int:
@@ -172,7 +180,22 @@ async def _request(studio: Studio, line: Line) -> JobRequest:
         aspect_ratio=variant.aspect_ratio,
         keep_original_sound=variant.keep_original_sound,
         options=variant.options,
+        callback=_callback(studio),
     )
+
+
+def _callback(studio: Studio) -> SecretStr | None:
+    """A secret address of this one request, below CALLSHEET_CALLBACK_URL; None where it could not be reached.
+
+    The provider cannot reach this machine's loopback, and the sandbox calls nothing outside of this machine.
+    """
+    below, route = studio.drawn.settings.callback_url, studio.plan.route
+    if below is None:
+        return None
+    is_here = is_loopback(urlsplit(below).hostname or "")
+    if (is_here and not studio.provider.route.is_loopback) or (not is_here and route == SANDBOX):
+        return None
+    return SecretStr(f"{below}/{secrets.token_urlsafe(TOKEN_BYTES)}")
 
 
 def _accepted(studio: Studio, take: Take, accepted: Accepted) -> Take:

@@ -1,5 +1,8 @@
 """Lost answers on routes that do not replay keys: found where the provider's list is unambiguous, else held and shown."""
 
+import hashlib
+import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -7,7 +10,7 @@ import pytest
 from callsheet.errors import IllegalTransition, SubmissionInDoubt
 from callsheet.ledger.book import Ledger
 from callsheet.plan import without_new_takes
-from callsheet.steps import settle, studio
+from callsheet.steps import hear, settle, studio
 from callsheet.steps.settle import StillThere
 from callsheet.take import State
 
@@ -186,3 +189,55 @@ async def test_only_what_has_a_job_and_no_file_can_be_given_up(spec: Path, provi
     ledger = Ledger(f"sqlite:///{spec.parent.parent}/.callsheet/ledger.sqlite")
     assert ledger.take(1).state is State.ARCHIVED
     ledger.close()
+
+
+# --- callbacks ----------------------------------------------------------------------------------------------------------
+
+
+def called_back(spec: Path, provider: LocalProvider, job: str) -> None:
+    """As `callsheet callbacks` writes it down, when the provider posts to the address in the request of this job."""
+    token = provider.jobs[job]["callback"].rpartition("/")[2]
+    with closing(Ledger(f"sqlite:///{spec.parent.parent}/.callsheet/ledger.sqlite")) as ledger:
+        hear.record(ledger, hashlib.sha256(token.encode()).hexdigest(), job)
+
+
+async def test_a_callback_settles_exactly_the_take_whose_request_named_its_address(
+    heedless: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLSHEET_CALLBACK_URL", "https://hooks.example/c/")
+    provider.scripts |= {ODD: [ACCEPT_THEN_500], GOOD: [ACCEPT_THEN_500]}
+    provider.has_list = False
+    _, ended = await run(heedless)
+    addresses = {job: one["callback"] for job, one in provider.jobs.items()}
+    assert len(set(addresses.values())) == 2
+    for address in addresses.values():
+        assert re.fullmatch(r"https://hooks\.example/c/[A-Za-z0-9_-]{32}", address)
+        assert address.rpartition("/")[2] not in "".join(map(str, ended.values()))
+    (odd,) = [job for job, one in provider.jobs.items() if one["prompt"] == ODD]
+    called_back(heedless, provider, odd)
+    account, _ = await run(heedless)
+    assert account.message == "1 of 2 archived, 1 in doubt"
+    (settled,) = [take for take in takes(heedless) if take.state is State.ARCHIVED]
+    assert (settled.slug, settled.job) == (LABEL, odd)
+    assert len(provider.submits) == 2
+
+
+async def test_a_callback_about_a_job_that_the_provider_does_not_know_settles_nothing(
+    heedless: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLSHEET_CALLBACK_URL", "https://hooks.example/c")
+    provider.scripts[ODD], provider.has_list = [ACCEPT_THEN_500], False
+    await run(heedless, only=[LABEL])
+    (job,) = provider.jobs
+    called_back(heedless, provider, job)
+    provider.jobs.clear()
+    (held,) = await settle.by_evidence(heedless)
+    assert (held.job, held.candidates) == ("", (job,))
+    assert "status read does not know" in held.why
+
+
+async def test_no_request_names_an_address_that_nobody_could_call(
+    spec: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await run(spec, only=[LABEL])
+    assert [job["callback"] for job in provider.jobs.values()] == [""]
