@@ -17,9 +17,9 @@ def callbacks(
         str, typer.Option(metavar="HOST", help="Address to listen on, where the proxy finds it.")
     ] = "127.0.0.1",
 ) -> None:
-    """Hear the provider's callbacks, behind your own TLS proxy, until Ctrl-C.
+    """Hear the provider's callbacks, until Ctrl-C.
 
-    They are evidence for takes in doubt: a run and `callsheet reconcile` weigh it. Nothing is paid or moved here.
+    Your own TLS proxy passes them on to it. They are evidence for takes in doubt: a run and `callsheet reconcile` weigh it. Nothing is paid or moved here.
     """
     from callsheet.steps import hear, settings
 
