@@ -150,6 +150,8 @@ class Campaign:
     aspect_ratios: tuple[str, ...]
     keep_original_sound: tuple[bool, ...]
     takes: int
+    #: New takes of a variant in one run, at most, where the provider failed its job and kept nothing.
+    retakes: int
     exclude: tuple[Selector, ...]
     include: tuple[Selector, ...]
     framing: Framing
@@ -315,6 +317,7 @@ def _meant(
         aspect_ratios=tuple(form.get("aspect_ratios", ())) or _default_ratios(models),
         keep_original_sound=_several(form.get("keep_original_sound", True)),
         takes=form.get("takes", 1),
+        retakes=form.get("retakes", 0),
         exclude=_selectors("exclude", sweep.get("exclude", ())),
         include=_selectors("include", sweep.get("include", ())),
         framing=form.get("framing", "native"),

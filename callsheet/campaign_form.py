@@ -154,6 +154,10 @@ _SOUNDS = _or_list(_SWITCH, _values(_SWITCH))
 _TAKES = Kind(
     core.int_schema(strict=True, ge=1, le=text.MAX_TAKES), {"maximum": text.MAX_TAKES, "minimum": 1, "type": "integer"}
 )
+_RETAKES = Kind(
+    core.int_schema(strict=True, ge=0, le=text.MAX_RETAKES),
+    {"maximum": text.MAX_RETAKES, "minimum": 0, "type": "integer"},
+)
 _OPTIONS = Kind(
     core.dict_schema(
         core.str_schema(strict=True), core.no_info_plain_validator_function(text.check_option), strict=True
@@ -377,6 +381,13 @@ CAMPAIGN = Form(
             kind=_SOUNDS, description="Keep the sound of the clip; a list of both sweeps it.", default=True
         ),
         "takes": Key(kind=_TAKES, description="Samples of every variant; each one is paid for.", default=1),
+        "retakes": Key(
+            kind=_RETAKES,
+            description="How often a run tries a variant again whose job the provider failed, for a passing reason and "
+            "without a charge.",
+            examples=(2,),
+            default=0,
+        ),
         "sweep": Key(kind=SWEEP.kind, description="Combinations to leave out or to add."),
         "framing": Key(
             kind=_choice("framing"),

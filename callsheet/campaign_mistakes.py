@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails, ValidationError
 
 from callsheet import catalogue
 from callsheet.campaign_form import CAMPAIGN, CHOICES, CLIP, FORMS, PICKS, PROMPT, VALIDATOR
-from callsheet.campaign_text import MAX_TAKES, MOST_MISTAKES, OVERRIDES
+from callsheet.campaign_text import MAX_RETAKES, MAX_TAKES, MOST_MISTAKES, OVERRIDES
 from callsheet.nearest import did_you_mean, listed, nearest
 from callsheet.yamltext import Path, described, shown
 
@@ -25,6 +25,7 @@ _EXAMPLES = {
     "aspect_ratios": "aspect_ratios: [16:9, 9:16]",
     "keep_original_sound": "keep_original_sound: true, or [true, false]",
     "takes": "takes: 1",
+    "retakes": "retakes: 2",
     "sweep": "sweep: {exclude: [{clip: pier, aspect_ratio: 9:16}]}",
     "framing": "framing: native",
     "archive": "archive: {to: archive/}",
@@ -83,7 +84,8 @@ def _told(detail: ErrorDetails, written: Any, text_of: Callable[[Path], str | No
     if kind == "literal_error":
         return _no_choice(path, detail)
     if kind in ("greater_than_equal", "less_than_equal"):
-        message = f"{detail['input']} is not from 1 to {MAX_TAKES}"
+        low, high = (0, MAX_RETAKES) if path[-1] == "retakes" else (1, MAX_TAKES)
+        message = f"{detail['input']} is not from {low} to {high}"
         return Mistake(path=path, message=message, hint=example(path))
     return _mistyped(path, detail, text_of)
 

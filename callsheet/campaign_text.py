@@ -17,6 +17,8 @@ from callsheet.yamltext import described, shown
 
 #: Samples of one variant; more is a mistyped number sooner than a wish.
 MAX_TAKES = 20
+#: New takes of one variant in one run where the provider failed a job; what fails six times is not the provider's bad luck.
+MAX_RETAKES = 5
 #: Digits of an amount. Longer ones are no money, and Decimal would round them.
 MAX_AMOUNT_LENGTH = 20
 #: Digits behind the second's point: the plan and the encoder count in microseconds.

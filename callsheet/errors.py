@@ -247,7 +247,20 @@ class SubmissionInDoubt(ProviderError):
 
 
 class JobFailed(ProviderError):
-    """The provider accepted the job and ended it without a result. `says` holds its code and message."""
+    """The provider accepted the job and ended it without a result. `says` holds its code, message and request id.
+
+    take_id: the take whose job it was; 0 where that is another run's. refunded: did the credits come back, in the
+    provider's word; None where it gave none. may_retake: it failed for a passing reason and nothing stays charged, so a
+    new take costs no more than this one would have.
+    """
+
+    def __init__(
+        self, what: str, *, take_id: int = 0, refunded: bool | None = None, may_retake: bool = False, **facts: Any
+    ) -> None:
+        super().__init__(what, **facts)
+        self.take_id = take_id
+        self.refunded = refunded
+        self.may_retake = may_retake
 
 
 class ResultExpired(ProviderError):
@@ -260,6 +273,12 @@ class ResultDamaged(ProviderError):
     """The provider delivered something other than the promised video (truncated, a web page, undecodable)."""
 
     spent = "yes"
+    retry = "safe"
+
+
+class RouteBusy(ProviderError):
+    """A route takes no more jobs at the moment; there is room after `after`. Nothing has left this machine."""
+
     retry = "safe"
 
 
@@ -283,7 +302,7 @@ class TakeAlreadyLive(LedgerError):
 
 
 class RunInProgress(LedgerError):
-    """This campaign is being run right now by another process on this machine."""
+    """Another run works on this right now, or has taken it over."""
 
 
 class SchemaOutdated(LedgerError):

@@ -8,13 +8,11 @@ nothing, since a list may lag: no evidence ever says that a take was not accepte
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from callsheet.credits import Credits
+from callsheet.routing import Idempotency
 from callsheet.take import Take
-
-#: What a route does with an Idempotency-Key it has seen: gives the first job again, refuses, or pays no heed to it.
-Idempotency: TypeAlias = Literal["replay", "reject", "none"]
 
 #: The paid request as a whole may take so long; the vendor's own client waits as long.
 SUBMIT_LIMIT = timedelta(seconds=30)

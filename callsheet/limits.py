@@ -675,3 +675,16 @@ def _still_size(facts: StillFacts, limits: ImageLimits) -> tuple[int, int]:
     # The long side down and the short side up: rounding never makes the shape more extreme than the limit allows.
     made = max(floor(long * scale), limits.min_side), max(ceil(short * scale), limits.min_side)
     return made if facts.width >= facts.height else (made[1], made[0])
+
+
+# --- what comes back --------------------------------------------------------------------------------------------------
+
+
+def length_tolerance(seconds: Fraction) -> Fraction:
+    """Seconds by which an edit may be shorter or longer than its clip: one, or a fifth of a long clip.
+
+    Providers cut to whole seconds and to whole frames of their own rate (O3's page: output seconds "rounded to nearest
+    integer"); nothing they document takes away more than half a second. A file that differs by more is another one, or a
+    part of one.
+    """
+    return max(Fraction(1), seconds / 5)

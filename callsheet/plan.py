@@ -17,6 +17,7 @@ from callsheet.credits import ZERO, Credits, total
 from callsheet.digest import Canonical
 from callsheet.errors import BudgetExceeded, NotApproved, PlanChanged
 from callsheet.nearest import listed
+from callsheet.routing import Offer, Pool, alone
 from callsheet.sweep import Variant
 from callsheet.take import CHARGED, LIVE, State, Take
 from callsheet.tariff import most_of, price_of
@@ -53,6 +54,10 @@ class LedgerView:
     charged: Credits
     #: What is left of this month for all campaigns on this route; None where nothing limits it.
     month: "Month | None" = None
+    #: Who works on a variant now, in words, by its key.
+    owners: Mapping[str, str] = field(default_factory=dict)
+    #: Every route that was or is used, where it matters what was bought before.
+    routes: tuple[str, ...] = ()
     #: Ids of archived takes whose file is no longer in the archive.
     missing: Collection[int] = ()
     #: Ids of takes in doubt that replaying the same Idempotency-Key can settle.
@@ -71,6 +76,9 @@ class Line(NamedTuple):
     seconds: Fraction
     take: Take | None
     supersedes: int  # newest take of this content the plan has seen; 0 for none
+    owner: str = ""  # the run that works on it now, in words; "" for none
+    route: str = ""  # where it would be shot: the cheapest that serves its model
+    most: Credits = ZERO  # on the dearest route that serves it, which gets it while the others are down
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -82,6 +90,7 @@ class Line(NamedTuple):
             "credits": str(self.credits),
             "seconds": decimal_seconds(self.seconds),
             "model": self.variant.model,
+            "route": self.route,
         }
 
 
@@ -131,20 +140,32 @@ class Plan:
     digest: str
     #: What every campaign of this route may spend together this month; None where nothing limits it.
     month: Month | None = None
+    #: Every route on which its content may have been bought, or may be.
+    routes: tuple[str, ...] = ()
 
     def of(self, action: Action) -> tuple[Line, ...]:
         return tuple(line for line in self.lines if line.action == action)
+
+    @cached_property
+    def by_label(self) -> Mapping[str, Line]:
+        return {line.variant.label: line for line in self.lines}
 
     @cached_property
     def credits(self) -> Credits:
         """What the run would newly spend."""
         return total([line.credits for line in self.lines])
 
+    @cached_property
+    def most(self) -> Credits:
+        """What the run would newly spend if only the dearest routes were well."""
+        return total([line.most for line in self.lines if line.action == "shoot"])
+
     def as_json(self) -> dict[str, Any]:
         counts: dict[str, Any] = {action: len(self.of(action)) for action in ("shoot", "attach", "skip", "blocked")}
         return {
             "campaign": self.campaign,
             "route": self.route,
+            "routes": list(self.routes),
             "digest": self.digest,
             "totals": {
                 "variants": len(self.lines),
@@ -242,6 +263,7 @@ class Prices:
     def __init__(self) -> None:
         self._known: dict[tuple[str, object, int, int], Credits] = {}
 
+    # What the catalogue says; a route may have another price (`routing`).
     def of(self, variant: Variant, seconds: Fraction) -> Credits:
         # A Fraction is slow to hash.
         alike = (variant.model, variant.options, seconds.numerator, seconds.denominator)
@@ -274,9 +296,11 @@ def draw_up(
     again: Collection[str] = (),
     limit: int | None = None,
     keys: Mapping[str, str] | None = None,
+    pool: Pool | None = None,
 ) -> Plan:
     """The plan of these variants. `footage` by variant label; `again`: labels to render although they are archived.
 
+    pool: the routes, the one of `route` first; only that one, at the catalogue's prices, where none is given.
     keys: by label, where they are known already. limit: of the variants that would be shot, only the first so many are in
     the plan; all others are.
     """
@@ -284,11 +308,13 @@ def draw_up(
     claimed: dict[str, str] = {}
     room = len(variants) if limit is None else limit
     keys = keys_of(variants, footage) if keys is None else keys
-    prices = Prices()
+    prices, pool = Prices(), pool or alone(route)
     for variant in variants:
         media = footage[variant.label]
-        price = prices.of(variant, media.seconds)
-        line = _line(variant, media, keys[variant.label], price, view, rerender, variant.label in again)
+        offers = pool.offers(variant.model, prices.of(variant, media.seconds))
+        line = _line(variant, media, keys[variant.label], offers, view, rerender, variant.label in again)
+        if line.action == "attach" and line.take is not None and line.take.route not in pool.names:
+            line = _out_of_reach(line, line.take)
         if line.action == "shoot" and line.key in claimed:
             line = _same_as(line, claimed[line.key])
         if line.action == "shoot":
@@ -303,30 +329,51 @@ def draw_up(
         route=route,
         lines=tuple(lines),
         budget=limits,
-        digest=_digest(campaign, route, lines, budget),
+        digest=_digest(campaign, route, lines, budget, several=len(pool.cards) > 1),
         month=view.month,
+        routes=view.routes or pool.names,
     )
 
 
 def _line(
-    variant: Variant, media: Footage, key: str, price: Credits, view: LedgerView, rerender: str, again: bool
+    variant: Variant,
+    media: Footage,
+    key: str,
+    offers: Sequence[Offer],
+    view: LedgerView,
+    rerender: str,
+    again: bool,
 ) -> Line:
+    """offers: of the routes that serve it, the cheapest first; there is one at least."""
     take = view.takes.get(key)
     if take is None:
         action: Action = "shoot"
         reason = _why_new(variant, media, view)
     else:
         action, reason = _decide(variant, take, view, rerender, again)
+    owner = view.owners.get(key, "") if action != "skip" else ""
+    if owner:
+        action, reason = "attach", f"being rendered by {owner}; it is waited for"
     return Line(
         variant=variant,
         key=key,
         action=action,
         reason=reason,
-        credits=price if action == "shoot" else ZERO,
-        price=price,
+        credits=offers[0].price if action == "shoot" else ZERO,
+        price=offers[0].price,
         seconds=media.seconds,
         take=take,
         supersedes=take.id if take else 0,
+        owner=owner,
+        route=offers[0].route,
+        most=offers[-1].price,
+    )
+
+
+def _out_of_reach(line: Line, take: Take) -> Line:
+    return line._replace(
+        action="blocked",
+        reason=f"take {take.id} is {take.state} on route {take.route}, which is not in routes.toml or has no key now",
     )
 
 
@@ -394,7 +441,7 @@ def _same_as(line: Line, label: str) -> Line:
     return line._replace(action="skip", reason=f"the same content as {label}", credits=ZERO)
 
 
-def _digest(campaign: str, route: str, lines: Sequence[Line], budget: Credits | None) -> str:
+def _digest(campaign: str, route: str, lines: Sequence[Line], budget: Credits | None, *, several: bool = False) -> str:
     return digest.of_json(
         {
             "campaign": campaign,
@@ -402,6 +449,8 @@ def _digest(campaign: str, route: str, lines: Sequence[Line], budget: Credits | 
             "budget": None if budget is None else budget.units,
             "lines": "\n".join(
                 f"{line.variant.label} {line.key} {line.action} {line.credits.units} {line.supersedes}"
+                # A plan of one route is spelt as it was before there could be several.
+                f"{f' {line.route} {line.most.units}' if several else ''}"
                 for line in lines
             ),
         }
@@ -420,10 +469,11 @@ def approve(
 ) -> Approval:
     """Let this plan spend. BudgetExceeded, PlanChanged or NotApproved otherwise; nothing has been spent by then.
 
-    approved_digest: the plan that a person saw. confirmed: a person said yes to this very plan. ceiling: --max-usd of
-    this run. place: where the budget stands in the campaign.
+    approved_digest: the plan that a person saw; where nothing would be bought now, it does not matter what changed since.
+    confirmed: a person said yes to this very plan. ceiling: --max-usd of this run. place: where the budget stands in the
+    campaign.
     """
-    if approved_digest is not None and approved_digest != plan.digest:
+    if approved_digest is not None and approved_digest != plan.digest and plan.credits:
         raise PlanChanged(
             f"plan {digest.short(approved_digest)} was approved, and {digest.short(plan.digest)} would run now: "
             "the campaign, its files or the ledger changed in between.",
@@ -436,9 +486,10 @@ def approve(
             f"this run costs {plan.credits.spoken}, and --max-usd allows {ceiling.spoken}.",
             hint="Raise --max-usd, or select fewer variants with --only.",
         )
-    if not confirmed and approve_above is not None and plan.credits > approve_above:
+    if not confirmed and approve_above is not None and plan.most > approve_above:
+        dearer = f", and {plan.most.spoken} if cheaper routes are down" if plan.most > plan.credits else ""
         raise NotApproved(
-            f"this run costs {plan.credits.spoken}, and approve_above is {approve_above.spoken}: a person confirms it.",
+            f"this run costs {plan.credits.spoken}{dearer}, and approve_above is {approve_above.spoken}: a person confirms it.",
             hint="Answer yes at the prompt, or pass --yes.",
         )
     return Approval(plan=plan.digest, credits=plan.credits, by=by)
@@ -498,4 +549,8 @@ def without_new_takes(plan: Plan, *, send_reserved: bool = False) -> Plan:
     """
     unsent = {line.key for line in plan.lines if line.take and line.take.state is State.RESERVED}
     lines = tuple(line for line in plan.lines if line.action != "shoot" and (send_reserved or line.key not in unsent))
-    return replace(plan, lines=lines, digest=_digest(plan.campaign, plan.route, lines, plan.budget.limit))
+    return replace(
+        plan,
+        lines=lines,
+        digest=_digest(plan.campaign, plan.route, lines, plan.budget.limit, several=len(plan.routes) > 1),
+    )

@@ -24,8 +24,9 @@ from callsheet.errors import CallsheetError
 from callsheet.redact import redact
 from callsheet.steps import deliver as delivering
 from callsheet.steps import follow as following
-from callsheet.steps import outcome, strays, studio, wrap
+from callsheet.steps import outcome, stand_by, strays, studio, wrap
 from callsheet.steps import prepare as preparing
+from callsheet.steps import retake as retaking
 from callsheet.steps import stage as staging
 from callsheet.steps import submit as submitting
 
@@ -88,6 +89,11 @@ async def deliver(label: str, take: int) -> str:
     return await delivering.deliver(take, label)
 
 
+@task(task_run_name="stand by {label}", retries=4, **POLICY)
+async def wait_for(label: str) -> bool:
+    return await stand_by.stand_by(label)
+
+
 @task(task_run_name="collect take {take}", retries=4, **POLICY)
 async def collect(take: int) -> None:
     await strays.collect(take)
@@ -114,15 +120,28 @@ async def show_encode(label: str, moved: "asyncio.Queue[float]") -> None:
         log.warning("the progress of %s is not shown: %s", label, redact(str(error)))
 
 
-async def shoot(label: str, number: int, in_flight: asyncio.Semaphore) -> None:
-    """One variant's walk. Paid work is bounded by `in_flight`; preparation by its own limit."""
+async def shoot(label: str, number: int, at: studio.Studio) -> None:
+    """One variant's walk. What is sent is bounded by `in_flight`, preparation by its own limit; what an earlier run has
+    sent is only brought home."""
     await asyncio.sleep(number / STARTS_PER_SECOND)
+
+    async def make() -> int:
+        await stage(label)
+        take = await submit(label)
+        await follow(label, take)
+        return take
+
     with outcome.end_told(label):
+        if outcome.is_elsewhere(label) and await wait_for(label):
+            return
+        paid = outcome.paid_take(at.plan, label)
+        if paid is not None:
+            await follow(label, paid)
+            await deliver(label, paid)
+            return
         await prepare(label)
-        async with in_flight:
-            await stage(label)
-            take = await submit(label)
-            await follow(label, take)
+        async with at.in_flight:
+            take = await retaking.until_made(label, make)
             await deliver(label, take)
 
 
@@ -165,11 +184,12 @@ async def campaign(
             outcome.plan_rows(at.plan), f"{at.plan.campaign}-plan", outcome.plan_title(at.plan)
         )
         labels = outcome.to_walk(at.plan)
-        ended = await asyncio.gather(
-            *(shoot(label, number, at.in_flight) for number, label in enumerate(labels)), return_exceptions=True
-        )
         left = strays.found(at)
-        collected = await asyncio.gather(*(collect(take) for take in left), return_exceptions=True)
+        walked = (shoot(label, number, at) for number, label in enumerate(labels))
+        ended, collected = await asyncio.gather(
+            asyncio.gather(*walked, return_exceptions=True),
+            asyncio.gather(*(collect(take) for take in left), return_exceptions=True),
+        )
         account = await wrap.wrap(outcome.errors(labels, ended), strays.told(at, left, collected))
         await acreate_table_artifact(outcome.rows(account), f"{at.plan.campaign}-outcome", account.message)
         outcome.raise_defects([*ended, *collected])

@@ -19,7 +19,8 @@ def callbacks(
 ) -> None:
     """Hear the provider's callbacks, until Ctrl-C.
 
-    Your own TLS proxy passes them on to it. They are evidence for takes in doubt: a run and `callsheet reconcile` weigh it. Nothing is paid or moved here.
+    Your own TLS proxy passes them on to it. They are evidence for takes in doubt: a run and `callsheet reconcile` weigh it.
+    Nothing is paid or moved here.
     """
     from callsheet.steps import hear, settings
 

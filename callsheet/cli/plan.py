@@ -1,6 +1,7 @@
 """`callsheet plan`: what a run would do and cost now: line by line with the reason of each, and axis by axis."""
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +19,10 @@ from callsheet.work import Work
 
 if TYPE_CHECKING:
     from callsheet.suggest import Suggestion
+
+
+#: A fact of several lines stands in one column.
+NEWLINE, NEXT_LINE = "\n", "\n" + " " * 11
 
 
 def plan(
@@ -73,7 +78,7 @@ def plan(
     views.mended(files, all_files=lines)
     facts = facts_of(drawn, work, where=where(drawn, assumed=sandbox is None and on_sandbox))
     for name, value in facts:
-        console.tell(f"{name:<10} {value}")
+        console.tell(f"{name:<10} {value.replace(NEWLINE, NEXT_LINE)}")
     if suggestions is not None:
         views.suggestions(suggestions)
     if out is not None:
@@ -148,4 +153,16 @@ def where(drawn: Drawn, *, assumed: bool = False) -> str:
     if drawn.plan.route == "sandbox":
         why = "\nbecause no EVOLINK_API_KEY is set; --paid plans for the provider" if assumed else ""
         return f"sandbox: free drafts, at the credits that the provider would charge{why}"
-    return f"{drawn.plan.route} ({drawn.settings.api})"
+    used = Counter(line.route for line in drawn.plan.of("shoot"))
+    cards = sorted(drawn.pool.cards, key=lambda card: -used[card.name])
+    several = len(cards) > 1 and bool(used)
+    return "\n".join(_route(drawn, card.name, used[card.name] if several else None) for card in cards)
+
+
+def _route(drawn: Drawn, name: str, jobs: int | None) -> str:
+    """jobs: how many would go there; None where that says nothing."""
+    addresses = {entry.card.name: entry.api for entry in drawn.settings.routes if entry.api}
+    words = f"{name} ({addresses.get(name, drawn.settings.api)})"
+    if jobs is None:
+        return words
+    return f"{words}: {jobs} jobs" if jobs else f"{words}: only where the others are down"

@@ -15,13 +15,14 @@ from callsheet.cli import console, options
 from callsheet.cli.plan import facts_of, where
 from callsheet.credits import Credits
 from callsheet.errors import CallsheetError, NotApproved, SpecError
+from callsheet.nearest import listed
 from callsheet.selection import Selection
 from callsheet.steps import draw_up, settings
 from callsheet.steps.draw_up import Drawn
 
 if TYPE_CHECKING:
     from callsheet.steps.record import Recorded
-    from callsheet.steps.wrap import Account
+    from callsheet.steps.wrap import Account, Outcome
 
 
 def run(
@@ -218,14 +219,20 @@ async def _walk(start: Callable[[], Coroutine[Any, Any, Any]], drawn: Drawn) -> 
     raise RuntimeError(f"the flow ended as {state} without an account")
 
 
-def _summary(account: "Account", took: timedelta) -> None:
-    """Variants, credits, time, and where everything is."""
+def _undone(account: "Account") -> "list[tuple[Outcome, str, list[str]]]":
+    """What did not come home, those with the same reason together: a key that is refused is told once, and not 200 times."""
+    found: dict[tuple[Outcome, str], list[str]] = {}
     for ended in account.ended:
         if ended.outcome in ("failed", "in_doubt", "pending"):
-            style = console.OUTCOME_STYLE[ended.outcome]
-            console.tell(
-                f"{ended.outcome.replace('_', ' '):<9} {ended.line.variant.label}: {ended.reason}", style=style
-            )
+            found.setdefault((ended.outcome, ended.reason), []).append(ended.line.variant.label)
+    return [(outcome, reason, labels) for (outcome, reason), labels in found.items()]
+
+
+def _summary(account: "Account", took: timedelta) -> None:
+    """Variants, credits, time, and where everything is."""
+    for outcome, reason, labels in _undone(account):
+        who = labels[0] if len(labels) == 1 else f"{len(labels)} variants ({listed(labels, most=3)})"
+        console.tell(f"{outcome.replace('_', ' '):<9} {who}: {reason}", style=console.OUTCOME_STYLE[outcome])
     for stray in account.strays:
         style = "green" if stray.is_settled else "yellow"
         console.tell(f"take {stray.take.id} {stray.take.slug}, no longer in the campaign: {stray.words}", style=style)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from callsheet import expiry
 from callsheet.cli import completion, console, options, tables
 from callsheet.credits import ZERO, Credits
+from callsheet.nearest import listed
 from callsheet.take import State, Take
 
 if TYPE_CHECKING:
@@ -30,27 +32,27 @@ def status(spec: OptionalSpec = None, json: options.Json = False) -> None:
     takes = _takes(spec)
     held, charged = _held(takes), _charged(takes)
     if json:
-        rows = [_row(take) for take in takes]
+        rows = [_row(take, spec) for take in takes]
         console.document({"takes": rows, "held": str(held), "charged": str(charged)})
         return
     if takes:
-        cells = [_cells(take, named=spec is not None) for take in takes]
+        cells = [_cells(take, spec) for take in takes]
         tables.table(NAMES, cells, right=("take", "credits"))
         console.tell()
     count = "No takes" if not takes else f"{len(takes)} take{'' if len(takes) == 1 else 's'}"
     console.tell(f"{count}; {held.spoken} held, {charged.spoken} charged")
 
 
-def _cells(take: Take, *, named: bool) -> tuple[console.Piece, ...]:
+def _cells(take: Take, spec: Path | None) -> tuple[console.Piece, ...]:
     """A row for a person. The last cell is where the take stands: its file, what went wrong, or its job."""
     return (
         str(take.id),
-        take.slug if named else f"{take.campaign}/{take.slug}",
+        take.slug if spec else f"{take.campaign}/{take.slug}",
         (str(take.state), STYLE.get(take.state, "yellow")),
         take.route,
         str(take.charged or take.price),
         f"{take.updated_at:%Y-%m-%d %H:%M}",
-        take.archive or take.reason or take.job,
+        take.archive or _reason(take, spec) or take.job,
     )
 
 
@@ -80,19 +82,18 @@ def spend(json: options.Json = False) -> None:
 
 
 def _spent() -> "tuple[tuple[Take, ...], dict[str, Month]]":
-    """Every take; and where a month has a ceiling, what is left of this one by route."""
+    """Every take; and where a month has a ceiling, what is left of this one, by the routes that it is for."""
     from callsheet.steps import draw_up, settings
 
     found = settings.read(settings.find_checkout(Path.cwd()))
-    paid = draw_up.route_name(found, sandbox=False)
+    pool = draw_up.pool_of(found, sandbox=False)
     if not draw_up.has_ledger(found):
-        month = draw_up.month_of(found, None, paid)
-        return (), {} if month is None else {paid: month}
+        month = draw_up.month_of(found, None, pool.names)
+        return (), {} if month is None else {listed(pool.names): month}
     with closing(draw_up.open_ledger(found)) as ledger:
-        takes = ledger.takes()
-        routes = sorted({paid, *(take.route for take in takes)})
-        months = {route: draw_up.month_of(found, ledger, route) for route in routes}
-    return takes, {route: month for route, month in months.items() if month is not None}
+        takes, routes = ledger.takes(), draw_up.routes_of(ledger, pool)
+        month = draw_up.month_of(found, ledger, routes)
+    return takes, {} if month is None else {listed(routes): month}
 
 
 def _takes(spec: Path | None) -> tuple[Take, ...]:
@@ -115,7 +116,14 @@ def _charged(takes: Sequence[Take]) -> Credits:
     return sum((take.cost for take in takes if not take.is_live), ZERO)
 
 
-def _row(take: Take) -> dict[str, Any]:
+def _reason(take: Take, spec: Path | None) -> str:
+    """What went wrong, or by when a result has to be fetched that is paid for."""
+    from callsheet.steps import clock
+
+    return take.reason or expiry.standing(take, clock.now(), str(spec or "SPEC"))
+
+
+def _row(take: Take, spec: Path | None) -> dict[str, Any]:
     return {
         "id": take.id,
         "campaign": take.campaign,
@@ -127,6 +135,6 @@ def _row(take: Take) -> dict[str, Any]:
         "route": take.route,
         "credits": str(take.price),
         "charged": None if take.charged is None else str(take.charged),
-        "reason": take.reason,
+        "reason": _reason(take, spec),
         "archive": take.archive,
     }

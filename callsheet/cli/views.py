@@ -1,5 +1,6 @@
 """How a plan is shown: its lines, its money by axis, its totals, cheaper ways, one line explained."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -96,11 +97,16 @@ def plan_facts(
     """
     counts = ", ".join(f"{len(drawn.of(a))} {a}" for a in ("shoot", "attach", "skip", "blocked") if drawn.of(a))
     facts = [("campaign", drawn.campaign), ("route", where), ("variants", f"{len(drawn.lines)}: {counts}")]
+    for owner, count in Counter(line.owner for line in drawn.lines if line.owner).items():
+        waited = "1 variant is" if count == 1 else f"{count} variants are"
+        facts.append(("running", f"{waited} being rendered by {owner}; nothing new is bought for that"))
     if selected:
         facts.append(("selected", selected))
     if pilot is not None:
         facts.append(("pilot", pilot.spoken))
     facts.append(("cost", _cost(drawn)))
+    if drawn.most > drawn.credits:
+        facts.append(("failover", f"up to {drawn.most.spoken}, if only the dearest routes are well"))
     budget = drawn.budget
     if budget.limit is None:
         facts.append(

@@ -10,7 +10,7 @@ gets IllegalTransition or TakeAlreadyLive and has changed nothing.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,18 +23,29 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from callsheet import digest
 from callsheet.audit import Books, Statement
 from callsheet.credits import ZERO, Credits
-from callsheet.errors import BudgetExceeded, IllegalTransition, TakeAlreadyLive
+from callsheet.errors import BudgetExceeded, IllegalTransition, RouteBusy, TakeAlreadyLive
 from callsheet.journal import GENESIS, TERMS, Entry, spelt, terms_of
-from callsheet.ledger import alone, databases, guards, migrations
+from callsheet.ledger import databases, guards, migrations, ownership
+from callsheet.ledger.ownership import LEASE, Run
 from callsheet.ledger.tables import approvals, callbacks, journal, statements, takes
+from callsheet.routing import Limits
 from callsheet.take import CHARGED, HELD, State, Take, may
 
 #: The columns of a take; requests and identities are long, and are asked for by themselves.
 _TAKE = tuple(column for column in takes.c if column.name not in ("request", "identity"))
 #: What an entry of the journal covers: everything but the request, which is erased.
 _MOVED = tuple(column for column in takes.c if column.name != "request")
+#: A job that was sent so long ago and is still under way takes no room of a route any more.
+FORGOTTEN = timedelta(hours=24)
+MINUTE = timedelta(minutes=1)
+#: When to look again for room among the jobs in flight.
+ROOM_SOON = timedelta(seconds=1)
+#: One route, or all those of a pool.
+Routes = str | Collection[str]
 #: Ids in one query; SQLite takes 32,766 values in one.
 BATCH = 10_000
+#: States of a take that the provider has made something of.
+RENDERED = frozenset({State.SUCCEEDED, State.ARCHIVED})
 #: Keys in one query; SQLite takes 32,766 values, and older ones 999.
 KEYS_AT_ONCE = 500
 
@@ -70,6 +81,14 @@ class Booking:
     monthly: Credits | None = None
     #: Canonical JSON of what the key is the digest of; empty where it is not known.
     identity: str = ""
+    #: Every route on which the content may have been bought, this one among them: its budget, month and takes count too.
+    pool: tuple[str, ...] = ()
+    #: The run that has claimed the key; a run without a name claims nothing, and is refused nothing for it.
+    run: str = ""
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        return self.pool or (self.route,)
 
     def __post_init__(self) -> None:
         if self.identity and digest.of_bytes(self.identity.encode()) != self.key:
@@ -104,10 +123,12 @@ class Ledger:
 
         One transaction checks both: no live take for this key on this route and none newer than the plan knew
         (else TakeAlreadyLive), and held + charged + price within the budget of the campaign and of the month (else
-        BudgetExceeded). As there is one writer at a time, what was left is left until it is held.
+        BudgetExceeded). As there is one writer at a time, what was left is left until it is held. RunInProgress where
+        another run has claimed the key from this one.
         """
-        alone.verify(self._url)
         with self._writing() as connection:
+            if booking.run:
+                ownership.refuse_foreign(connection, key=booking.key, run=booking.run, slug=booking.slug)
             self._refuse_second_take(connection, booking)
             self._refuse_overspending(connection, booking)
             self._refuse_a_dear_month(connection, booking)
@@ -130,14 +151,17 @@ class Ledger:
             _write_down(connection, row, before="")
             return _take(connection.execute(insert(takes).values(**row).returning(*_TAKE)).mappings().one())
 
-    def submitting(self, take_id: int, *, request: Mapping[str, Any]) -> Take:
+    def submitting(
+        self, take_id: int, *, request: Mapping[str, Any], run: str = "", limits: Limits | None = None
+    ) -> Take:
         """RESERVED -> SUBMITTING with the body that is about to be sent. Committed before the request leaves.
 
-        The body is kept because a replay of the Idempotency-Key has to carry the very same one.
+        The body is kept because a replay of the Idempotency-Key has to carry the very same one. RunInProgress where
+        another run has claimed the key from this one. limits: of the route, counted over every process that shares the
+        ledger, in the same transaction; RouteBusy says after how long there may be room.
         """
         body = json.dumps(request, sort_keys=True, ensure_ascii=False)
-        alone.verify(self._url)
-        return self._move(take_id, State.SUBMITTING, request=body, submitted_at=self._now())
+        return self._move(take_id, State.SUBMITTING, run=run, limits=limits, request=body, submitted_at=self._now())
 
     def submitted(self, take_id: int, *, job: str, request_id: str = "", reason: str = "") -> Take:
         """SUBMITTING or IN_DOUBT -> SUBMITTED: the provider has it, under this job id.
@@ -170,6 +194,46 @@ class Ledger:
         """SUCCEEDED -> ARCHIVED: the deliverable is in the archive; the hold becomes a charge."""
         return self._move(take_id, State.ARCHIVED, archive=archive, sha256=sha256, reason="")
 
+    # --- who works on what ---------------------------------------------------------------------------------------------
+
+    def begin_run(self, run: str, *, campaign: str, route: str, who: str) -> Run:
+        """A run under a lease, for as long as it beats. run: an id of its own (`ownership.new_id`)."""
+        with self._writing() as connection:
+            began = ownership.moment(connection, self._now())
+            new = Run(id=run, campaign=campaign, route=route, who=who, began=began, until=began + LEASE)
+            return ownership.begin(connection, new)
+
+    def beat(self, run: str) -> None:
+        """The run lives: its lease begins again."""
+        with self._writing() as connection:
+            ownership.beat(connection, run, ownership.moment(connection, self._now()))
+
+    def end_run(self, run: str) -> None:
+        """The run is over, or known to be gone: its claims are free."""
+        with self._writing() as connection:
+            ownership.end(connection, run, ownership.moment(connection, self._now()))
+
+    def claim(self, run: str, keys: Collection[str]) -> dict[str, Run]:
+        """Claim these keys for a run, all in one transaction. What others have claimed stays theirs, and is told by key."""
+        with self._writing() as connection:
+            return ownership.claim(connection, run, keys, ownership.moment(connection, self._now()))
+
+    def owners(self, *, route: str, keys: Collection[str]) -> dict[str, Run]:
+        """The runs under a lease that have claimed these keys, by key."""
+        with self._reading() as connection:
+            return ownership.owners(connection, route, keys, ownership.moment(connection, self._now()))
+
+    def running(self) -> tuple[Run, ...]:
+        """Every run under a lease, oldest first."""
+        with self._reading() as connection:
+            return ownership.living(connection, ownership.moment(connection, self._now()))
+
+    def refuse_foreign(self, take: Take, *, run: str) -> None:
+        """RunInProgress unless this run has claimed what the take is of: before a request is sent again."""
+        with self._reading() as connection:
+            ownership.refuse_foreign(connection, key=take.key, run=run, slug=take.slug)
+
+    # --- what else is recorded -----------------------------------------------------------------------------------------
     def called_back(self, *, token: str, job: str) -> bool:
         """Record that a callback with the token of this SHA-256 named a job. False, and nothing is written, the second time."""
         with self._writing() as connection:
@@ -253,20 +317,25 @@ class Ledger:
                 found.update({row.id: row.identity for row in rows})
         return found
 
-    def takes(self, *, campaign: str | None = None, route: str | None = None) -> tuple[Take, ...]:
+    def routes(self) -> tuple[str, ...]:
+        """Every route that a take was ever reserved on."""
+        with self._reading() as connection:
+            return tuple(connection.execute(select(takes.c.route).distinct().order_by(takes.c.route)).scalars())
+
+    def takes(self, *, campaign: str | None = None, route: Routes | None = None) -> tuple[Take, ...]:
         """Every take, oldest first."""
         query = select(*_TAKE).order_by(takes.c.id)
         if campaign is not None:
             query = query.where(takes.c.campaign == campaign)
         if route is not None:
-            query = query.where(takes.c.route == route)
+            query = query.where(_on(route))
         with self._reading() as connection:
             return tuple(_take(row) for row in connection.execute(query).mappings())
 
-    def newest(self, keys: Sequence[str], *, route: str) -> dict[str, Take]:
+    def newest(self, keys: Sequence[str], *, route: Routes) -> dict[str, Take]:
         """The newest take of each key that holds or has cost something, else the newest of any state."""
         found: dict[str, Take] = {}
-        query = select(*_TAKE).where(takes.c.route == route).order_by(takes.c.id)
+        query = select(*_TAKE).where(_on(route)).order_by(takes.c.id)
         with self._reading() as connection:
             for start in range(0, len(keys), KEYS_AT_ONCE):
                 some = query.where(takes.c.key.in_(keys[start : start + KEYS_AT_ONCE]))
@@ -275,18 +344,29 @@ class Ledger:
                         found[take.key] = take
         return found
 
-    def money(self, *, campaign: str, route: str) -> Money:
-        """Held and charged of one campaign on one route."""
+    def money(self, *, campaign: str, route: Routes) -> Money:
+        """Held and charged of one campaign on a route, or on several together."""
         with self._reading() as connection:
             return _money(connection, campaign, route)
 
-    def month(self, *, route: str) -> Money:
-        """Held and charged of this month, in UTC, over all campaigns of a route.
+    def month(self, *, route: Routes) -> Money:
+        """Held and charged of this month, in UTC, over all campaigns of a route, or of several together.
 
         A take counts in the month in which it was sent; one that is reserved and not sent yet, in this one.
         """
         with self._reading() as connection:
             return _money(connection, None, route, _of_month(self._now()))
+
+    def durations(self, *, route: str, model: str, most: int) -> tuple[timedelta, ...]:
+        """How long the last takes of this model took on this route, from sent to SUCCEEDED; the newest first."""
+        of_model = takes.c.identity.contains(f'"model":{json.dumps(model)}', autoescape=True)
+        last = select(takes.c.id).where(takes.c.route == route, takes.c.state.in_(sorted(RENDERED)), of_model)
+        found = last.order_by(takes.c.id.desc()).limit(most).subquery()
+        query = select(journal.c.at, journal.c.submitted_at).where(journal.c.take_id == found.c.id)
+        query = query.where(journal.c.after == str(State.SUCCEEDED), journal.c.submitted_at.is_not(None))
+        with self._reading() as connection:
+            rows = connection.execute(query.order_by(journal.c.id.desc()))
+            return tuple(row.at - row.submitted_at for row in rows)
 
     def history(self, take_id: int) -> tuple[tuple[datetime, str, str, str], ...]:
         """(when, before, after, reason) of every transition of a take, in order."""
@@ -323,7 +403,7 @@ class Ledger:
     def _refuse_second_take(self, connection: Connection, booking: Booking) -> None:
         newer = connection.execute(
             select(*_TAKE)
-            .where(takes.c.route == booking.route, takes.c.key == booking.key)
+            .where(_on(booking.routes), takes.c.key == booking.key)
             .where(
                 takes.c.state.in_(sorted(HELD))
                 | ((takes.c.id > booking.supersedes) & (takes.c.state.in_(sorted(CHARGED)) | (takes.c.charged > 0)))
@@ -342,7 +422,7 @@ class Ledger:
     def _refuse_overspending(self, connection: Connection, booking: Booking) -> None:
         if booking.budget is None:
             return
-        money = _money(connection, booking.campaign, booking.route)
+        money = _money(connection, booking.campaign, booking.routes)
         if money.spoken_for + booking.price > booking.budget:
             raise BudgetExceeded(
                 f"{booking.price.spoken} more would pass the budget of {booking.budget.spoken}: "
@@ -355,16 +435,16 @@ class Ledger:
         if booking.monthly is None:
             return
         now = self._now()
-        money = _money(connection, None, booking.route, _of_month(now))
+        money = _money(connection, None, booking.routes, _of_month(now))
         if money.spoken_for + booking.price > booking.monthly:
             raise BudgetExceeded(
                 f"{booking.price.spoken} more would pass {booking.monthly.spoken}, what all campaigns may spend on "
-                f"{booking.route} in {month_name(now)} (UTC): {money.charged} charged, {money.held} held.",
+                f"{' and '.join(booking.routes)} in {month_name(now)} (UTC): {money.charged} charged, {money.held} held.",
                 where=booking.slug,
                 hint="Raise CALLSHEET_MONTHLY_BUDGET, or wait for the next month.",
             )
 
-    def _move(self, take_id: int, then: State, **values: Any) -> Take:
+    def _move(self, take_id: int, then: State, *, run: str = "", limits: Limits | None = None, **values: Any) -> Take:
         if "reason" in values:
             values["reason"] = _storable(values["reason"])
         with self._writing() as connection:
@@ -372,10 +452,29 @@ class Ledger:
             if row is None:
                 raise KeyError(take_id)
             _refuse_illegal(row, then)
+            if run:
+                ownership.refuse_foreign(connection, key=row["key"], run=run, slug=row["slug"])
+            if limits is not None:
+                self._refuse_too_many(connection, row["route"], limits)
             values = {**values, "state": then, "updated_at": self._now()}
             _write_down(connection, {**row, **values}, before=row["state"])
             moved = connection.execute(update(takes).where(takes.c.id == take_id).values(**values).returning(*_TAKE))
             return _take(moved.mappings().one())
+
+    def _refuse_too_many(self, connection: Connection, route: str, limits: Limits) -> None:
+        """By what the ledger knows of the route's takes, so a killed process leaves no count behind."""
+        now, sent = self._now(), takes.c.submitted_at
+        count = select(func.count()).where(takes.c.route == route)
+        if limits.in_flight is not None:
+            at_work = takes.c.state.in_((State.SUBMITTING, State.SUBMITTED))
+            if connection.execute(count.where(at_work, sent > now - FORGOTTEN)).scalar_one() >= limits.in_flight:
+                raise _busy(f"{limits.in_flight} jobs are in flight on route {route}, as many as it takes", ROOM_SOON)
+        if limits.per_minute is not None:
+            of_minute = select(sent).where(takes.c.route == route, sent > now - MINUTE).order_by(sent)
+            times = list(connection.execute(of_minute).scalars())
+            if len(times) >= limits.per_minute:
+                wait = times[len(times) - limits.per_minute] + MINUTE - now
+                raise _busy(f"{limits.per_minute} jobs were sent on route {route} within a minute", wait)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -425,6 +524,10 @@ def _write_down(connection: Connection, row: Mapping[str, Any], *, before: str) 
     connection.execute(insert(journal).values(**written))
 
 
+def _busy(what: str, wait: timedelta) -> RouteBusy:
+    return RouteBusy(f"{what}.", after=wait)
+
+
 def _storable(words: str) -> str:
     """What a provider wrote, without what PostgreSQL has no letter for."""
     return words.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
@@ -457,11 +560,17 @@ def _of_month(moment: datetime) -> ColumnElement[bool]:
     return (sent >= first) & (sent < following) | sent.is_(None) & takes.c.state.in_(sorted(HELD))
 
 
-def _money(connection: Connection, campaign: str | None, route: str, only: ColumnElement[bool] | None = None) -> Money:
+def _on(route: Routes) -> ColumnElement[bool]:
+    return takes.c.route == route if isinstance(route, str) else takes.c.route.in_(sorted(route))
+
+
+def _money(
+    connection: Connection, campaign: str | None, route: Routes, only: ColumnElement[bool] | None = None
+) -> Money:
     """The sum of `Take.cost`, worked out by the database. campaign None: of all."""
     expected = case((takes.c.state.in_(sorted(HELD | CHARGED)), takes.c.price), else_=0)
     cost = func.coalesce(func.nullif(takes.c.charged, 0), expected)
-    query = select(takes.c.state, func.sum(cost)).where(takes.c.route == route).group_by(takes.c.state)
+    query = select(takes.c.state, func.sum(cost)).where(_on(route)).group_by(takes.c.state)
     if campaign is not None:
         query = query.where(takes.c.campaign == campaign)
     if only is not None:
@@ -497,9 +606,7 @@ def _take(row: RowMapping | dict[str, Any]) -> Take:
 def _refused(error: IntegrityError) -> Exception:
     """A constraint of the database as the error a caller knows."""
     said = databases.said(error)
-    if "illegal" in said:
-        return IllegalTransition(f"the ledger refused it: {said}.")
-    if "takes.route, takes.key" in said or "one_live_take_per_key" in said:
+    if "illegal second take" in said or "takes.route, takes.key" in said or "one_live_take_per_key" in said:
         return TakeAlreadyLive(
             "another take of the same content is live.", hint="Run again: the plan will attach to it."
         )

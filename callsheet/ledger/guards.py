@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from callsheet.journal import GENESIS
+from callsheet.take import LIVE
 
 
 class Guard(NamedTuple):
@@ -22,6 +23,9 @@ class Guard(NamedTuple):
 
 
 ALWAYS = "1 = 1"
+#: Routes where nothing is paid for.
+_PLAY = "'sandbox', 'loopback'"
+_LIVE = ", ".join(f"'{state}'" for state in sorted(LIVE))
 _LAST = "j.id = (select max(l.id) from journal l)"
 #: Of a take and of its entry: what a transition may change.
 _MOVES = " and ".join(
@@ -51,6 +55,10 @@ GUARDS = (
               and j.after = new.state and j.route = new.route and j.campaign = new.campaign and j.price = new.price
               and {_MOVES})""",
           "illegal transition: the last entry of the journal is not about it"),
+    Guard("takes_are_bought_once", "takes", "insert",
+          f"""new.route not in ({_PLAY}) and exists (select 1 from takes t where t.{'"key"'} = new.{'"key"'}
+              and t.route <> new.route and t.route not in ({_PLAY}) and t.state in ({_LIVE}))""",
+          "illegal second take: another of the same content is live on another paid route"),
     Guard("takes_begin_with_a_price", "takes", "insert", "new.price < 0 or coalesce(new.charged, 0) < 0",
           "illegal amount: money is never negative"),
     Guard("takes_cost_no_less_than_nothing", "takes", "update", "new.price < 0 or coalesce(new.charged, 0) < 0",

@@ -26,12 +26,13 @@ from callsheet import __version__, catalogue, digest, hosts
 from callsheet.catalogue import Options
 from callsheet.credits import Credits
 from callsheet.errors import ProviderError, ProviderSays, ResultDamaged, SubmissionInDoubt, Unavailable
-from callsheet.evidence import SUBMIT_LIMIT, Idempotency, Job, Listing
+from callsheet.evidence import SUBMIT_LIMIT, Job, Listing
 from callsheet.provider import addresses, refusals, results, wire
 from callsheet.provider.refusals import Asked
-from callsheet.provider.results import Downloaded, OnBytes
+from callsheet.provider.results import Downloaded, OnBytes, Renew
 from callsheet.provider.wire import Answer
 from callsheet.redact import redact
+from callsheet.routing import Idempotency
 
 __all__ = [
     "EVOLINK_API",
@@ -285,6 +286,7 @@ class JobStatus:
 
     `result` is the signed link of a succeeded job; None there means that the provider named no link (yet). `error` is set
     on a failed job only. refunded: True when it says the credits came back, False when it says not (yet), else None.
+    retry_after: how long the provider asks to wait before another job like a failed one.
     """
 
     job: str
@@ -295,6 +297,7 @@ class JobStatus:
     reserved: Credits | None = None
     error: ProviderSays | None = None
     refunded: bool | None = None
+    retry_after: timedelta | None = None
     estimated: timedelta | None = None
 
     @property
@@ -535,11 +538,18 @@ class Provider:
         return balance.available
 
     async def download(
-        self, url: SecretStr, target: Path, *, max_bytes: int, on_progress: OnBytes | None = None
+        self,
+        url: SecretStr,
+        target: Path,
+        *,
+        max_bytes: int,
+        on_progress: OnBytes | None = None,
+        renew: Renew | None = None,
     ) -> Downloaded:
         """Fetch a result to `target`, whole, checked, synced and only then under its name. The key is not sent along.
 
-        on_progress(bytes so far, bytes in all or None). ResultExpired (ask the status again for a fresh link),
+        on_progress(bytes so far, bytes in all or None). renew: asked once for another link, where this one dies in the
+        middle. ResultExpired (ask the status again for a fresh link),
         ResultDamaged, Unavailable (both safe to repeat, unless `retry` says never), StoreUnreachable. The job is paid for.
         """
         return await results.fetch(
@@ -550,6 +560,7 @@ class Provider:
             loopback=self.route.is_loopback,
             where=self.route.name,
             on_progress=on_progress,
+            renew=renew,
         )
 
     # --- the exchange -------------------------------------------------------------------------------------------------
@@ -661,6 +672,7 @@ def _status(task: wire.Task, asked: Asked) -> JobStatus:
         reserved=usage.credits_reserved if billing.reserved_credits is None else billing.reserved_credits,
         error=_failure(task, asked) if state == "failed" else None,
         refunded=_refunded(billing),
+        retry_after=refusals.after(_told(task)) if state == "failed" else None,
         estimated=_seconds(task.task_info.estimated_time),
     )
 
@@ -669,8 +681,13 @@ def _seconds(count: int | None) -> timedelta | None:
     return None if count is None else timedelta(seconds=count)
 
 
+def _told(task: wire.Task) -> Answer:
+    """The error of a failed job, read like that of a refused request."""
+    return Answer(status=200, headers={}, document={"error": task.error.model_dump()})
+
+
 def _failure(task: wire.Task, asked: Asked) -> ProviderSays:
-    said = refusals.says(Answer(status=200, headers={}, document={"error": task.error.model_dump()}), asked.hide)
+    said = refusals.says(_told(task), asked.hide)
     code = "request_cancelled" if task.status == "cancelled" else said.code or "unknown_error"
     request_id = said.request_id or refusals.legible(task.request_id, asked.hide, refusals.LONGEST_WORD)
     return ProviderSays(code=code, message=said.message, request_id=request_id, param=said.param, extra=said.extra)

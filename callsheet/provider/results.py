@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,11 +26,19 @@ MOST_REDIRECTS = 3
 TIME_LIMIT = timedelta(minutes=30)
 #: The boxes an MP4 or MOV file may begin with; the name stands at byte 4 (ISO/IEC 14496-12; QuickTime File Format).
 FIRST_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp", b"uuid"})
+#: Seconds before each further try for the rest, as long as not one byte more comes; a try that brings some begins anew.
+WAITS = (0.2, 0.5, 1.0)
+#: A host that asks for more patience than this, in seconds, is tried again by whoever wants the result.
+LONGEST_PAUSE = 30
+#: Of a part: its first byte, its last, and how many there are in all.
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
 #: Bytes needed to judge what a file is.
 HEAD = 12
 
 #: Called with the bytes so far and with the whole length, where the host gives one.
 OnBytes = Callable[[int, int | None], None]
+#: Gives another link to the same result, where the one that was given is dead.
+Renew = Callable[[], Awaitable[SecretStr]]
 
 _serial = count()
 
@@ -52,45 +61,169 @@ async def fetch(
     loopback: bool,
     where: str,
     on_progress: OnBytes | None = None,
+    renew: Renew | None = None,
 ) -> Downloaded:
     """Stream the result to a temporary name beside `target`, check it, sync it, rename it. The client carries no key.
 
-    ResultExpired when the link is dead (a status read may give a fresh one), ResultDamaged when what comes is not a
-    whole video or the link may not be followed, Unavailable when the host cannot be reached, StoreUnreachable when the
-    file cannot be written. Whatever happens, no partial file stays.
+    A connection that breaks off in the middle is gone on with, where the host names the version it sends; one whose link
+    dies in the middle, with the link that `renew` gives. ResultExpired when the link is dead (a status read may give a
+    fresh one), ResultDamaged when what comes is not a whole video or the link may not be followed, Unavailable when the
+    host cannot be reached, StoreUnreachable when the file cannot be written. Whatever happens, no partial file stays.
     """
-    part = target.with_name(f".{target.stem}.part-{os.getpid()}-{next(_serial)}{target.suffix}")
+    half = _Half(target.with_name(f".{target.stem}.part-{os.getpid()}-{next(_serial)}{target.suffix}"), max_bytes)
+    asking = _Asking(client=client, loopback=loopback, where=where, on_progress=on_progress, renew=renew)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             async with asyncio.timeout(TIME_LIMIT.total_seconds()):
-                async with _open(client, url, loopback=loopback, where=where) as response:
-                    done = await _write(response, part, max_bytes, on_progress)
-            await asyncio.to_thread(_settle, part, target)
+                await _insisted(asking, url, half)
+            await asyncio.to_thread(_settle, half.path, target)
         finally:
-            part.unlink(missing_ok=True)
+            half.path.unlink(missing_ok=True)
     except (httpx.HTTPError, TimeoutError) as error:
         raise _cut_short(error, url, where) from None
     except OSError as error:
         raise StoreUnreachable(f"{target.parent} cannot be written: {error.strerror or error}.", where=where) from error
-    return done
+    return half.downloaded
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asking:
+    """Whom a result is asked of, and who wants to hear of it."""
+
+    client: httpx.AsyncClient
+    loopback: bool
+    where: str
+    on_progress: OnBytes | None
+    renew: Renew | None
+
+
+async def _insisted(asking: _Asking, url: SecretStr, half: "_Half") -> None:
+    """Until it is whole. What breaks off in the middle is tried again until tries in a row have brought nothing."""
+    idle, most, first = 0, 0, url
+    while True:
+        try:
+            async with _open(asking, url, half.headers()) as response:
+                await half.take(response, asking.on_progress)
+                return
+        except ResultExpired:
+            if asking.renew is None or not half.can_go_on or url is not first:
+                raise
+            if (url := await asking.renew()) == first:
+                raise
+        except (httpx.TransportError, _BrokenOff, Unavailable) as error:
+            idle, most = (0 if half.size > most else idle + 1), max(half.size, most)
+            wait = _wait(error, idle)
+            if idle > len(WAITS) or wait > LONGEST_PAUSE or not (half.can_go_on or isinstance(error, _Changed)):
+                raise
+            await asyncio.sleep(wait)
+
+
+def _wait(error: Exception, idle: int) -> float:
+    asked = error.after if isinstance(error, ProviderError) else None
+    return asked.total_seconds() if asked else WAITS[min(max(idle - 1, 0), len(WAITS) - 1)]
+
+
+class _BrokenOff(ResultDamaged):
+    """Fewer bytes came than were announced."""
+
+
+class _Changed(_BrokenOff):
+    """What was to complete a half does not belong to it: it begins again."""
+
+
+class _Half:
+    """What came of a result so far, in which version, and what it is the half of."""
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        self.path = path
+        self._max_bytes = max_bytes
+        self._clear()
+
+    def forget(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self._clear()
+
+    def _clear(self) -> None:
+        self.size = 0
+        self._head, self._running = b"", hashlib.sha256()
+        self._validator, self._content_type = "", ""
+        self._length: int | None = None
+
+    @property
+    def can_go_on(self) -> bool:
+        return self.size > 0 and self._validator != ""
+
+    @property
+    def downloaded(self) -> Downloaded:
+        return Downloaded(sha256=self._running.hexdigest(), bytes=self.size, content_type=self._content_type)
+
+    def headers(self) -> dict[str, str]:
+        """What asks for the rest of this very version, and for all of any other."""
+        return {"Range": f"bytes={self.size}-", "If-Range": self._validator} if self.can_go_on else {}
+
+    async def take(self, response: httpx.Response, on_progress: OnBytes | None) -> None:
+        """The bytes of an answer, to the end. ResultDamaged; _BrokenOff, _Changed: what came may still be completed."""
+        _refuse_encoded(response)
+        self._begin(response)
+        _check_size(self._length or 0, self._max_bytes)
+        with self.path.open("ab") as file:
+            async for chunk in response.aiter_raw():
+                _check_size(self.size + len(chunk), self._max_bytes)
+                if len(self._head) < HEAD:
+                    self._head = (self._head + chunk)[:HEAD]
+                    _check_head(self._head, whole=False)
+                self._running.update(chunk)
+                file.write(chunk)
+                self.size += len(chunk)
+                if on_progress is not None:
+                    on_progress(self.size, self._length)
+            _check_head(self._head, whole=True)
+            _check_length(self.size, self._length)
+            await _sync(file)
+
+    def _begin(self, response: httpx.Response) -> None:
+        """Behind what is there, where it goes on exactly there in the same version; else from the start."""
+        if response.status_code == 206:
+            if not self._is_continued_by(response):
+                self.forget()
+                raise _Changed("The rest of the result was answered with a part of something else.")
+            return
+        self.forget()
+        if response.status_code == 416:
+            raise _Changed("The result has become shorter than what came of it.")
+        self._validator, self._length = _validator_of(response), _length_of(response)
+        self._content_type = _content_type(response)
+
+    def _is_continued_by(self, response: httpx.Response) -> bool:
+        found = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip().lower())
+        if found is None or int(found[1]) != self.size or int(found[2]) + 1 != int(found[3]):
+            return False
+        if self._length is None:
+            self._length = int(found[3])
+        return int(found[3]) == self._length and _validator_of(response) in ("", self._validator)
+
+
+def _validator_of(response: httpx.Response) -> str:
+    """What names this version to its host exactly: a strong ETag, else the time of its last change."""
+    etag: str = response.headers.get("etag", "").strip()
+    modified: str = response.headers.get("last-modified", "").strip()
+    return etag if etag.startswith('"') else modified
 
 
 @asynccontextmanager
-async def _open(
-    client: httpx.AsyncClient, url: SecretStr, *, loopback: bool, where: str
-) -> AsyncIterator[httpx.Response]:
+async def _open(asking: _Asking, url: SecretStr, headers: dict[str, str]) -> AsyncIterator[httpx.Response]:
     """The answer at the end of at most three redirects, each hop checked like the first."""
-    link = addresses.result(url.get_secret_value(), loopback=loopback)
+    link = addresses.result(url.get_secret_value(), loopback=asking.loopback)
     for _ in range(MOST_REDIRECTS + 1):
-        trace = addresses.DirectPeer(link.raw_host.decode("ascii"), loopback=loopback)
-        async with client.stream("GET", link, extensions={"trace": trace}) as response:
+        trace = addresses.DirectPeer(link.raw_host.decode("ascii"), loopback=asking.loopback)
+        async with asking.client.stream("GET", link, headers=headers, extensions={"trace": trace}) as response:
             if not response.has_redirect_location:
-                _check_status(response, where)
+                _check_status(response, asking.where, of_part="Range" in headers)
                 yield response
                 return
-            link = addresses.result(_target_of(response, link), loopback=loopback)
-    raise ResultDamaged(f"The link of the result redirects more than {MOST_REDIRECTS} times.", where=where)
+            link = addresses.result(_target_of(response, link), loopback=asking.loopback)
+    raise ResultDamaged(f"The link of the result redirects more than {MOST_REDIRECTS} times.", where=asking.where)
 
 
 def _target_of(response: httpx.Response, link: httpx.URL) -> str:
@@ -100,37 +233,15 @@ def _target_of(response: httpx.Response, link: httpx.URL) -> str:
         raise ResultDamaged("The link of the result redirects to something that is not a URL.") from None
 
 
-def _check_status(response: httpx.Response, where: str) -> None:
+def _check_status(response: httpx.Response, where: str, *, of_part: bool) -> None:
     status = response.status_code
-    if status == 200:
+    if status == 200 or (of_part and status in (206, 416)):
         return
     if 400 <= status < 500 and status not in (408, 429):
         hint = "Ask for the job's status again: it may name a fresh link. Links live 24 h."
         raise ResultExpired(f"The link of the result is dead: its host answered {status}.", where=where, hint=hint)
     wait = refusals.after(Answer(status=status, headers=response.headers, document=None))
     raise Unavailable(f"The host of the result answered {status}.", where=where, spent="yes", after=wait)
-
-
-async def _write(response: httpx.Response, part: Path, max_bytes: int, on_progress: OnBytes | None) -> Downloaded:
-    _refuse_encoded(response)
-    expected = _length_of(response)
-    _check_size(expected or 0, max_bytes)
-    running, head, size = hashlib.sha256(), b"", 0
-    with part.open("xb") as file:
-        async for chunk in response.aiter_raw():
-            size += len(chunk)
-            _check_size(size, max_bytes)
-            if len(head) < HEAD:
-                head = (head + chunk)[:HEAD]
-                _check_head(head, whole=False)
-            running.update(chunk)
-            file.write(chunk)
-            if on_progress is not None:
-                on_progress(size, expected)
-        _check_head(head, whole=True)
-        _check_length(response.num_bytes_downloaded, expected)
-        await _sync(file)
-    return Downloaded(sha256=running.hexdigest(), bytes=size, content_type=_content_type(response))
 
 
 async def _sync(file: BinaryIO) -> None:
@@ -173,7 +284,7 @@ def _check_size(size: int, max_bytes: int) -> None:
 
 def _check_length(received: int, expected: int | None) -> None:
     if expected is not None and received != expected:
-        raise ResultDamaged(f"The result was cut short: {received} of {expected} bytes came.")
+        raise _BrokenOff(f"The result was cut short: {received} of {expected} bytes came.")
 
 
 def _check_head(head: bytes, *, whole: bool) -> None:

@@ -7,14 +7,16 @@ word, or its word that it does not know the job, said several times over a while
 import asyncio
 import copy
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
+from callsheet import pace
 from callsheet.errors import ProviderError, Unavailable
+from callsheet.pace import Pace, Usual
 from callsheet.provider.client import JobStatus, Provider
 
 #: Called with a job's progress, 0 to 100, whenever that changed.
@@ -22,12 +24,9 @@ OnProgress = Callable[[int], None]
 
 #: A job counts as unknown after this many answers without it in a row, and not before `patience` has passed.
 UNKNOWN_ANSWERS = 3
-#: The pause between questions grows to a tenth of the time that the youngest job has been waited for.
-SHARE_OF_AGE = 0.1
-#: Pauses vary by this much to each side, so that many machines do not ask in step.
-JITTER = 0.1
-#: While nothing answers, the pause doubles up to this many times `slowest`.
-SLOWEST_IN_TROUBLE = 4
+
+#: Questions on end that nothing answered, from which on the provider counts as out of reach.
+TROUBLE = 3
 
 
 class JobUnknown(ProviderError):
@@ -36,40 +35,26 @@ class JobUnknown(ProviderError):
     spent = "unknown"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pace:
-    """How often to ask. first: before the first question; tick to slowest: between questions; patience: with a provider
-    that does not know a job, or names no link for a finished one."""
-
-    first: timedelta
-    tick: timedelta
-    slowest: timedelta
-    patience: timedelta
-
-
-#: The vendor advises: first poll after 15 s, then every 10 to 15 s.
-REMOTE = Pace(
-    first=timedelta(seconds=15),
-    tick=timedelta(seconds=10),
-    slowest=timedelta(seconds=30),
-    patience=timedelta(minutes=2),
-)
-LOOPBACK = Pace(
-    first=timedelta(seconds=0.1),
-    tick=timedelta(seconds=0.25),
-    slowest=timedelta(seconds=2),
-    patience=timedelta(seconds=2),
-)
+#: The vendor advises: first poll after 15 s, then every 10 to 15 s. A failed job is heard of after two minutes at most.
+REMOTE = Pace(first=15, tick=10, slowest=30, longest=120)
+LOOPBACK = Pace(first=0.1, tick=0.25, slowest=2, longest=2, expects=False)
+#: With a provider that does not know a job, or names no link for a finished one.
+PATIENCE, LOOPBACK_PATIENCE = timedelta(minutes=2), timedelta(seconds=2)
 
 
 @dataclass(kw_only=True, eq=False)
 class _Waiter:
-    """One caller of `until_done`. Times are the event loop's seconds."""
+    """One caller of `until_done`. Times are the event loop's seconds; `since`: when the job was sent.
+
+    ends: when it ends in the provider's last word; None while it gave none.
+    """
 
     job: str
     on_progress: OnProgress | None
     since: float
     due: float
+    ends: float | None
+    usual: Usual | None
     done: asyncio.Future[JobStatus]
     progress: int | None = None
     missing: list[float] = field(default_factory=list)
@@ -106,14 +91,9 @@ class Watch:
         slowest: timedelta | None = None,
         patience: timedelta | None = None,
     ) -> None:
-        usual = LOOPBACK if provider.route.is_loopback else REMOTE
-        tick = tick or usual.tick
-        self._pace = Pace(
-            first=usual.first if first is None else first,
-            tick=tick,
-            slowest=max(slowest or usual.slowest, tick),
-            patience=patience or usual.patience,
-        )
+        here = provider.route.is_loopback
+        self._pace = _paced(LOOPBACK if here else REMOTE, first, tick, slowest)
+        self._patience = (patience or (LOOPBACK_PATIENCE if here else PATIENCE)).total_seconds()
         self._provider = provider
         self._waiters: dict[_Waiter, None] = {}
         self._news = asyncio.Event()
@@ -136,27 +116,47 @@ class Watch:
             await asyncio.wait([self._task])
 
     async def until_done(
-        self, job: str, *, on_progress: OnProgress | None = None, estimate: timedelta | None = None
+        self,
+        job: str,
+        *,
+        on_progress: OnProgress | None = None,
+        estimate: timedelta | None = None,
+        age: timedelta = timedelta(0),
+        usual: Usual | None = None,
     ) -> JobStatus:
         """Wait until the provider says that the job succeeded or failed. There is no deadline here: a timeout is not a
         failure, and the caller knows how long it wants to wait (cancelling one wait leaves the others alone).
 
-        estimate: when the first answer can be expected; zero for a job of an earlier run. A succeeded job whose link
-        does not appear within the patience is returned without. JobUnknown, or Unauthorized and its kin when the
-        provider refuses to be asked; every error leaves the take as it was: submitted, and held.
+        estimate: what the provider said that is left; zero for a job of an earlier run, which is asked about at once.
+        age: since it was sent. usual: how long jobs of its kind take. A succeeded job whose link does not appear within the
+        patience is returned without. JobUnknown, or Unauthorized and its kin when the provider refuses to be asked; every
+        error leaves the take as it was: submitted, and held.
         """
         if self._task is None or self._task.done():
             raise self._stopped()
-        now = _now()
-        first = self._pace.first if estimate is None else min(self._pace.first, estimate)
-        done: asyncio.Future[JobStatus] = asyncio.get_running_loop().create_future()
-        waiter = _Waiter(job=job, on_progress=on_progress, since=now, due=now + first.total_seconds(), done=done)
+        now, elapsed = _now(), age.total_seconds()
+        left = None if estimate is None else estimate.total_seconds()
+        first = pace.until_first(elapsed=elapsed, left=left, usual=usual, pace=self._pace, chance=_chance())
+        waiter = _Waiter(
+            job=job,
+            on_progress=on_progress,
+            since=now - elapsed,
+            due=now + first,
+            ends=now + left if left else None,
+            usual=usual,
+            done=asyncio.get_running_loop().create_future(),
+        )
         self._waiters[waiter] = None
         self._news.set()
         try:
-            return await done
+            return await waiter.done
         finally:
             self._waiters.pop(waiter, None)
+
+    @property
+    def is_in_trouble(self) -> bool:
+        """Has nothing answered for several questions on end?"""
+        return self._failures >= TROUBLE
 
     # --- the watcher --------------------------------------------------------------------------------------------------
 
@@ -181,12 +181,28 @@ class Watch:
                 await self._news.wait()
 
     async def _round(self) -> None:
-        soon = _now() + self._pace.tick.total_seconds() / 2  # jobs due within half a tick share the question
+        soon = _now() + self._pace.tick / 2  # jobs due within half a tick share the question
         asked = [waiter for waiter in self._waiters if waiter.due <= soon and not waiter.done.done()]
         answers = await self._provider.answers([waiter.job for waiter in asked])
         for waiter in asked:
             self._hear(waiter, answers.get(waiter.job))
-        self._not_before = _now() + self._interval(asked, answers)
+            waiter.due = _now() + self._until_next(waiter, answers.get(waiter.job))
+        self._not_before = _now() + self._rest_after(answers)
+
+    def _until_next(self, waiter: _Waiter, answer: JobStatus | ProviderError | None) -> float:
+        """Seconds until this job's next question. One that is late to be listed, or to have a link, has ended already."""
+        if not isinstance(answer, JobStatus) or answer.is_done:
+            return self._pace.tick
+        now = _now()
+        if answer.estimated is not None:
+            waiter.ends = now + answer.estimated.total_seconds()
+        return pace.until_next(
+            elapsed=now - waiter.since,
+            left=None if waiter.ends is None else max(waiter.ends - now, 0),
+            usual=waiter.usual,
+            pace=self._pace,
+            chance=_chance(),
+        )
 
     def _hear(self, waiter: _Waiter, answer: JobStatus | ProviderError | None) -> None:
         if waiter.done.done() or isinstance(answer, Unavailable):
@@ -222,19 +238,14 @@ class Watch:
         return not self._is_past_patience(waiter.linkless_since)
 
     def _is_past_patience(self, since: float) -> bool:
-        return _now() - since >= self._pace.patience.total_seconds()
+        return _now() - since >= self._patience
 
-    def _interval(self, asked: Sequence[_Waiter], answers: Mapping[str, JobStatus | ProviderError]) -> float:
-        """Seconds until the next round: by the age of the youngest job, longer in trouble, and never less than asked."""
+    def _rest_after(self, answers: Mapping[str, JobStatus | ProviderError]) -> float:
+        """Seconds until any next round: a tick, longer in trouble, and never less than the provider asked for."""
         troubles = [answer for answer in answers.values() if isinstance(answer, Unavailable)]
         self._failures = self._failures + 1 if troubles and len(troubles) == len(answers) else 0
-        tick, slowest = self._pace.tick.total_seconds(), self._pace.slowest.total_seconds()
-        age = min((_now() - waiter.since for waiter in asked), default=0.0)
-        pause = min(max(age * SHARE_OF_AGE, tick), slowest)
-        if self._failures:
-            pause = min(max(pause, tick * 2.0 ** min(self._failures, 10)), slowest * SLOWEST_IN_TROUBLE)
-        pause *= random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load, guards nothing
-        return max([pause, *(trouble.after.total_seconds() for trouble in troubles if trouble.after)])
+        rest = pace.backed_off(self._failures, self._pace) * (1 + pace.JITTER * _chance())
+        return max([rest, *(trouble.after.total_seconds() for trouble in troubles if trouble.after)])
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
@@ -252,6 +263,17 @@ class Watch:
         broken = ProviderError(what, where=where, spent="unknown", retry="safe")
         broken.__cause__ = self._crash
         return broken
+
+
+def _paced(usual: Pace, first: timedelta | None, tick: timedelta | None, slowest: timedelta | None) -> Pace:
+    begin = usual.first if first is None else first.total_seconds()
+    step = usual.tick if tick is None else tick.total_seconds()
+    slow = max(usual.slowest if slowest is None else slowest.total_seconds(), step)
+    return replace(usual, first=begin, tick=step, slowest=slow, longest=max(usual.longest, begin, slow))
+
+
+def _chance() -> float:
+    return random.random()  # noqa: S311 - spreads load, guards nothing
 
 
 def _now() -> float:

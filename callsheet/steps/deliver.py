@@ -10,18 +10,20 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from fractions import Fraction
 from pathlib import Path
 
 from pydantic import SecretStr, ValidationError
 
 import callsheet
-from callsheet import catalogue, naming
+from callsheet import catalogue, expiry, limits, naming
 from callsheet.errors import (
     JobFailed,
     MediaError,
     ResultDamaged,
     ResultExpired,
     ToolMissing,
+    Unacceptable,
     Unavailable,
     WouldOverwrite,
 )
@@ -43,7 +45,7 @@ from callsheet.sidecar import (
 )
 from callsheet.steps import clock, prepare
 from callsheet.steps import studio as studios
-from callsheet.steps.draw_up import EVOLINK
+from callsheet.steps.draw_up import PLAY
 from callsheet.steps.studio import Studio
 from callsheet.steps.survey import hash_of
 from callsheet.take import State, Take
@@ -80,7 +82,7 @@ async def deliver(take_id: int, label: str) -> str:
         def moved(done: int, size: int | None) -> None:
             studio.tell(label, "deliver", "moved", done / size if size else 0.0)
 
-        result = await fetch(studio, take, moved)
+        result = await fetch(studio, take, moved, seconds=_seconds(line))
         sent = take
         take = await archive(
             studio, take, result, _names(studio, line), lambda file: _sidecar(studio, line, sent, result, file)
@@ -89,6 +91,11 @@ async def deliver(take_id: int, label: str) -> str:
     forget(studio, take)
     studio.tell(label, "deliver", "done", 1.0, take.archive)
     return take.archive
+
+
+def _seconds(line: Line) -> Fraction | None:
+    """How long the result has to be: as long as the clip, unless the model makes a length of its own."""
+    return line.seconds if catalogue.model(line.variant.model).price.quantity == "clip" else None
 
 
 def fetched(studio: Studio, take: Take) -> Path:
@@ -110,11 +117,14 @@ def _damaged(path: Path) -> Path:
     return path.with_name(f"{path.stem}.damaged.mp4")
 
 
-async def fetch(studio: Studio, take: Take, on_bytes: OnBytes | None = None) -> Result:
+async def fetch(
+    studio: Studio, take: Take, on_bytes: OnBytes | None = None, *, seconds: Fraction | None = None
+) -> Result:
     """The result on this machine, from an earlier try or downloaded now, every frame looked at.
 
-    A truncated or undecodable file must not count as delivered; it is kept beside for a person to judge. ResultExpired and
-    ResultDamaged are safe to repeat: the next try asks for a fresh link.
+    seconds: how long it has to be, more or less; None where that is not known. A truncated or undecodable file, or one of
+    another length, must not count as delivered; it is kept beside for a person to judge. ResultExpired and ResultDamaged
+    are safe to repeat: the next try asks for a fresh link. Not so once the same damaged file has come twice.
     """
     target = fetched(studio, take)
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -122,17 +132,33 @@ async def fetch(studio: Studio, take: Take, on_bytes: OnBytes | None = None) -> 
     try:
         facts = await asyncio.to_thread(probe.clip, target)
         await command.check_decodes(target, time_limit=timedelta(seconds=60 + 30 * float(facts.seconds)))
+        _refuse_other_length(facts.seconds, seconds)
     except (ToolMissing, command.TookTooLong) as error:
         error.spent = "yes"  # that says nothing about the file, which stays
         raise
     except MediaError as error:
-        target.replace(_damaged(target))
-        raise ResultDamaged(
-            f"the result of job {take.job} is damaged: {error.what}",
-            where=take.slug,
-            hint=f"What came is kept as {_damaged(target)}.",
-        ) from error
+        raise await asyncio.to_thread(_kept_aside, studio, take, target, downloaded, error) from error
     return Result(path=target, downloaded=downloaded, facts=facts)
+
+
+def _refuse_other_length(seconds: Fraction, expected: Fraction | None) -> None:
+    if expected is not None and abs(seconds - expected) > limits.length_tolerance(expected):
+        came, sent = decimal_seconds(seconds), decimal_seconds(expected)
+        raise Unacceptable(f"it lasts {came} s, and what was sent {sent} s.")
+
+
+def _kept_aside(studio: Studio, take: Take, target: Path, downloaded: Downloaded, error: MediaError) -> ResultDamaged:
+    """Put the damaged file where a person finds it. The same bytes once more: that is what the provider has."""
+    aside = _damaged(target)
+    again = aside.is_file() and hash_of(aside) == downloaded.sha256
+    target.replace(aside)
+    return ResultDamaged(
+        f"the result of job {take.job} is damaged: {error.what}",
+        where=take.slug,
+        hint=f"What came{', twice the same,' if again else ''} is kept as {aside}. Ask the provider's support with the job "
+        f"id, or give it up: callsheet reconcile {_spec(studio)} --lost {take.id}",
+        retry="never" if again else "safe",
+    )
 
 
 def _kept(target: Path) -> Downloaded | None:
@@ -143,30 +169,62 @@ def _kept(target: Path) -> Downloaded | None:
 
 
 async def _download(studio: Studio, take: Take, target: Path, on_bytes: OnBytes | None) -> Downloaded:
-    url = studio.results.pop(take.id, None) or await _fresh_link(studio, take)
+    """To its place, in its turn: the link that dies first goes first."""
+    link = studio.results.pop(take.id, None)
+    dies = expiry.dies_at(link.get_secret_value() if link else "", finished=take.updated_at)
     coming = studio.home / "incoming" / target.name
-    try:
-        downloaded = await studio.provider.download(url, coming, max_bytes=MAX_RESULT, on_progress=on_bytes)
-    except ResultExpired as error:
-        error.retry = "safe"  # it may not be there yet, and the status may name another
-        raise
+    async with studio.downloads.turn(dies):
+        downloaded = await _by_any_link(studio, take, link, coming, on_bytes)
     coming.replace(target)
     return downloaded
 
 
+async def _by_any_link(
+    studio: Studio, take: Take, link: SecretStr | None, coming: Path, on_bytes: OnBytes | None
+) -> Downloaded:
+    """By the link that is known, and where that is dead, by another one that a status read names. ResultExpired."""
+
+    async def renew() -> SecretStr:
+        return await _fresh_link(studio, take)
+
+    url, is_last = link or await renew(), link is None
+    while True:
+        try:
+            return await studio.counter(take.route).provider.download(
+                url, coming, max_bytes=MAX_RESULT, on_progress=on_bytes, renew=renew
+            )
+        except ResultExpired as error:
+            fresh = url if is_last else await renew()
+            if fresh == url:
+                raise _expired(studio, take, error.what.rstrip(".").lower()) from error
+            url, is_last = fresh, True
+
+
 async def _fresh_link(studio: Studio, take: Take) -> SecretStr:
     """A link lives 24 h at most; a status read may give another."""
-    status = (await studio.provider.status([take.job])).get(take.job)
+    status = (await studio.counter(take.route).provider.status([take.job])).get(take.job)
     if status is None:
-        raise ResultExpired(
-            f"the provider no longer knows job {take.job}.", where=take.slug, hint="Ask its support with the job id."
-        )
+        raise _expired(studio, take, "the provider no longer knows it")
     if status.state == "failed":
         what = f"job {take.job} succeeded before and is failed now."
         raise JobFailed(what, where=take.slug, says=status.error, spent="unknown")
-    if status.result is None:
-        raise Unavailable(f"job {take.job} has no link to its result.", where=take.slug, spent="yes")
-    return status.result
+    if status.result is not None:
+        return status.result
+    if clock.now() >= expiry.dies_at("", finished=take.updated_at):
+        raise _expired(studio, take, "the provider names no link any more")
+    raise Unavailable(f"job {take.job} has no link to its result.", where=take.slug, spent="yes")
+
+
+def _expired(studio: Studio, take: Take, why: str) -> ResultExpired:
+    """The hold by its name. Within its day a link that is not there yet may still come."""
+    is_over = clock.now() >= expiry.dies_at("", finished=take.updated_at)
+    what = expiry.expired(take, why, _spec(studio))
+    return ResultExpired(what, where=take.slug, retry="never" if is_over else "safe")
+
+
+def _spec(studio: Studio) -> str:
+    """As a person calls the campaign."""
+    return studio.drawn.loaded.shown(studio.drawn.loaded.spec)
 
 
 async def archive(
@@ -245,7 +303,7 @@ async def _sidecar(studio: Studio, line: Line, take: Take, result: Result, file:
         job=job_of(take),
         money=money_of(take),
         result=record_of(result, file),
-        draft=take.route != EVOLINK,
+        draft=take.route in PLAY,
         archived_at=clock.now(),
     )
 

@@ -10,12 +10,15 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from callsheet import plan as planning
+from callsheet.campaign import Campaign
 from callsheet.credits import ZERO
 from callsheet.digest import Canonical
-from callsheet.errors import LedgerError, LedgerUnreachable, StoreUnreachable
-from callsheet.evidence import Idempotency, may_ask_again
+from callsheet.errors import LedgerError, LedgerUnreachable, SpecInvalid, StoreUnreachable
+from callsheet.evidence import may_ask_again
+from callsheet.nearest import listed
 from callsheet.pilot import Pilot, pairwise
 from callsheet.plan import LedgerView, Month, Plan
+from callsheet.routing import Idempotency, Pool, alone
 from callsheet.selection import Selection
 from callsheet.steps import clock
 from callsheet.steps import settings as environment
@@ -35,6 +38,8 @@ LEDGER = "ledger.sqlite"
 SANDBOX = "sandbox"
 LOOPBACK = "loopback"
 EVOLINK = "evolink"
+#: Routes whose renders are drafts, and cost nothing: the sandbox, and whatever stands in for the provider on this machine.
+PLAY = (SANDBOX, LOOPBACK)
 
 #: How long after the first sending the same Idempotency-Key may be sent again. The provider's clients replay keys, but how
 #: long it remembers them is not documented, so on its route only a fresh one is replayed; our own sandbox never forgets.
@@ -53,6 +58,8 @@ class Drawn:
     survey: Survey
     settings: Settings
     plan: Plan
+    #: Where its jobs may go; the plan is named after the first.
+    pool: Pool
     #: What the ledger and the archive said when it was drawn up.
     view: LedgerView
     selection: Selection
@@ -76,6 +83,27 @@ def route_name(settings: Settings, *, sandbox: bool) -> str:
     if sandbox:
         return SANDBOX
     return LOOPBACK if settings.is_local else EVOLINK
+
+
+def pool_of(settings: Settings, *, sandbox: bool) -> Pool:
+    """The routes that jobs may go to: the sandbox alone, or every paid route whose key is set. Never empty.
+
+    SettingsWrong for routes of this machine and of others together: no paid run meets a stand-in by chance.
+    """
+    name = route_name(settings, sandbox=sandbox)
+    if sandbox:
+        return alone(name)
+    built_in = next((entry.card for entry in settings.routes if entry.card.name == name), alone(name).cards[0])
+    others = [entry for entry in settings.routes if entry.key is not None]
+    strange = [entry.card.name for entry in others if entry.is_local != settings.is_local]
+    if strange:
+        raise environment.SettingsWrong(
+            f"{strange[0]} is {'on another machine' if settings.is_local else 'on this machine'}, and {name} is not.",
+            where=environment.ROUTES,
+            hint="Take it out, or set EVOLINK_BASE_URL to a provider of the same kind.",
+        )
+    cards = [*([built_in] if settings.api_key is not None or not others else []), *(entry.card for entry in others)]
+    return Pool(name=name, cards=tuple(cards))
 
 
 def draw_up(
@@ -104,7 +132,7 @@ def draw_up(
         loaded = bring(loaded)
     settings = environment.read(loaded.root)
     surveyed = survey(loaded, settings.home)
-    drawn = _drawn(loaded, surveyed, settings, route_name(settings, sandbox=sandbox), selection)
+    drawn = _drawn(loaded, surveyed, settings, pool_of(settings, sandbox=sandbox), selection)
     if not attach_only:
         return drawn
     return replace(drawn, plan=planning.without_new_takes(drawn.plan, send_reserved=send_reserved))
@@ -113,20 +141,21 @@ def draw_up(
 def redraw(drawn: Drawn, loaded: Loaded) -> Drawn:
     """The plan of another campaign in the place of this one: same settings, route and selection. Errors as `draw_up`."""
     surveyed = survey(loaded, drawn.settings.home)
-    return _drawn(loaded, surveyed, drawn.settings, drawn.plan.route, drawn.selection)
+    return _drawn(loaded, surveyed, drawn.settings, drawn.pool, drawn.selection)
 
 
-def _drawn(loaded: Loaded, surveyed: Survey, settings: Settings, route: str, selection: Selection) -> Drawn:
+def _drawn(loaded: Loaded, surveyed: Survey, settings: Settings, pool: Pool, selection: Selection) -> Drawn:
     chosen = selection.of(loaded.variants)
     footage = {variant.label: surveyed.footage(variant) for variant in chosen}
     pilot = _pilot(selection, chosen, footage)
     chosen = pilot.variants if pilot else chosen
     campaign = loaded.campaign
+    _refuse_unserved(campaign, pool)
     keys = planning.keys_of(chosen, footage)
-    view = _view(settings, loaded, route, chosen, frozenset(keys.values()))
+    view = _view(settings, loaded, pool, chosen, frozenset(keys.values()))
     plan = planning.draw_up(
         campaign=campaign.name,
-        route=route,
+        route=pool.name,
         variants=chosen,
         footage=footage,
         rerender=campaign.rerender,
@@ -135,10 +164,27 @@ def _drawn(loaded: Loaded, surveyed: Survey, settings: Settings, route: str, sel
         again=selection.again_of(loaded.variants),
         limit=selection.limit,
         keys=keys,
+        pool=pool,
     )
     return Drawn(
-        loaded=loaded, survey=surveyed, settings=settings, plan=plan, view=view, selection=selection, pilot=pilot
+        loaded=loaded,
+        survey=surveyed,
+        settings=settings,
+        plan=plan,
+        pool=pool,
+        view=view,
+        selection=selection,
+        pilot=pilot,
     )
+
+
+def _refuse_unserved(campaign: Campaign, pool: Pool) -> None:
+    """SpecInvalid for a model that no route serves."""
+    unserved = [row.name for row in campaign.all_models if not any(card.serves(row.name) for card in pool.cards)]
+    if unserved:
+        names = listed(pool.names)
+        what = f"{listed(unserved)} is served by no route: {names}'s models do not name it"
+        raise SpecInvalid([campaign.problem(("model",), what, "Add it to `models` of a route in routes.toml.")])
 
 
 def _pilot(selection: Selection, variants: Sequence[Variant], footage: Mapping[str, planning.Footage]) -> Pilot | None:
@@ -154,9 +200,11 @@ def bare(loaded: Loaded, *, sandbox: bool) -> Drawn:
     settings, campaign = environment.read(loaded.root), loaded.campaign
     nothing = replace(loaded, cells=())
     view = LedgerView(takes={}, earlier={}, held=ZERO, charged=ZERO)
+    pool = pool_of(settings, sandbox=sandbox)
     plan = planning.draw_up(
         campaign=campaign.name,
-        route=route_name(settings, sandbox=sandbox),
+        route=pool.name,
+        pool=pool,
         variants=(),
         footage={},
         rerender=campaign.rerender,
@@ -164,7 +212,9 @@ def bare(loaded: Loaded, *, sandbox: bool) -> Drawn:
         view=view,
     )
     unseen = Survey(loaded=nothing, clips={}, stills={}, clip_preparations={}, still_preparations={}, warnings=())
-    return Drawn(loaded=nothing, survey=unseen, settings=settings, plan=plan, view=view, selection=Selection())
+    return Drawn(
+        loaded=nothing, survey=unseen, settings=settings, plan=plan, pool=pool, view=view, selection=Selection()
+    )
 
 
 def ledger_url(settings: Settings) -> str:
@@ -236,9 +286,9 @@ def make_archive(drawn: Drawn) -> None:
         ) from error
 
 
-def month_of(settings: Settings, ledger: "Ledger | None", route: str) -> Month | None:
-    """What is left of this month on this route; None where nothing limits it. Drafts of the sandbox cost nothing."""
-    if settings.monthly_budget is None or route == SANDBOX:
+def month_of(settings: Settings, ledger: "Ledger | None", route: str | Collection[str]) -> Month | None:
+    """What is left of this month on these routes; None where nothing limits it. Drafts of the sandbox cost nothing."""
+    if settings.monthly_budget is None or SANDBOX in ([route] if isinstance(route, str) else route):
         return None
     name = f"{clock.now():%Y-%m}"
     if ledger is None:
@@ -248,36 +298,43 @@ def month_of(settings: Settings, ledger: "Ledger | None", route: str) -> Month |
 
 
 def idempotency_of(settings: Settings, route: str) -> Idempotency:
-    """What the provider of this route does with a request key it has seen. Our own sandbox replays them."""
-    return "replay" if route == SANDBOX else settings.idempotency
+    """What the provider of this route does with a request key it has seen. Our own sandbox replays them; a route that is
+    not in routes.toml any more is asked nothing that could cost; of the built-in one the more careful word counts."""
+    if route == SANDBOX:
+        return "replay"
+    card = next((entry.card for entry in settings.routes if entry.card.name == route), None)
+    if route in (EVOLINK, LOOPBACK):
+        return settings.idempotency if card is None or card.idempotency == "replay" else card.idempotency
+    return "none" if card is None else card.idempotency
 
 
 def replayable(take: Take, now: datetime, kind: Idempotency = "replay") -> bool:
     """May the same Idempotency-Key still be sent again for this take, on a route of this kind?"""
-    return may_ask_again(kind, take, now, REPLAY_WINDOW.get(take.route, timedelta(0)))
+    return may_ask_again(kind, take, now, REPLAY_WINDOW.get(take.route, REPLAY_WINDOW[EVOLINK]))
 
 
 def _view(
     settings: Settings,
     loaded: Loaded,
-    route: str,
+    pool: Pool,
     variants: Sequence[Variant],
     keys: frozenset[str],
 ) -> LedgerView:
     if settings.ledger is None and not (settings.home / LEDGER).exists():
-        return LedgerView(takes={}, earlier={}, held=ZERO, charged=ZERO, month=month_of(settings, None, route))
+        return LedgerView(takes={}, earlier={}, held=ZERO, charged=ZERO, month=month_of(settings, None, pool.name))
     campaign = loaded.campaign
     ledger = open_ledger(settings)
     try:
+        route = routes_of(ledger, pool)
         takes = ledger.newest(sorted(keys), route=route)
         money = ledger.money(campaign=campaign.name, route=route)
         month = month_of(settings, ledger, route)
         earlier = _earlier(ledger.takes(campaign=campaign.name, route=route), keys, variants)
         identities = ledger.identities([take.id for take in earlier.values()])
+        owners = _owners(settings, ledger, pool.name, keys)
     finally:
         ledger.close()
     now, archive = clock.now(), loaded.root / campaign.archive.to
-    kind = idempotency_of(settings, route)
     return LedgerView(
         takes=takes,
         earlier=earlier,
@@ -285,13 +342,41 @@ def _view(
         held=money.held,
         charged=money.charged,
         month=month,
+        owners=owners,
+        routes=route,
         missing={
             take.id
             for take in takes.values()
             if take.state is State.ARCHIVED and not (archive / take.archive).is_file()
         },
-        replayable={take.id for take in takes.values() if take.state in SENT and replayable(take, now, kind)},
+        replayable={
+            take.id
+            for take in takes.values()
+            if take.state in SENT and replayable(take, now, idempotency_of(settings, take.route))
+        },
     )
+
+
+def routes_of(ledger: "Ledger", pool: Pool) -> tuple[str, ...]:
+    """Where the content of a plan may have been bought: on the routes of its pool, and on paid ones that are gone since.
+
+    What is not paid for is a world of its own: drafts of the sandbox, and a stand-in on this machine.
+    """
+    names = {pool.name, *pool.names}
+    if pool.name not in PLAY:
+        names |= set(ledger.routes()) - set(PLAY)
+    return tuple(sorted(names))
+
+
+def _owners(settings: Settings, ledger: "Ledger", route: str, keys: Collection[str]) -> dict[str, str]:
+    """Who works on which of these variants now. The claims of a run that is gone count no more."""
+    found = ledger.owners(route=route, keys=keys)
+    if not found:
+        return {}
+    from callsheet.steps import presence
+
+    gone = {run.id for run in found.values() if presence.is_gone(settings, run.id)}
+    return {key: run.words for key, run in found.items() if run.id not in gone}
 
 
 def _earlier(takes: Sequence[Take], keys: Collection[str], variants: Sequence[Variant]) -> dict[tuple[str, int], Take]:

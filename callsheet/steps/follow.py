@@ -1,19 +1,27 @@
 """Follow a job to its end. A poll that fails is never a failed take; only the provider's own word ends one."""
 
+import json
 import logging
+from datetime import timedelta
 
+from callsheet import pace, retake
 from callsheet.credits import Credits
-from callsheet.errors import ContentRefused, JobFailed
+from callsheet.errors import ContentRefused, JobFailed, ProviderSays, Spent
+from callsheet.pace import Usual
 from callsheet.provider.client import JobStatus
 from callsheet.provider.watch import OnProgress
+from callsheet.steps import clock
 from callsheet.steps import studio as studios
-from callsheet.steps.studio import Studio
+from callsheet.steps.studio import Failure, Studio
 from callsheet.take import State, Take
 
 log = logging.getLogger("callsheet.takes")
 
 #: Codes with which the provider says that its content policy ended the job (its list of task errors).
 POLICY = frozenset({"content_policy_violation", "content_filter", "sensitive_content", "moderation_blocked"})
+
+#: Characters of the provider's message that are kept; what follows them, request id and money, must not be cut off.
+LONGEST_MESSAGE = 300
 
 
 async def follow(take_id: int, label: str) -> None:
@@ -33,8 +41,26 @@ async def follow(take_id: int, label: str) -> None:
 
 async def until_succeeded(studio: Studio, take: Take, on_progress: OnProgress | None = None) -> Take:
     """Wait for the end of a submitted take's job, and commit it. JobFailed, ContentRefused once FAILED is committed."""
-    status = await studio.watch.until_done(take.job, on_progress=on_progress)
+    sent = take.submitted_at or take.created_at
+    status = await studio.counter(take.route).watch.until_done(
+        take.job,
+        on_progress=on_progress,
+        # Once only: who follows a take again asks at once.
+        estimate=studio.estimates.pop(take.id, timedelta(0)),
+        age=max(clock.now() - sent, timedelta(0)),
+        usual=_usual(studio, take),
+    )
     return _commit(studio, take, status)
+
+
+def _usual(studio: Studio, take: Take) -> Usual | None:
+    """How long takes of the same model took lately on this route; None where too few are known."""
+    identity = studio.ledger.identities([take.id])[take.id]
+    if not identity:
+        return None
+    model = json.loads(identity)["model"]
+    durations = studio.ledger.durations(route=take.route, model=model, most=pace.MOST)
+    return pace.usual([duration.total_seconds() for duration in durations])
 
 
 def _commit(studio: Studio, take: Take, status: JobStatus) -> Take:
@@ -46,21 +72,44 @@ def _commit(studio: Studio, take: Take, status: JobStatus) -> Take:
         if status.charged is not None and status.charged != take.price:
             log.warning("take %d %s: planned %s credits, charged %s", take.id, take.slug, take.price, status.charged)
         return take
-    says = status.error
-    code, message = (says.code, says.message) if says else ("unknown_error", "no reason was given")
+    says = status.error or ProviderSays(code="unknown_error", message="no reason was given")
     charged = _charged_all_the_same(take, status)
-    cost = f" ({charged} credits are charged all the same)" if charged else ""
-    take = studio.ledger.failed(take.id, reason=f"{code}: {message}"[:300] + cost, charged=charged)
-    log.warning("take %d %s: %s, %s%s", take.id, take.slug, take.state, code, cost)
-    kind = ContentRefused if code in POLICY else JobFailed
-    raise kind(
-        f"job {take.job} ended without a result{cost}: {code}: {' '.join(message.split())}",
-        where=label_of(take),
+    reason = _reason(says, charged, status.refunded)
+    take = studio.ledger.failed(take.id, reason=reason, charged=charged)
+    log.warning("take %d %s: %s, %s", take.id, take.slug, take.state, reason)
+    studio.failures[take.id] = Failure(
+        code=says.code, message=says.message, request_id=says.request_id, refunded=status.refunded
+    )
+    raise _failed(take, says, reason, charged, status)
+
+
+def _reason(says: ProviderSays, charged: Credits | None, refunded: bool | None) -> str:
+    """What the provider's support needs, and what became of the money: the same words in ledger, summary and board."""
+    money = "its credits came back" if refunded else "whether its credits came back was not said"
+    if charged:
+        money = f"{charged} credits are charged all the same"
+    request = f"request {says.request_id}; " if says.request_id else ""
+    return f"{says.code}: {' '.join(says.message.split())[:LONGEST_MESSAGE]} ({request}{money})"
+
+
+def _failed(
+    take: Take, says: ProviderSays, reason: str, charged: Credits | None, status: JobStatus
+) -> ContentRefused | JobFailed:
+    what = f"job {take.job} ended without a result: {reason}"
+    where = label_of(take)
+    spent: Spent = "yes" if charged else "no"
+    if says.code in POLICY:
+        return ContentRefused(what, where=where, says=says, spent=spent, hint="Change the prompt or the media.")
+    return JobFailed(
+        what,
+        where=where,
         says=says,
-        spent="yes" if charged else "no",
-        hint="Change the prompt or the media."
-        if kind is ContentRefused
-        else "Run the campaign again to try once more.",
+        spent=spent,
+        hint="Run the campaign again to try once more.",
+        take_id=take.id,
+        refunded=status.refunded,
+        after=status.retry_after,
+        may_retake=retake.is_passing(says.code, is_charged=bool(charged)),
     )
 
 

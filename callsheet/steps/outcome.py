@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING, Any
 from callsheet import plan as planning
 from callsheet.credits import Credits
 from callsheet.errors import CallsheetError, Spent
-from callsheet.plan import Approval, Plan
+from callsheet.plan import Approval, Line, Plan
 from callsheet.redact import redact
 from callsheet.steps import studio as studios
 from callsheet.steps.studio import Studio
+from callsheet.take import State
 
 if TYPE_CHECKING:
     from callsheet.steps.wrap import Account
 
 #: What an error means for the money -> how the variant ends.
 _UNDONE: dict[Spent, str] = {"no": "failed", "yes": "pending", "unknown": "in_doubt"}
+
+#: States of a take of an earlier run that is paid for, or perhaps, in the order in which they are gone on with.
+_URGENT = (State.SUCCEEDED, State.SUBMITTED, State.IN_DOUBT, State.SUBMITTING)
+_PAID = (State.SUCCEEDED, State.SUBMITTED)
 
 _reporter: "ContextVar[Callable[[Account], None] | None]" = ContextVar("reporter", default=None)
 
@@ -49,6 +54,7 @@ def approve(studio: Studio, *, approved: str | None, by: str, max_usd: str | Non
         ceiling=None if max_usd is None else Credits.of_usd(max_usd),
         place=studio.drawn.budget_place,
     )
+    studio.ceiling = None if max_usd is None else Credits.of_usd(max_usd)
     studio.ledger.approve(
         campaign=studio.plan.campaign, route=studio.plan.route, plan=approval.plan, credits=approval.credits, by=by
     )
@@ -56,13 +62,34 @@ def approve(studio: Studio, *, approved: str | None, by: str, max_usd: str | Non
 
 
 def to_walk(plan: Plan) -> list[str]:
-    """Labels of the lines that have something left to do; one of those that are the same purchase.
+    """Labels of the lines that have something left to do; one of those that are the same purchase. What is paid for
+    already comes first: the results that are to be fetched, the oldest before the others, then the jobs under way.
 
     Two walks of one take would ask with one key at the same time: refused and released for one, accepted and lost for the
     other.
     """
     first = {line.key: line.variant.label for line in reversed(plan.lines) if line.action in ("shoot", "attach")}
-    return [line.variant.label for line in plan.lines if first.get(line.key) == line.variant.label]
+    lines = [line for line in plan.lines if first.get(line.key) == line.variant.label]
+    return [line.variant.label for line in sorted(lines, key=_urgency)]
+
+
+def _urgency(line: Line) -> tuple[int, float]:
+    if line.action != "attach" or line.take is None or line.take.state not in _URGENT:
+        return len(_URGENT), 0
+    return _URGENT.index(line.take.state), line.take.updated_at.timestamp()
+
+
+def paid_take(plan: Plan, label: str) -> int | None:
+    """The take of an earlier run that this line goes on with, where nothing is left to send. It waits behind nothing that
+    is still to be bought: its link dies within a day."""
+    line = next(line for line in plan.lines if line.variant.label == label)
+    is_paid = line.action == "attach" and line.take is not None and line.take.state in _PAID
+    return line.take.id if is_paid and line.take is not None else None
+
+
+def is_elsewhere(label: str) -> bool:
+    """Does another run work on this variant?"""
+    return bool(studios.current().line(label).owner)
 
 
 def errors(labels: Sequence[str], ended: Sequence[BaseException | None]) -> dict[str, str]:

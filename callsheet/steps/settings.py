@@ -6,17 +6,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from callsheet.credits import Credits
 from callsheet.errors import NoCheckout, SpecError
-from callsheet.evidence import Idempotency
 from callsheet.hosts import is_loopback
 from callsheet.nearest import did_you_mean, listed
+from callsheet.routing import KINDS, Idempotency
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
+
+    from callsheet.steps.route_file import Entry
 
 #: The provider's own hosts (its API documents).
 EVOLINK = "https://api.evolink.ai"
@@ -28,6 +30,9 @@ PREFECT_PORT = 4200
 #: How the URL of a ledger begins; the path of its file follows, or who, where and which database.
 SQLITE = "sqlite:///"
 POSTGRES = ("postgresql://", "postgres://")
+
+#: Further routes and how they are used, beside prefect.yaml.
+ROUTES = "routes.toml"
 
 #: What marks the root of a checkout.
 MARKER = "prefect.yaml"
@@ -61,6 +66,8 @@ class Settings:
     private_sources: str = ""
     #: The public address of `callsheet callbacks`; each request names a secret place below it.
     callback_url: str | None = None
+    #: What routes.toml says: further paid routes, and how the built-in one is used.
+    routes: "tuple[Entry, ...]" = ()
     #: What all campaigns may spend together on a paid route in a month (UTC); None for no such ceiling.
     monthly_budget: Credits | None = None
 
@@ -119,9 +126,9 @@ def _callback(text: str) -> str | None:
 
 
 def _idempotency(text: str) -> Idempotency:
-    for kind in get_args(Idempotency):
+    for kind in KINDS:
         if text == kind:
-            return kind  # type: ignore[no-any-return]
+            return kind
     raise ValueError(
         "must be replay (the provider gives the first job again), reject (it refuses a key it has seen) or none (it pays "
         "no heed to keys)"
@@ -245,6 +252,10 @@ def read(root: Path) -> Settings:
         except ValueError as error:
             hint = "Correct it in the environment or in .env, or unset it."
             raise SettingsWrong(f"{error}.", where=name, hint=hint) from None
+    if (root / ROUTES).is_file():
+        from callsheet.steps import route_file
+
+        found["routes"] = route_file.read(root / ROUTES, written)
     return Settings(**found).under(root)
 
 

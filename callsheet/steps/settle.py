@@ -17,7 +17,7 @@ from callsheet.evidence import Found, Unclear
 from callsheet.ledger.book import Ledger
 from callsheet.provider.client import JobStatus, Provider
 from callsheet.provider.wire import is_job_id
-from callsheet.steps import clock, locks, studio, weigh
+from callsheet.steps import clock, presence, studio, weigh
 from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment
 from callsheet.steps.load import resolve
@@ -93,7 +93,7 @@ def _commit(settings: Settings, ledger: Ledger, verdict: Found | Unclear) -> Wei
     if isinstance(verdict, Unclear):
         return Weighed(take=take, why=verdict.why, candidates=verdict.candidates)
     try:
-        with locks.alone(settings, route=take.route, campaign=take.campaign):
+        with presence.owning(settings, ledger, take):
             return Weighed(take=weigh.settle(ledger, verdict), why=verdict.why, job=verdict.job)
     except (RunInProgress, IllegalTransition) as error:
         return Weighed(take=take, why=error.what, candidates=(verdict.job,))
@@ -112,13 +112,11 @@ async def lost(spec: Path, take_id: int) -> Take:
             f"take {take.id} is {take.state}, and only a take with a job and without a file can be given up.",
             where=take.slug,
         )
-    with locks.alone(settings, route=take.route, campaign=take.campaign):
+    with closing(drawing.open_ledger(settings)) as ledger, presence.owning(settings, ledger, take):
         async with studio.route(settings, take.route) as route, studio.provider_of(route) as provider:
             status = (await provider.status([take.job])).get(take.job)
             why = await _gone(settings, provider, take, status)
-        charged = _charged(take, status)
-        with closing(drawing.open_ledger(settings)) as ledger:
-            return ledger.failed(take.id, reason=f"given up: {why}", charged=charged)
+        return ledger.failed(take.id, reason=f"given up: {why}", charged=_charged(take, status))
 
 
 def _charged(take: Take, status: JobStatus | None) -> Credits:
@@ -179,31 +177,23 @@ def doubtful(spec: Path) -> tuple[Take, ...]:
 
 
 def not_accepted(spec: Path, take_id: int) -> Take:
-    """Release the hold of a take. RunInProgress while its campaign runs: its answer may be on the way."""
+    """Release the hold of a take. RunInProgress while a run works on it: its answer may be on the way."""
     settings = _settings(spec)
     take = _take(settings, take_id)
-    with locks.alone(settings, route=take.route, campaign=take.campaign):
-        ledger = drawing.open_ledger(settings)
-        try:
-            return ledger.released(take.id, reason="a person says that it was not accepted")
-        finally:
-            ledger.close()
+    with closing(drawing.open_ledger(settings)) as ledger, presence.owning(settings, ledger, take):
+        return ledger.released(take.id, reason="a person says that it was not accepted")
 
 
 async def accepted(spec: Path, *, take_id: int, job: str) -> Take:
     """SUBMITTED under this job. NotThatJob unless the provider knows it: a slip of the pen could not be taken back.
 
-    RunInProgress while the take's campaign runs; Unauthorized, Unavailable where the provider cannot be asked.
+    RunInProgress while a run works on the take; Unauthorized, Unavailable where the provider cannot be asked.
     """
     settings = _settings(spec)
     take = _take(settings, take_id)
-    with locks.alone(settings, route=take.route, campaign=take.campaign):
+    with closing(drawing.open_ledger(settings)) as ledger, presence.owning(settings, ledger, take):
         await _refuse_unknown(settings, take, job)
-        ledger = drawing.open_ledger(settings)
-        try:
-            return ledger.submitted(take.id, job=job)
-        finally:
-            ledger.close()
+        return ledger.submitted(take.id, job=job)
 
 
 async def _refuse_unknown(settings: Settings, take: Take, job: str) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from callsheet.provider.client import Staged
-from callsheet.steps import clock, prepare
+from callsheet.steps import choose, clock, prepare
 from callsheet.steps import studio as studios
 from callsheet.steps.cache import PreparedFile
 from callsheet.steps.studio import Studio
@@ -21,38 +21,42 @@ async def stage(label: str) -> None:
     """
     studio = studios.current()
     studio.tell(label, "stage", "began")
-    take = studio.line(label).take
+    line = studio.line(label)
+    take = line.take
     if take is None or not take.is_live or take.state is State.RESERVED:
-        if studio.line(label).variant.clip:
-            await staged_clip(studio, label)
-        await staged_stills(studio, label)
+        route = choose.choose(studio, line).route
+        if line.variant.clip:
+            await staged_clip(studio, label, route)
+        await staged_stills(studio, label, route)
     studio.tell(label, "stage", "done", 1.0)
 
 
-async def staged_clip(studio: Studio, label: str) -> Staged:
+async def staged_clip(studio: Studio, label: str, route: str) -> Staged:
+    """Where this route's provider can read the prepared clip."""
     clip = await prepare.prepared_clip(studio, studio.line(label).variant)
-    return await _once(studio, clip)
+    return await _once(studio, clip, route)
 
 
-async def staged_stills(studio: Studio, label: str) -> list[Staged]:
+async def staged_stills(studio: Studio, label: str, route: str) -> list[Staged]:
     variant = studio.line(label).variant
     count = len(studio.drawn.survey.stills[variant.references])
     files = [await prepare.prepared_still(studio, variant, number) for number in range(count)]
-    return [await _once(studio, file) for file in files]
+    return [await _once(studio, file, route) for file in files]
 
 
-async def _once(studio: Studio, file: PreparedFile) -> Staged:
+async def _once(studio: Studio, file: PreparedFile, route: str) -> Staged:
     """Variants that need the same file wait for the one that uploads it; a failure or an old link is forgotten."""
-    work = studio.staged.get(file.sha256)
+    place = (route, file.sha256)
+    work = studio.staged.get(place)
     if work is None or _is_stale(work):
-        work = studio.staged[file.sha256] = asyncio.create_task(
-            studio.staging.put(file.path, sha256=file.sha256, suffix=file.path.suffix)
+        work = studio.staged[place] = asyncio.create_task(
+            studio.counter(route).staging.put(file.path, sha256=file.sha256, suffix=file.path.suffix)
         )
     try:
         return await asyncio.shield(work)
     except Exception:
-        if studio.staged.get(file.sha256) is work:
-            del studio.staged[file.sha256]
+        if studio.staged.get(place) is work:
+            del studio.staged[place]
         raise
 
 

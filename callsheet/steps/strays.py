@@ -18,9 +18,9 @@ from callsheet.errors import CallsheetError, ContentRefused, JobFailed
 from callsheet.plan import keys_of
 from callsheet.redact import redact
 from callsheet.sidecar import StrayRecord
-from callsheet.steps import clock, deliver, follow, submit
+from callsheet.steps import clock, deliver, follow, presence, submit
 from callsheet.steps import studio as studios
-from callsheet.steps.draw_up import EVOLINK
+from callsheet.steps.draw_up import PLAY
 from callsheet.steps.studio import Studio
 from callsheet.take import State, Take
 
@@ -59,12 +59,15 @@ class Stray:
 
 
 def found(studio: Studio) -> list[int]:
-    """Ids of the strays of this campaign and route, oldest first. A variant that was only not selected is none."""
+    """Ids of the strays of this campaign and route, oldest first, now this run's. A variant that was only not selected is
+    none, nor is one that another run works on: its campaign may have it still."""
     drawn = studio.drawn
     footage = {variant.label: drawn.survey.footage(variant) for variant in drawn.loaded.variants}
     keys = set(keys_of(drawn.loaded.variants, footage).values())
-    takes = studio.ledger.takes(campaign=drawn.plan.campaign, route=drawn.plan.route)
-    return [take.id for take in takes if take.is_live and take.key not in keys]
+    takes = studio.ledger.takes(campaign=drawn.plan.campaign, route=drawn.plan.routes)
+    left = [take for take in takes if take.is_live and take.key not in keys]
+    others = presence.claimed(drawn.settings, studio.ledger, studio.run, {take.key for take in left})
+    return [take.id for take in left if take.key not in others]
 
 
 async def collect(take_id: int) -> None:
@@ -135,6 +138,6 @@ async def _record(take: Take, result: deliver.Result, file: str) -> StrayRecord:
         job=deliver.job_of(take),
         money=deliver.money_of(take),
         result=deliver.record_of(result, file),
-        draft=take.route != EVOLINK,
+        draft=take.route in PLAY,
         archived_at=clock.now(),
     )

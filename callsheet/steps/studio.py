@@ -6,10 +6,11 @@ the current studio.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,17 +18,21 @@ from pydantic import SecretStr
 
 from callsheet.archive.disk import DiskStore
 from callsheet.campaign import Campaign
-from callsheet.errors import SpecInvalid, Unauthorized
+from callsheet.credits import ZERO, Credits
+from callsheet.errors import ProviderError, SpecInvalid, Unauthorized
 from callsheet.ledger.book import Ledger
+from callsheet.ledger.ownership import Run
 from callsheet.media import command
 from callsheet.plan import Line, Plan
 from callsheet.provider.client import Provider, Route
 from callsheet.provider.staging import ProviderStaging
 from callsheet.provider.watch import Watch
-from callsheet.steps import bring, leftovers, locks, make_room
+from callsheet.routing import Card, Health, Pool
+from callsheet.steps import bring, leftovers, make_room, presence
 from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment
 from callsheet.steps.draw_up import SANDBOX, Drawn
+from callsheet.steps.gate import Gate
 from callsheet.steps.load import Loaded, load, resolve
 from callsheet.steps.progress import Event, Listener, Stage, nobody
 from callsheet.steps.settings import Settings
@@ -36,6 +41,36 @@ if TYPE_CHECKING:
     from callsheet.evidence import Verdict
     from callsheet.provider.client import Accepted, Staged
     from callsheet.steps.cache import PreparedFile
+    from callsheet.steps.stand_by import Elsewhere
+
+
+@dataclass(kw_only=True)
+class Counter:
+    """A route at work: its client, its files service, its watch, and how it fares."""
+
+    card: Card
+    provider: Provider
+    staging: ProviderStaging
+    watch: Watch
+    health: Health = field(default_factory=Health)
+    #: The refusal of its key or its account that stopped it, and those of single models.
+    refusal: ProviderError | None = None
+    refused: dict[str, ProviderError] = field(default_factory=dict)
+
+
+#: Results that are fetched at a time. A line is as full with four as with twenty, and four leave the one whose link dies
+#: first a fair share of it; twenty at once would all come late together.
+DOWNLOADS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why the provider ended a job, in its own words. refunded: None where it did not say whether the credits came back."""
+
+    code: str
+    message: str
+    request_id: str
+    refunded: bool | None
 
 
 @dataclass(kw_only=True)
@@ -44,9 +79,12 @@ class Studio:
 
     drawn: Drawn
     ledger: Ledger
-    provider: Provider
-    staging: ProviderStaging
-    watch: Watch
+    #: This run, as the ledger knows it: the owner of what it works on.
+    run: Run
+    #: What other runs that are at work now do with the variants that they own.
+    elsewhere: "Elsewhere"
+    #: Where jobs go, by the route's name; and how each fares.
+    counters: Mapping[str, Counter]
     store: DiskStore
     #: Takes between submission and their end.
     in_flight: asyncio.Semaphore
@@ -54,15 +92,27 @@ class Studio:
     encoders: asyncio.Semaphore
     threads: int
     listener: Listener = nobody
-    #: Prepared files by cache name, staged files by digest: the work of several variants, done once.
+    #: Who may fetch its result now.
+    downloads: Gate = field(default_factory=lambda: Gate(DOWNLOADS))
+    #: Prepared files by cache name, staged files by route and digest: the work of several variants, done once.
     prepared: dict[str, "asyncio.Task[PreparedFile]"] = field(default_factory=dict)
-    staged: dict[str, "asyncio.Task[Staged]"] = field(default_factory=dict)
+    staged: dict[tuple[str, str], "asyncio.Task[Staged]"] = field(default_factory=dict)
+    #: The most that this run may newly reserve, and what it has.
+    ceiling: Credits | None = None
+    bought: Credits = ZERO
     #: What the provider has accepted and the ledger could not record yet, by take.
     accepted: dict[int, "Accepted"] = field(default_factory=dict)
-    #: The evidence on takes in doubt that was gathered last, or is just being gathered.
-    weighing: "asyncio.Task[dict[int, Verdict]] | None" = None
+    #: The evidence on takes in doubt that was gathered last, or is just being gathered, by route.
+    weighing: "dict[str, asyncio.Task[dict[int, Verdict]]]" = field(default_factory=dict)
+    #: Keys of takes that were another run's and are this one's, since that one is gone.
+    inherited: set[str] = field(default_factory=set)
     #: Result links by take: they are secrets and live in memory only.
     results: dict[int, SecretStr] = field(default_factory=dict)
+    #: What the provider said at the submission that a job has left, by take; zero for one that it had already. A take that
+    #: is not here is one of an earlier run.
+    estimates: dict[int, timedelta | None] = field(default_factory=dict)
+    #: Why jobs failed in this run, by take.
+    failures: dict[int, Failure] = field(default_factory=dict)
     #: The stage that each variant was last heard in.
     stages: dict[str, Stage] = field(default_factory=dict)
 
@@ -75,7 +125,18 @@ class Studio:
         return self.drawn.settings.home
 
     def line(self, label: str) -> Line:
-        return next(line for line in self.plan.lines if line.variant.label == label)
+        return self.plan.by_label[label]
+
+    def counter(self, route: str) -> Counter:
+        """Unauthorized for a route that is not in routes.toml any more, or whose key is not set."""
+        try:
+            return self.counters[route]
+        except KeyError:
+            raise Unauthorized(
+                f"route {route} is not in {environment.ROUTES} any more, or has no key.",
+                spent="unknown",
+                hint="What was sent to it can be followed once it has.",
+            ) from None
 
     def tell(self, label: str, stage: Stage, state: str, fraction: float = 0.0, detail: str = "") -> None:
         self.stages[label] = stage
@@ -134,9 +195,9 @@ async def opened(
 ) -> AsyncIterator[Studio]:
     """Draw up the plan and open everything a run of it needs; close it all at the end.
 
-    One run of a campaign, route and ledger at a time, and none that goes on with takes of another campaign while that one
-    runs (RunInProgress): a replay that races the first sending could be accepted after the first was refused, and its job
-    id be lost. Unauthorized when there is neither a key nor --sandbox.
+    A variant that another run works on now is that run's: its line says so, and `stand_by` waits for it. Two that acted on
+    one take could lose what is paid for: a replay that races the first sending may be accepted after the first was refused.
+    Unauthorized when there is neither a key nor --sandbox.
     """
     _say_opened()
 
@@ -178,39 +239,68 @@ async def _opened(loaded: Loaded, *, sandbox: bool, draw: Callable[[], Drawn]) -
     name = drawing.route_name(settings, sandbox=sandbox)
     require_key(settings, sandbox=sandbox)
     require_drafts(loaded.campaign, sandbox=sandbox)
-    with locks.alone(settings, route=name, campaign=loaded.campaign.name):
-        drawn = await bring.in_thread(draw)
+    with (
+        closing(drawing.open_ledger(settings)) as ledger,
+        presence.present(settings, ledger, campaign=loaded.campaign.name, route=name) as run,
+    ):
+        drawn = await _drawn_and_claimed(settings, ledger, run, draw)
         async with (
-            _attached(settings, drawn),
-            route(settings, name) as way,
-            provider_of(way) as provider,
-            Watch(provider) as watch,
+            presence.beating(ledger, run),
+            _counters(settings, drawn.pool) as counters,
         ):
-            store = DiskStore(drawn.archive_root)
-            await asyncio.to_thread(leftovers.sweep, settings.home, store)
-            at_once = min(command.abreast(), max(1, len(set(drawn.survey.clip_preparations.values()))))
-            with closing(drawing.open_ledger(settings)) as ledger:
-                studio = Studio(
-                    drawn=drawn,
-                    ledger=ledger,
-                    provider=provider,
-                    staging=ProviderStaging(provider),
-                    watch=watch,
-                    store=store,
-                    in_flight=asyncio.Semaphore(settings.max_in_flight),
-                    encoders=asyncio.Semaphore(at_once),
-                    threads=command.cores() // at_once if at_once > 1 else 0,
-                    listener=_listener.get(),
-                )
-                with make_room.listed(settings.home, drawn.survey):
-                    await _room_made(studio)
-                    token = _current.set(studio)
-                    try:
-                        yield studio
-                    finally:
-                        _current.reset(token)
-                        await _stopped(studio.prepared.values())
+            studio = _laid_out(drawn, ledger, run, counters)
+            await asyncio.to_thread(leftovers.sweep, settings.home, studio.store)
+            with make_room.listed(settings.home, drawn.survey):
                 await _room_made(studio)
+                token = _current.set(studio)
+                try:
+                    yield studio
+                finally:
+                    _current.reset(token)
+                    await _stopped(studio.prepared.values())
+            await _room_made(studio)
+
+
+async def _drawn_and_claimed(settings: Settings, ledger: Ledger, run: Run, draw: Callable[[], Drawn]) -> Drawn:
+    """The plan, each of its variants that has something left to do claimed, or known to be another run's.
+
+    Where another run claims one in between, the plan is drawn up again, and its line says so.
+    """
+    while True:
+        drawn = await bring.in_thread(draw)
+        keys = {line.key for line in drawn.plan.lines if line.action != "skip" and not line.owner}
+        if not presence.claimed(settings, ledger, run, keys):
+            return drawn
+
+
+@asynccontextmanager
+async def _counters(settings: Settings, pool: Pool) -> AsyncIterator[dict[str, Counter]]:
+    async with AsyncExitStack() as stack:
+        counters = {}
+        for card in pool.cards:
+            way = await stack.enter_async_context(route(settings, card.name))
+            provider = await stack.enter_async_context(provider_of(way))
+            watch = await stack.enter_async_context(Watch(provider))
+            counters[card.name] = Counter(card=card, provider=provider, staging=ProviderStaging(provider), watch=watch)
+        yield counters
+
+
+def _laid_out(drawn: Drawn, ledger: Ledger, run: Run, counters: Mapping[str, Counter]) -> Studio:
+    from callsheet.steps.stand_by import Elsewhere
+
+    at_once = min(command.abreast(), max(1, len(set(drawn.survey.clip_preparations.values()))))
+    return Studio(
+        drawn=drawn,
+        ledger=ledger,
+        run=run,
+        elsewhere=Elsewhere(),
+        counters=counters,
+        store=DiskStore(drawn.archive_root),
+        in_flight=asyncio.Semaphore(drawn.settings.max_in_flight),
+        encoders=asyncio.Semaphore(at_once),
+        threads=command.cores() // at_once if at_once > 1 else 0,
+        listener=_listener.get(),
+    )
 
 
 async def _room_made(studio: Studio) -> None:
@@ -242,20 +332,12 @@ def require_drafts(campaign: Campaign, *, sandbox: bool) -> None:
 
 def require_key(settings: Settings, *, sandbox: bool) -> None:
     """No run falls back from the paid provider to the sandbox by itself, or the other way round."""
-    if not sandbox and settings.api_key is None:
+    if not sandbox and settings.api_key is None and not any(entry.key for entry in settings.routes):
         raise Unauthorized(
             "There is no EVOLINK_API_KEY, so nothing can be rendered by the provider.",
             hint="Set EVOLINK_API_KEY in the environment or in .env to render for money, "
             "or add --sandbox to render free drafts on this machine.",
         )
-
-
-@asynccontextmanager
-async def _attached(settings: Settings, drawn: Drawn) -> AsyncIterator[None]:
-    """Be alone with the other campaigns whose takes this plan goes on with."""
-    others = {line.take.campaign for line in drawn.plan.of("attach") if line.take} - {drawn.plan.campaign}
-    with locks.alone_with_all(settings, route=drawn.plan.route, campaigns=others):
-        yield
 
 
 @asynccontextmanager
@@ -267,5 +349,11 @@ async def route(settings: Settings, name: str) -> AsyncIterator[Route]:
         async with launch.running(settings.home) as address:
             yield Route(name=name, api=address.url, files=address.url, key=SecretStr(address.key))
         return
-    key, kind = settings.api_key or SecretStr(""), drawing.idempotency_of(settings, name)
+    entry = next((one for one in settings.routes if one.card.name == name), None)
+    kind = drawing.idempotency_of(settings, name)
+    if entry is not None and entry.api:
+        key = entry.key or SecretStr("")
+        yield Route(name=name, api=entry.api, files=entry.files, key=key, idempotency=kind)
+        return
+    key = settings.api_key or SecretStr("")
     yield Route(name=name, api=settings.api, files=settings.files, key=key, idempotency=kind)

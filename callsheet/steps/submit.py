@@ -8,19 +8,31 @@ the route's kind allows it, then looked for in callbacks and the provider's list
 
 import asyncio
 import logging
+import random
 import secrets
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from callsheet import digest
-from callsheet.errors import LedgerError, ProviderError, Rejected, SubmissionInDoubt, Unavailable
+from callsheet.errors import (
+    InsufficientCredit,
+    LedgerError,
+    ProviderError,
+    Rejected,
+    RouteBusy,
+    SubmissionInDoubt,
+    Unauthorized,
+    Unavailable,
+)
 from callsheet.evidence import Found, Verdict
 from callsheet.hosts import is_loopback
 from callsheet.ledger.book import Booking
 from callsheet.plan import Line
 from callsheet.provider.client import Accepted, JobRequest, Replay
-from callsheet.steps import clock, stage
+from callsheet.routing import Idempotency
+from callsheet.steps import choose, clock, stage
 from callsheet.steps import studio as studios
 from callsheet.steps import weigh as weighing
 from callsheet.steps.draw_up import SANDBOX, replayable
@@ -57,58 +69,100 @@ async def submit(label: str) -> int:
 
 def _live(studio: Studio, line: Line) -> Take | None:
     """The take to go on with: the one the plan attaches to, or the one an earlier try of this very step left live."""
-    take = studio.ledger.newest([line.key], route=studio.plan.route).get(line.key)
+    take = studio.ledger.newest([line.key], route=studio.plan.routes).get(line.key)
     if take is None or not (take.is_live or (line.action == "attach" and take.state is State.ARCHIVED)):
         return None
-    mine = line.take is not None and take.id == line.take.id
+    mine = take.key in studio.inherited or (line.take is not None and take.id == line.take.id)
     if not mine and (take.plan != studio.plan.digest or take.slug != line.variant.slug):
         return None
-    if take.state is State.RESERVED and take.price != line.price:
-        _log(studio.ledger.released(take.id, reason=f"not sent; its price is {line.price} now"))
+    if take.state is State.RESERVED and (why := _why_not_sent(studio, line, take)):
+        _log(studio.ledger.released(take.id, reason=f"not sent; {why}"))
         return None
     return take
 
 
+def _why_not_sent(studio: Studio, line: Line, take: Take) -> str:
+    """A reservation that is not to be used: it had another price, or its route takes nothing now."""
+    price = next((offer.price for offer in choose.offers_of(studio, line) if offer.route == take.route), None)
+    if price is None:
+        return f"route {take.route} does not serve it now"
+    if take.price != price:
+        return f"its price is {price} now"
+    if choose.choose(studio, line).route != take.route:
+        return f"route {take.route} is not the one that gets it now"
+    return ""
+
+
 def _reserve(studio: Studio, line: Line) -> Take:
+    offer = choose.choose(studio, line)
     take = studio.ledger.reserve(
         Booking(
             campaign=studio.plan.campaign,
-            route=studio.plan.route,
+            route=offer.route,
+            pool=studio.plan.routes,
             slug=line.variant.slug,
             key=line.key,
             number=line.variant.take,
-            price=line.price,
+            price=offer.price,
             plan=studio.plan.digest,
             supersedes=line.supersedes,
             budget=studio.plan.budget.limit,
             monthly=None if studio.plan.month is None else studio.plan.month.limit,
             identity=digest.canonical(studio.drawn.identity(line.variant)),
+            run=studio.run.id,
         )
     )
+    studio.bought += take.price
     _log(take)
     return take
 
 
 async def _send_first(studio: Studio, line: Line, take: Take) -> Take:
-    body = await _request(studio, line)
-    sent_to = {ACCOUNT: studio.provider.route.account}
-    take = studio.ledger.submitting(take.id, request={**body.body(), **sent_to})
+    counter = studio.counter(take.route)
+    take, body = await _intent(studio, line, take)
     _log(take)
+    choose.sending(counter)
     try:
-        accepted = await studio.provider.submit(body, idempotency_key=take.idempotency_key)
+        accepted = await counter.provider.submit(body, idempotency_key=take.idempotency_key)
     except SubmissionInDoubt as error:
         raise _held(studio, take, error) from error
     except (Rejected, Unavailable) as error:
         _log(studio.ledger.released(take.id, reason=_short(error)))
+        studio.bought -= take.price
+        choose.refused(counter, line.variant.model, error)
+        if isinstance(error, Unauthorized | InsufficientCredit) and choose.another_serves(studio, line):
+            error.retry = "safe"  # it was not accepted, and the next try goes to another route
         raise
+    choose.took(counter)
     return _accepted(studio, take, accepted)
+
+
+async def _intent(studio: Studio, line: Line, take: Take) -> tuple[Take, JobRequest]:
+    """SUBMITTING, committed, once the route has room for one more; and the request, whose links live long enough."""
+    counter = studio.counter(take.route)
+    sent_to = {ACCOUNT: counter.provider.route.account}
+    while True:
+        body = await _request(studio, line, take.route)
+        try:
+            return studio.ledger.submitting(
+                take.id, request={**body.body(), **sent_to}, run=studio.run.id, limits=counter.card.limits
+            ), body
+        except RouteBusy as busy:
+            if choose.gives_way(studio, line, counter):
+                why = f"route {take.route} has no room and does not answer."
+                _log(studio.ledger.released(take.id, reason=f"not sent; {why}"))
+                studio.bought -= take.price
+                raise Unavailable(why, where=take.slug) from busy
+            wait = busy.after.total_seconds() if busy.after else 1.0
+            studio.tell(line.variant.label, "submit", "began", detail=busy.what)
+            await asyncio.sleep(max(wait, 0.05) * random.uniform(1, 1.2))  # noqa: S311 - spreads load, guards nothing
 
 
 async def ask_again(studio: Studio, take: Take) -> Take:
     """Settle a take in doubt: the same key with the same body where the route's kind allows it, then callbacks and the
     provider's list. Only what names a job settles it: a refusal now proves nothing of then.
 
-    SubmissionInDoubt: held. Unavailable: left as it was.
+    SubmissionInDoubt: held. Unavailable: left as it was. RunInProgress: another run has it now.
     """
     doubt, can_ask = await _sent_again(studio, take)
     if isinstance(doubt, Accepted):
@@ -117,10 +171,11 @@ async def ask_again(studio: Studio, take: Take) -> Take:
         take = studio.ledger.in_doubt(take.id, reason=_short(doubt))
         _log(take)
     try:
-        verdict = (await _weighed(studio)).get(take.id)
+        verdict = (await _weighed(studio, take.route)).get(take.id)
     except ProviderError as error:
         raise _held(studio, take, _with(doubt, f"The provider cannot be asked: {error.what}"), can_ask) from error
     if isinstance(verdict, Found):
+        studio.ledger.refuse_foreign(take, run=studio.run.id)
         return weighing.settle(studio.ledger, verdict)
     raise _held(studio, take, _with(doubt, f"{verdict.why}." if verdict else ""), can_ask) from doubt
 
@@ -130,15 +185,17 @@ async def _sent_again(studio: Studio, take: Take) -> tuple[Accepted | ProviderEr
     if not _may_ask(studio, take):
         return SubmissionInDoubt(f"take {take.id} was sent at {take.submitted_at}, and no answer came."), False
     sent = studio.ledger.request(take.id)
-    if sent.pop(ACCOUNT, "") != studio.provider.route.account:
+    if sent.pop(ACCOUNT, "") != studio.counter(take.route).provider.route.account:
         other = "it was sent with another key or address of the provider, where this one would be a new job."
         return SubmissionInDoubt(other), False
+    studio.ledger.refuse_foreign(take, run=studio.run.id)
     try:
-        return await studio.provider.submit(Replay(sent=sent), idempotency_key=take.idempotency_key), True
+        provider = studio.counter(take.route).provider
+        return await provider.submit(Replay(sent=sent), idempotency_key=take.idempotency_key), True
     except Unavailable:
         raise
     except ProviderError as error:
-        if studio.provider.route.idempotency == "reject" and _is_conflict(error):
+        if _kind(studio, take) == "reject" and _is_conflict(error):
             known = (
                 "the provider knows its request key: it was accepted, and only its list or a callback names the job."
             )
@@ -147,7 +204,11 @@ async def _sent_again(studio: Studio, take: Take) -> tuple[Accepted | ProviderEr
 
 
 def _may_ask(studio: Studio, take: Take) -> bool:
-    return replayable(take, clock.now(), studio.provider.route.idempotency)
+    return replayable(take, clock.now(), _kind(studio, take))
+
+
+def _kind(studio: Studio, take: Take) -> Idempotency:
+    return studio.counter(take.route).provider.route.idempotency
 
 
 def _is_conflict(error: ProviderError) -> bool:
@@ -155,11 +216,13 @@ def _is_conflict(error: ProviderError) -> bool:
     return error.says.status == 409 or error.says.code == "idempotency_conflict"
 
 
-async def _weighed(studio: Studio) -> dict[int, Verdict]:
+async def _weighed(studio: Studio, route: str) -> dict[int, Verdict]:
     """The evidence on every take in doubt. Those who ask while it is being gathered wait for the same answer."""
-    if studio.weighing is None or studio.weighing.done():
-        studio.weighing = asyncio.create_task(weighing.weigh(studio.provider, studio.ledger))
-    return await asyncio.shield(studio.weighing)
+    going_on = studio.weighing.get(route)
+    if going_on is None or going_on.done():
+        provider = studio.counter(route).provider
+        going_on = studio.weighing[route] = asyncio.create_task(weighing.weigh(provider, studio.ledger))
+    return await asyncio.shield(going_on)
 
 
 def _with(error: ProviderError, words: str) -> ProviderError:
@@ -168,10 +231,10 @@ def _with(error: ProviderError, words: str) -> ProviderError:
     return kind(f"{error.what} {words}".strip(), says=error.says, retry=error.retry, after=error.after)
 
 
-async def _request(studio: Studio, line: Line) -> JobRequest:
+async def _request(studio: Studio, line: Line, route: str) -> JobRequest:
     variant = line.variant
-    clip = await stage.staged_clip(studio, variant.label) if variant.clip else None
-    stills = await stage.staged_stills(studio, variant.label)
+    clip = await stage.staged_clip(studio, variant.label, route) if variant.clip else None
+    stills = await stage.staged_stills(studio, variant.label, route)
     return JobRequest(
         model=variant.model,
         prompt=variant.text,
@@ -180,20 +243,20 @@ async def _request(studio: Studio, line: Line) -> JobRequest:
         aspect_ratio=variant.aspect_ratio,
         keep_original_sound=variant.keep_original_sound,
         options=variant.options,
-        callback=_callback(studio),
+        callback=_callback(studio, route),
     )
 
 
-def _callback(studio: Studio) -> SecretStr | None:
+def _callback(studio: Studio, route: str) -> SecretStr | None:
     """A secret address of this one request, below CALLSHEET_CALLBACK_URL; None where it could not be reached.
 
     The provider cannot reach this machine's loopback, and the sandbox calls nothing outside of this machine.
     """
-    below, route = studio.drawn.settings.callback_url, studio.plan.route
+    below = studio.drawn.settings.callback_url
     if below is None:
         return None
     is_here = is_loopback(urlsplit(below).hostname or "")
-    if (is_here and not studio.provider.route.is_loopback) or (not is_here and route == SANDBOX):
+    if (is_here and not studio.counter(route).provider.route.is_loopback) or (not is_here and route == SANDBOX):
         return None
     return SecretStr(f"{below}/{secrets.token_urlsafe(TOKEN_BYTES)}")
 
@@ -212,6 +275,7 @@ def _accepted(studio: Studio, take: Take, accepted: Accepted) -> Take:
         )
         raise
     del studio.accepted[take.id]
+    studio.estimates[take.id] = timedelta(0) if accepted.replayed else accepted.estimated
     _log(take)
     if accepted.reserved is not None and accepted.reserved != take.price:
         words = "take %d %s: planned %s credits, the provider reserved %s"

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import callsheet
-from callsheet import catalogue, naming
+from callsheet import catalogue, expiry, naming
 from callsheet.archive.disk import DiskStore
 from callsheet.credits import Credits, total
 from callsheet.errors import MediaError, NothingToShoot
@@ -19,10 +19,10 @@ from callsheet.review import board
 from callsheet.sidecar import Manifest, ManifestEntry, Sidecar
 from callsheet.steps import clock, deliver, outcome, prepare
 from callsheet.steps import studio as studios
-from callsheet.steps.draw_up import EVOLINK, Drawn
+from callsheet.steps.draw_up import PLAY, Drawn
 from callsheet.steps.load import Loaded
 from callsheet.steps.strays import Stray
-from callsheet.steps.studio import Studio
+from callsheet.steps.studio import Failure, Studio
 from callsheet.steps.survey import hash_of
 from callsheet.sweep import Variant
 from callsheet.take import State, Take
@@ -61,11 +61,15 @@ class Ended:
     outcome: Outcome
     take: Take | None
     reason: str
+    #: What the provider said of a job that it failed in this run.
+    failure: Failure | None = None
 
     @property
     def charged(self) -> Credits:
-        """New money of this run for this line: the provider's figure where it gave one, else the price."""
-        if self.take is None or self.line.action in ("skip", "blocked") or self.take.state is State.RESERVED:
+        """New money of this run for this line: the provider's figure where it gave one, else the price. Nothing where
+        another run has bought it."""
+        unspent = self.line.action in ("skip", "blocked") or self.line.owner != ""
+        if self.take is None or unspent or self.take.state is State.RESERVED:
             return Credits()
         return self.take.cost
 
@@ -82,6 +86,7 @@ class Ended:
             "planned": str(self.line.price),
             "reason": self.reason,
             "archive": take.archive if take else "",
+            "failure": None if self.failure is None else asdict(self.failure),
         }
 
 
@@ -182,7 +187,7 @@ async def write_manifest(studio: Studio, reasons: Mapping[str, str]) -> Manifest
         callsheet=callsheet.__version__,
         campaign=studio.plan.campaign,
         route=studio.plan.route,
-        draft=studio.plan.route != EVOLINK,
+        draft=studio.plan.route in PLAY,
         plan=studio.plan.digest,
         written_at=clock.now(),
         credits=str(charged),
@@ -199,7 +204,7 @@ def every_line(drawn: Drawn, ledger: Ledger) -> list[Line]:
     planned = {line.variant.label: line for line in drawn.plan.lines}
     variants = drawn.loaded.variants
     keys = keys_of(variants, {v.label: drawn.survey.footage(v) for v in variants})
-    takes = ledger.newest(list(keys.values()), route=drawn.plan.route)
+    takes = ledger.newest(list(keys.values()), route=drawn.plan.routes)
     return [_line(drawn, variant, keys[variant.label], planned.get(variant.label), takes) for variant in variants]
 
 
@@ -221,7 +226,9 @@ def _line(drawn: Drawn, variant: Variant, key: str, planned: Line | None, takes:
 
 
 def _ended(studio: Studio, line: Line, error: str, walked: Collection[str]) -> Ended:
-    take = studio.ledger.newest([line.key], route=studio.plan.route).get(line.key)
+    if line.key in studio.inherited:
+        line = line._replace(owner="")  # another run's no more
+    take = studio.ledger.newest([line.key], route=studio.plan.routes).get(line.key)
     if take is not None:
         deliver.forget(studio, take)  # a run that was killed right after the archive had it
     if line.action == "skip":
@@ -235,7 +242,8 @@ def _ended(studio: Studio, line: Line, error: str, walked: Collection[str]) -> E
     if take is None or (not take.is_live and take.id <= line.supersedes and line.action == "shoot"):
         return Ended(line=line, outcome="failed", take=None, reason=error)
     end = OUTCOMES[take.state]
-    return Ended(line=line, outcome=end, take=take, reason="" if end == "archived" else error or take.reason)
+    reason = "" if end == "archived" else error or take.reason
+    return Ended(line=line, outcome=end, take=take, reason=reason, failure=studio.failures.get(take.id))
 
 
 async def _entry(studio: Studio, line: Line, reason: str) -> ManifestEntry:
@@ -249,12 +257,19 @@ async def _entry(studio: Studio, line: Line, reason: str) -> ManifestEntry:
         take_id=take.id if take else None,
         prompt=line.variant.text,
         credits=str(take.cost) if take and state == "archived" else "0",
-        reason="" if state == "archived" else reason or (take.reason if take else "not rendered yet"),
+        reason="" if state == "archived" else reason or _standing(studio, take),
         **(await _source(studio, line) if take else {}),
     )
     if take is None or state != "archived" or not studio.store.exists(take.archive):
         return entry
     return entry.model_copy(update=await _deliverable(studio, take))
+
+
+def _standing(studio: Studio, take: Take | None) -> str:
+    if take is None:
+        return "not rendered yet"
+    loaded = studio.drawn.loaded
+    return take.reason or expiry.standing(take, clock.now(), loaded.shown(loaded.spec))
 
 
 async def _source(studio: Studio, line: Line) -> dict[str, Any]:

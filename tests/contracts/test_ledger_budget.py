@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from callsheet.credits import Credits
-from callsheet.errors import BudgetExceeded
+from callsheet.errors import BudgetExceeded, RouteBusy, TakeAlreadyLive
 from callsheet.ledger.book import Ledger
 from callsheet.ledger.tables import SCHEMA_VERSION
+from callsheet.routing import Limits
 from callsheet.take import State
 
 from .ledgers import BOOKING, Place, walked_to
@@ -158,3 +159,79 @@ def test_a_ledger_of_version_3_is_brought_forward_on_both_databases(place: Place
         assert ledger.books().unguarded == []
     assert place.rows("select version from ledger_version") == [(SCHEMA_VERSION,)]
     place.do("drop index takes_of_a_month")  # it is there
+
+
+def test_a_route_takes_no_more_jobs_at_a_time_than_it_is_said_to(ledger: Ledger) -> None:
+    one, two = (ledger.reserve(replace(BOOKING, key=letter * 64)) for letter in "ab")
+    limits = Limits(in_flight=1)
+    ledger.submitting(one.id, request={}, limits=limits)
+    for step in (lambda: None, lambda: ledger.submitted(one.id, job="task-1")):
+        step()
+        with pytest.raises(RouteBusy, match="1 jobs are in flight on route sandbox") as busy:
+            ledger.submitting(two.id, request={}, limits=limits)
+        assert busy.value.after
+        assert ledger.take(two.id).state is State.RESERVED
+    ledger.failed(one.id, reason="x")
+    assert ledger.submitting(two.id, request={}, limits=limits).state is State.SUBMITTING
+
+
+def test_a_route_is_sent_no_more_jobs_in_a_minute_than_it_is_said_to_take(place: Place) -> None:
+    moment = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
+    clock = [moment]
+    with closing(Ledger(place.url, now=lambda: clock[0])) as ledger:
+        takes = [ledger.reserve(replace(BOOKING, key=letter * 64)) for letter in "abc"]
+        limits = Limits(per_minute=2)
+        ledger.submitting(takes[0].id, request={}, limits=limits)
+        clock[0] += timedelta(seconds=20)
+        ledger.submitting(takes[1].id, request={}, limits=limits)
+        ledger.released(takes[1].id, reason="refused")  # it was sent all the same
+        with pytest.raises(RouteBusy, match="2 jobs were sent on route sandbox within a minute") as busy:
+            ledger.submitting(takes[2].id, request={}, limits=limits)
+        assert busy.value.after == timedelta(seconds=40)
+        clock[0] += timedelta(seconds=40)
+        assert ledger.submitting(takes[2].id, request={}, limits=limits).state is State.SUBMITTING
+
+
+def test_limits_hold_for_many_who_send_at_once(place: Place) -> None:
+    with closing(Ledger(place.url)) as ledger:
+        takes = [ledger.reserve(replace(BOOKING, key=f"{n:064x}")) for n in range(12)]
+    sent, busy = [], []
+
+    def send(take_id: int) -> None:
+        with closing(Ledger(place.url)) as ledger:
+            try:
+                sent.append(ledger.submitting(take_id, request={}, limits=Limits(in_flight=3, per_minute=5)).id)
+            except RouteBusy as error:
+                busy.append(error)
+
+    threads = [threading.Thread(target=send, args=(take.id,)) for take in takes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(sent), len(busy)) == (3, 9)
+
+
+def test_budget_and_takes_count_over_all_routes_of_a_pool(ledger: Ledger) -> None:
+    pool = ("evolink", "mirror")
+    first = replace(BOOKING, route="evolink", pool=pool, budget=Credits.of(100))
+    take = ledger.reserve(first)
+    with pytest.raises(TakeAlreadyLive):
+        ledger.reserve(replace(first, route="mirror"))
+    with pytest.raises(BudgetExceeded):
+        ledger.reserve(replace(first, route="mirror", key="b" * 64))
+    with pytest.raises(BudgetExceeded):
+        ledger.reserve(replace(first, route="mirror", key="b" * 64, budget=None, monthly=Credits.of(100)))
+    assert ledger.newest([first.key], route=pool)[first.key] == take
+    assert ledger.money(campaign="hello", route=pool).held == BOOKING.price
+    assert ledger.month(route=pool).held == BOOKING.price
+    assert ledger.routes() == ("evolink",)
+
+
+def test_the_database_itself_refuses_a_second_live_take_of_a_content_on_another_paid_route(ledger: Ledger) -> None:
+    """One that does not know of the other route: another version's, or with another routes.toml."""
+    ledger.reserve(replace(BOOKING, route="evolink"))
+    with pytest.raises(TakeAlreadyLive):
+        ledger.reserve(replace(BOOKING, route="mirror"))
+    for play in ("sandbox", "loopback"):
+        assert ledger.reserve(replace(BOOKING, route=play)).state is State.RESERVED

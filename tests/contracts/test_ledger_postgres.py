@@ -1,7 +1,6 @@
 """A ledger on PostgreSQL: the driver that may be missing, a password that never shows, locks that machines share."""
 
 import logging
-import os
 import signal
 import subprocess
 import sys
@@ -15,14 +14,12 @@ import psycopg
 import pytest
 
 from callsheet.errors import LedgerUnreachable, RunInProgress
-from callsheet.ledger import alone
+from callsheet.ledger import presence
 from callsheet.ledger.book import Booking, Ledger
 from callsheet.take import State
 from tests.postgres import PASSWORD
 
 from .ledgers import BOOKING, walked_to
-
-HERE = {"route": "evolink", "campaign": "hello"}
 
 
 def test_a_driver_that_is_missing_is_told_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,74 +62,60 @@ def test_a_row_that_the_database_quotes_shows_in_no_error(postgres_schema: str) 
     assert "MARKED" not in "".join(traceback.format_exception(refused.value))
 
 
-def test_two_who_would_act_on_one_campaign_are_kept_apart_and_others_are_not(postgres_schema: str) -> None:
-    Ledger(postgres_schema).close()
-    with alone.alone(postgres_schema, **HERE):
-        with (
-            pytest.raises(
-                RunInProgress, match=rf"campaign hello is being run on route evolink by .* process {os.getpid()}"
-            ),
-            alone.alone(postgres_schema, **HERE),
-        ):
-            pass
-        for other in ({**HERE, "route": "sandbox"}, {**HERE, "campaign": "other"}):
-            with alone.alone(postgres_schema, **other):
-                pass
-    with alone.alone(postgres_schema, **HERE):
-        pass
+def test_whoever_is_there_is_seen_and_whoever_left_is_gone(postgres_schema: str) -> None:
+    with presence.present(postgres_schema, "one"):
+        assert not presence.is_gone(postgres_schema, "one")
+        assert presence.is_gone(postgres_schema, "another")
+    assert presence.is_gone(postgres_schema, "one")
 
 
-def test_ledgers_in_other_schemas_of_the_database_have_locks_of_their_own(postgres: str, postgres_schema: str) -> None:
-    with alone.alone(postgres_schema, **HERE), alone.alone(postgres, **HERE):
-        pass
+def test_ledgers_in_other_schemas_of_the_database_see_runs_of_their_own(postgres: str, postgres_schema: str) -> None:
+    with presence.present(postgres_schema, "one"):
+        assert presence.is_gone(postgres, "one")
 
 
-HOLD = """
+THERE = """
 import sys, time
-from callsheet.ledger import alone
-with alone.alone(sys.argv[1], route="evolink", campaign="hello"):
-    print("held", flush=True)
+from callsheet.ledger import presence
+with presence.present(sys.argv[1], "one"):
+    print("there", flush=True)
     time.sleep(600)
 """
 
 
-def test_a_process_that_is_killed_lets_go_of_its_campaign(postgres_schema: str) -> None:
-    holder = subprocess.Popen([sys.executable, "-c", HOLD, postgres_schema], stdout=subprocess.PIPE, text=True)
+def test_a_process_that_is_killed_is_gone(postgres_schema: str) -> None:
+    holder = subprocess.Popen([sys.executable, "-c", THERE, postgres_schema], stdout=subprocess.PIPE, text=True)
     with holder:
         assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        with pytest.raises(RunInProgress, match=f"process {holder.pid}"), alone.alone(postgres_schema, **HERE):
-            pass
+        assert holder.stdout.readline() == "there\n"
+        assert not presence.is_gone(postgres_schema, "one")
         holder.send_signal(signal.SIGKILL)
         holder.wait()
     for _ in range(1000):  # until the server has seen that its client is gone
-        try:
-            with alone.alone(postgres_schema, **HERE):
-                return
-        except RunInProgress:
-            continue
-    pytest.fail("the lock of a dead process is held still")
+        if presence.is_gone(postgres_schema, "one"):
+            return
+    pytest.fail("a dead process is seen still")
 
 
-def test_a_run_that_lost_its_lock_pays_for_nothing_more_and_still_records_what_it_has(
+def test_a_run_that_lost_its_connection_looks_gone_and_goes_on_until_another_takes_its_claims(
     postgres: str, postgres_schema: str
 ) -> None:
-    """Another run may have begun by then."""
-    with closing(Ledger(postgres_schema)) as ledger:
-        sent = walked_to(ledger, State.SUBMITTING)
-        with alone.alone(postgres_schema, **HERE):
-            reserved = ledger.reserve(_other("a"))
-            with psycopg.connect(postgres, autocommit=True) as admin:
-                admin.execute(
-                    "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()"
-                )
-            with pytest.raises(LedgerUnreachable, match="The connection that kept this run alone") as lost:
-                ledger.submitting(reserved.id, request={})
-            assert str(lost.value.retry) == "never"
-            with pytest.raises(LedgerUnreachable, match="The connection that kept this run alone"):
-                ledger.reserve(_other("b"))
-            assert ledger.submitted(sent.id, job="task-1").state is State.SUBMITTED
-        assert ledger.submitting(reserved.id, request={}).state is State.SUBMITTING
+    with closing(Ledger(postgres_schema)) as ledger, presence.present(postgres_schema, "one"):
+        for run in ("one", "two"):
+            ledger.begin_run(run, campaign="hello", route="sandbox", who="a test")
+        ledger.claim("one", ["a" * 64, "b" * 64])
+        with psycopg.connect(postgres, autocommit=True) as admin:
+            admin.execute(
+                "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()"
+            )
+        assert presence.is_gone(postgres_schema, "one")
+        reserved = ledger.reserve(replace(_other("a"), run="one"))
+        ledger.end_run("one")
+        ledger.claim("two", ["a" * 64, "b" * 64])
+        with pytest.raises(RunInProgress):
+            ledger.submitting(reserved.id, request={}, run="one")
+        with pytest.raises(RunInProgress):
+            ledger.reserve(replace(_other("b"), run="one"))
 
 
 def test_a_server_that_was_restarted_is_asked_again(postgres: str, postgres_schema: str) -> None:

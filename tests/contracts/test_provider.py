@@ -530,6 +530,12 @@ async def test_a_cancelled_job_failed_with_the_code_for_that(server: Scripted, p
     assert error.code == "request_cancelled"
 
 
+async def test_a_failed_job_tells_how_long_to_wait_before_another(server: Scripted, provider: Provider) -> None:
+    error = {"code": "service_error", "message": "no", "fallback_suggestion": "retry after 90 seconds"}
+    server.on(*BATCH, Reply(body={"data": [{"id": JOB, "status": "failed", "error": error}]}))
+    assert (await provider.status([JOB]))[JOB].retry_after == timedelta(seconds=90)
+
+
 async def test_a_finished_job_is_told_with_its_link_and_its_money(server: Scripted, provider: Provider) -> None:
     billing = {
         "charge_status": "charged",

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -51,14 +52,9 @@ def wait_until(is_so: Callable[[], bool], running: Running, what: str) -> None:
 
 
 def has_begun(studio: Studio, running: Running) -> bool:
-    """Has the flow of this very command the campaign for itself?"""
-    with suppress(FileNotFoundError):
-        return lock_of(studio).read_text().strip() == str(running.pid)
-    return False
-
-
-def lock_of(studio: Studio) -> Path:
-    return studio.home / "locks/sandbox--tiny.lock"
+    """Is the flow of this very command at work, with its plan drawn up and its variants its own?"""
+    query = "select 1 from runs join claims on claims.run = runs.id where ended is null and who like"
+    return bool(books.rows(studio.home / "ledger.sqlite", f"{query} 'process {running.pid} on %'"))
 
 
 def a_clip_is_half_prepared(studio: Studio) -> bool:
@@ -79,7 +75,8 @@ def a_draft_is_rendered(studio: Studio) -> bool:
 
 
 def a_result_is_brought_home(studio: Studio) -> bool:
-    begun = lock_of(studio).stat().st_mtime_ns
+    ((began,),) = books.rows(studio.home / "ledger.sqlite", "select max(began) from runs")
+    begun = int(datetime.fromisoformat(began).timestamp() * 1e9)
     is_here = any(written_since(file, begun) for file in (studio.home / "fetched").glob("*.mp4"))
     return is_here and "succeeded" in states(studio)
 

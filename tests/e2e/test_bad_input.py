@@ -1,6 +1,5 @@
 """Bad input, through the command a person types: one clear error a mistake, at its place, and nothing spent or sent."""
 
-import fcntl
 import json
 import os
 import signal
@@ -501,22 +500,6 @@ def test_a_ledger_that_is_no_database_is_refused_and_left_alone(studio: Studio) 
     notes.write_text("Remember to film the beach. " * 100)
     assert_refused(studio.run(), 6, f"{notes}: error: The ledger cannot be used now: file is not a database.")
     assert notes.read_text().startswith("Remember")
-
-
-def test_a_campaign_that_is_being_run_is_not_run_twice(
-    new_studio: Callable[..., Studio], prefect: Mapping[str, str], rendered: object
-) -> None:
-    studio = new_studio(**prefect)
-    folder = studio.home / "locks"
-    folder.mkdir(parents=True)
-    with (folder / "sandbox--tiny.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        lock.write("4711\n")
-        lock.flush()
-        ended = studio.run()
-    message = "error: campaign tiny is being run on route sandbox by process 4711."
-    assert_refused(ended, 6, message, "Wait for it to end; `callsheet status` shows how far it is.")
-    assert not (studio.home / "sandbox").exists()
 
 
 # --- a person at the terminal -------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpcore
+import httpx
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -24,6 +26,11 @@ from starlette.routing import Route
 ACCEPT_THEN_500 = "accept, then 500"
 FAIL_LATER = "accept, then fail the job"
 FAIL_AND_CHARGE = "accept, then fail the job and keep the credits"
+#: Followed by the code that the job ends with; its credits come back, unless KEEPING follows.
+FAIL_WITH = "accept, then fail the job with "
+KEEPING = " and keep the credits"
+#: What the provider says of a failed job.
+REQUEST = "req-7f3a"
 #: What makes a link of this provider a password.
 SIGNATURE = "b3a1c5d9e7f20468ac"
 SIGNED = f"?X-Amz-Expires=86400&X-Amz-Signature={SIGNATURE}"
@@ -41,6 +48,10 @@ class LocalProvider:
     truncate: list[int] = field(default_factory=list)
     #: Statuses that results are answered with, before they are given.
     results: list[int] = field(default_factory=list)
+    #: How the next results are answered: what makes an answer of the request and the whole film.
+    films: list[Callable[[Request, bytes], Response]] = field(default_factory=list)
+    #: Says of a job whether it is still in the making.
+    in_the_making: Callable[[str], bool] | None = None
     #: Called once a job is accepted and written into the book, before the answer leaves.
     on_accept: Callable[[], object] | None = None
     #: Credits that the account had before it was charged for anything; None: it does not tell.
@@ -50,18 +61,34 @@ class LocalProvider:
     #: Does it list its jobs?
     has_list: bool = True
     url: str = ""
+    #: Where links of results begin; "" for here.
+    links: str = ""
 
     def forget(self) -> None:
         """An empty book and no scripts, as if it had just begun."""
         for kept in (self.scripts, self.jobs, self.keys, self.submits, self.uploads, self.truncate, self.results):
             kept.clear()
-        self.on_accept = self.purse = None
+        self.films.clear()
+        self.links = ""
+        self.on_accept = self.purse = self.in_the_making = None
         self.keys_are, self.has_list = "replay", True
+
+    @property
+    def app(self) -> Starlette:
+        routes = [
+            Route("/v1/videos/generations", self.submit, methods=["POST"]),
+            Route("/v1/credits", self.balance),
+            Route("/v1/tasks", self.listed),
+            Route("/v1/tasks/batch", self.batch, methods=["POST"]),
+            Route("/api/v1/files/upload/stream", self.upload, methods=["POST"]),
+            Route("/results/{job}.mp4", self.result),
+        ]
+        return Starlette(routes=routes)
 
     async def balance(self, request: Request) -> Response:
         if self.purse is None:
             return _error(404, "not_found")
-        spent = 36 * sum(job["end"] != FAIL_LATER for job in self.jobs.values())
+        spent = 36 * sum(not _is_free(str(job["end"])) for job in self.jobs.values())
         return JSONResponse({"success": True, "data": {"user": {"remaining_credits": self.purse - spent}}})
 
     async def submit(self, request: Request) -> Response:
@@ -123,6 +150,8 @@ class LocalProvider:
             return _error(self.results.pop(), "scripted")
         if self.truncate:
             clip = clip[: self.truncate.pop()]
+        if self.films:
+            return self.films.pop(0)(request, clip)
         return Response(clip, media_type="video/mp4")
 
     def _created(self, job: str) -> dict[str, Any]:
@@ -130,20 +159,47 @@ class LocalProvider:
         return {"id": job, "object": "video.generation.task", "status": "pending", "progress": 0, "usage": usage}
 
     def _task(self, job: str) -> dict[str, Any]:
+        end = str(self.jobs[job]["end"])
+        if self.in_the_making is not None and self.in_the_making(job):
+            return {"id": job, "status": "processing", "progress": 10}
+        if end.startswith(FAIL_WITH):
+            code = end.removeprefix(FAIL_WITH).removesuffix(KEEPING)
+            kept = end.endswith(KEEPING)
+            return {
+                "id": job,
+                "status": "failed",
+                "error": {"code": code, "message": "Please try later.", "request_id": REQUEST},
+                "billing": {"charge_status": "charged" if kept else "released"},
+            }
         if self.jobs[job]["end"] in (FAIL_LATER, FAIL_AND_CHARGE):
             quoted = f"Content policy violation in {self.jobs[job]['clip']}."
             error = {"code": "content_policy_violation", "message": quoted}
             kept = self.jobs[job]["end"] == FAIL_AND_CHARGE
             billing = {"charge_status": "charged", "refund_status": "pending"} if kept else {}
             return {"id": job, "status": "failed", "progress": 0, "error": error, "billing": billing}
-        link = f"{self.url}/results/{job}.mp4{SIGNED}"
-        return {
-            "id": job,
-            "status": "completed",
-            "progress": 100,
-            "results": [link],
-            "usage": {"credits_reserved": 36, "credits_used": 36},
-        }
+        link = f"{self.links or self.url}/results/{job}.mp4{SIGNED}"
+        usage = {"credits_reserved": 36, "credits_used": 36}
+        return {"id": job, "status": "completed", "progress": 100, "results": [link], "usage": usage}
+
+
+class InProcess(httpx.AsyncBaseTransport):
+    """Carries requests for any host to an application in this process, and says when they leave as httpcore does."""
+
+    def __init__(self, app: Starlette) -> None:
+        self._inner = httpx.ASGITransport(app)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if (trace := request.extensions.get("trace")) is not None:
+            await trace("http11.send_request_headers.started", {"request": httpcore_like(request)})
+        return await self._inner.handle_async_request(request)
+
+
+def httpcore_like(request: httpx.Request) -> httpcore.Request:
+    return httpcore.Request(request.method.encode(), str(request.url))
+
+
+def _is_free(end: str) -> bool:
+    return end == FAIL_LATER or (end.startswith(FAIL_WITH) and not end.endswith(KEEPING))
 
 
 def _error(status: int, code: str, message: str = "scripted") -> Response:
@@ -156,15 +212,7 @@ def _error(status: int, code: str, message: str = "scripted") -> Response:
 def serving() -> Iterator[LocalProvider]:
     """The provider on a free port, in a thread of this process."""
     provider = LocalProvider()
-    routes = [
-        Route("/v1/videos/generations", provider.submit, methods=["POST"]),
-        Route("/v1/credits", provider.balance),
-        Route("/v1/tasks", provider.listed),
-        Route("/v1/tasks/batch", provider.batch, methods=["POST"]),
-        Route("/api/v1/files/upload/stream", provider.upload, methods=["POST"]),
-        Route("/results/{job}.mp4", provider.result),
-    ]
-    config = uvicorn.Config(Starlette(routes=routes), port=0, log_level="error", lifespan="off")
+    config = uvicorn.Config(provider.app, port=0, log_level="error", lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -1,14 +1,17 @@
 """A campaign of two variants, and the walk of all of them in this process, as the flow does it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from callsheet.errors import CallsheetError
 from callsheet.ledger.book import Ledger
-from callsheet.steps import deliver, follow, outcome, prepare, stage, strays, studio, submit, wrap
+from callsheet.steps import deliver, follow, outcome, prepare, retake, stage, stand_by, strays, studio, submit, wrap
 from callsheet.steps.wrap import Account
 from callsheet.take import Take
+
+T = TypeVar("T")
 
 CAMPAIGN = """\
 campaign: tiny
@@ -25,38 +28,65 @@ ODD = "An odd one."
 
 
 async def run(
-    spec: Path, *, tries: int = 1, only: Sequence[str] = (), again: Sequence[str] = (), attach_only: bool = False
+    spec: Path,
+    *,
+    tries: int = 1,
+    only: Sequence[str] = (),
+    again: Sequence[str] = (),
+    attach_only: bool = False,
+    max_usd: str | None = None,
+    one_by_one: bool = False,
 ) -> tuple[Account, dict[str, BaseException | None]]:
     """Walk every variant as the flow does, each stage tried again while its error says that it is safe."""
     async with studio.opened(spec, sandbox=False, only=only, again=again, attach_only=attach_only) as at:
-        outcome.approve(at, approved=at.plan.digest, by="test", max_usd=None)
+        outcome.approve(at, approved=at.plan.digest, by="test", max_usd=max_usd)
         labels = outcome.to_walk(at.plan)
-        ended = await asyncio.gather(*(shoot(label, tries) for label in labels), return_exceptions=True)
+        turn = asyncio.Semaphore(1 if one_by_one else len(labels) or 1)
         left = strays.found(at)
-        collected = await asyncio.gather(*(strays.collect(take) for take in left), return_exceptions=True)
+        ended, collected = await asyncio.gather(
+            asyncio.gather(*(in_turn(turn, at, label, tries) for label in labels), return_exceptions=True),
+            asyncio.gather(*(strays.collect(take) for take in left), return_exceptions=True),
+        )
         outcome.raise_defects([*ended, *collected])
         account = await wrap.wrap(outcome.errors(labels, ended), strays.told(at, left, collected))
         return account, dict(zip(labels, ended, strict=True))
 
 
-async def shoot(label: str, tries: int) -> None:
+async def in_turn(turn: asyncio.Semaphore, at: studio.Studio, label: str, tries: int) -> None:
+    async with turn:
+        await shoot(at, label, tries)
+
+
+async def shoot(at: studio.Studio, label: str, tries: int) -> None:
+    if outcome.is_elsewhere(label) and await stand_by.stand_by(label):
+        return
+    paid = outcome.paid_take(at.plan, label)
+    if paid is not None:
+        await follow.follow(paid, label)
+        await _tried(tries, lambda: deliver.deliver(paid, label))
+        return
     await prepare.prepare(label)
-    await stage.stage(label)
-    for attempt in range(1, tries + 1):
+
+    async def make() -> int:
+        await stage.stage(label)
+        take = await _tried(tries, lambda: submit.submit(label))
+        await follow.follow(take, label)
+        return take
+
+    async with at.in_flight:
+        take = await retake.until_made(label, make)
+        await _tried(tries, lambda: deliver.deliver(take, label))
+
+
+async def _tried(tries: int, step: Callable[[], Awaitable[T]]) -> T:
+    """What a step gives, tried again as the flow does."""
+    for _ in range(tries - 1):
         try:
-            take = await submit.submit(label)
-            break
+            return await step()
         except CallsheetError as error:
-            if error.retry != "safe" or attempt == tries:
+            if error.retry != "safe":
                 raise
-    await follow.follow(take, label)
-    for attempt in range(1, tries + 1):
-        try:
-            await deliver.deliver(take, label)
-            break
-        except CallsheetError as error:
-            if error.retry != "safe" or attempt == tries:
-                raise
+    return await step()
 
 
 def takes(spec: Path) -> list[Take]:

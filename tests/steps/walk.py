@@ -15,7 +15,7 @@ from typing import Any
 from callsheet.archive.disk import DiskStore
 from callsheet.ledger.book import Ledger
 from callsheet.provider.client import Provider
-from callsheet.steps import deliver, follow, outcome, prepare, stage, studio, submit, wrap
+from callsheet.steps import deliver, follow, outcome, prepare, retake, stage, studio, submit, wrap
 
 #: What is wrapped, and on which side of it the process dies, at the second time it happens.
 INSTANTS: dict[str, tuple[type, str, str]] = {
@@ -62,18 +62,28 @@ async def walk(spec: Path) -> int:
     async with studio.opened(spec, sandbox=True) as at:
         outcome.approve(at, approved=at.plan.digest, by="test", max_usd=None)
         labels = outcome.to_walk(at.plan)
-        ended = await asyncio.gather(*(shoot(label) for label in labels), return_exceptions=True)
+        ended = await asyncio.gather(*(shoot(at, label) for label in labels), return_exceptions=True)
         outcome.raise_defects(ended)
         account = await wrap.wrap(outcome.errors(labels, ended))
         sys.stdout.write(f"{account.message}; {account.credits}\n")
         return account.exit_code
 
 
-async def shoot(label: str) -> None:
+async def shoot(at: studio.Studio, label: str) -> None:
+    paid = outcome.paid_take(at.plan, label)
+    if paid is not None:
+        await follow.follow(paid, label)
+        await deliver.deliver(paid, label)
+        return
     await prepare.prepare(label)
-    await stage.stage(label)
-    take = await submit.submit(label)
-    await follow.follow(take, label)
+
+    async def make() -> int:
+        await stage.stage(label)
+        take = await submit.submit(label)
+        await follow.follow(take, label)
+        return take
+
+    take = await retake.until_made(label, make)
     await deliver.deliver(take, label)
 
 

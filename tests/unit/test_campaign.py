@@ -44,6 +44,7 @@ variables:
 aspect_ratios: [16:9, 9:16]
 keep_original_sound: true             # a list sweeps it
 takes: 1                              # samples of every variant
+retakes: 2                            # new takes where the provider failed a job and kept nothing
 
 sweep:
   exclude: [{clip: pier, aspect_ratio: 9:16}]
@@ -124,6 +125,7 @@ def test_the_campaign_of_the_design_is_read() -> None:
     assert campaign.aspect_ratios == ("16:9", "9:16")
     assert campaign.keep_original_sound == (True,)
     assert campaign.takes == 1
+    assert campaign.retakes == 2
     assert [selector.match for selector in campaign.exclude] == [{"clip": ("pier",), "aspect_ratio": ("9:16",)}]
     assert campaign.include[0].match["aspect_ratio"] == ("1:1",)
     assert campaign.include[0].path == ("sweep", "include", 0)
@@ -143,6 +145,7 @@ def test_what_is_left_out_has_the_documented_default() -> None:
     assert campaign.aspect_ratios == ("16:9",)
     assert campaign.keep_original_sound == (True,)
     assert campaign.takes == 1
+    assert campaign.retakes == 0
     assert (campaign.exclude, campaign.include) == ((), ())
     assert campaign.framing == "native"
     assert campaign.schedule is None

@@ -15,7 +15,6 @@ from callsheet.evidence import (
     Callback,
     Doubt,
     Found,
-    Idempotency,
     Job,
     Listing,
     Unclear,
@@ -23,6 +22,7 @@ from callsheet.evidence import (
     may_ask_again,
     weigh,
 )
+from callsheet.routing import Idempotency
 from callsheet.take import State
 
 from .plans import take_of

@@ -1,0 +1,47 @@
+"""A gate that lets so many through at a time, and of those who wait the most urgent first."""
+
+import asyncio
+import heapq
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from itertools import count
+
+
+class Gate:
+    """`async with gate.turn(due)`: inside are at most `width`; whoever is due first comes next. For one event loop."""
+
+    def __init__(self, width: int) -> None:
+        self._free = width
+        self._waiting: list[tuple[datetime, int, asyncio.Future[None]]] = []
+        self._serial = count()
+
+    @asynccontextmanager
+    async def turn(self, due: datetime) -> AsyncIterator[None]:
+        await self._enter(due)
+        try:
+            yield
+        finally:
+            self._leave()
+
+    async def _enter(self, due: datetime) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (due, next(self._serial), turn))
+        self._admit()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._leave()  # its turn had come: the next one must not miss it
+            raise
+
+    def _leave(self) -> None:
+        self._free += 1
+        self._admit()
+
+    def _admit(self) -> None:
+        while self._free and self._waiting:
+            _, _, turn = heapq.heappop(self._waiting)
+            if not turn.done():
+                self._free -= 1
+                turn.set_result(None)
