@@ -85,6 +85,12 @@ def route_name(settings: Settings, *, sandbox: bool) -> str:
     return LOOPBACK if settings.is_local else EVOLINK
 
 
+def claimed_on(settings: Settings, route: str) -> str:
+    """The route that runs which use this one are named after, and claim variants on (`routing.Pool.name`)."""
+    built_in = (SANDBOX, LOOPBACK, EVOLINK)
+    return route if route in built_in else route_name(settings, sandbox=False)
+
+
 def pool_of(settings: Settings, *, sandbox: bool) -> Pool:
     """The routes that jobs may go to: the sandbox alone, or every paid route whose key is set. Never empty.
 

@@ -161,9 +161,9 @@ def unsent(spec: Path, *, sandbox: bool) -> Sequence[Take]:
     settings = environment.read(loaded.root)
     if not drawing.has_ledger(settings):
         return ()
-    route = drawing.route_name(settings, sandbox=sandbox)
+    pool = drawing.pool_of(settings, sandbox=sandbox)
     with closing(drawing.open_ledger(settings)) as ledger:
-        takes = ledger.takes(campaign=loaded.campaign.name, route=route)
+        takes = ledger.takes(campaign=loaded.campaign.name, route=drawing.routes_of(ledger, pool))
     return [take for take in takes if take.state is State.RESERVED]
 
 
