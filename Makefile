@@ -7,8 +7,12 @@ STAMP  := $(VENV)/.installed
 # As many tests at a time as there are cores, those of one file in one process: they share what is slow to set up.
 ABREAST := -n auto --maxprocesses 4 --dist loadfile
 
+# Worlds that the simulator of faults lives, and real processes that are killed.
+SEEDS ?= 10000
+KILLS ?= 20
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast bench check format matrix schema lock ui clean
+.PHONY: help install demo test test-fast faults kills bench check format matrix schema lock ui clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -32,6 +36,12 @@ test: $(STAMP)  ## every test
 
 test-fast: $(STAMP)  ## the pure part, in seconds
 	$(BIN)/python -m pytest $(ABREAST) tests/unit tests/test_architecture.py -q
+
+faults: $(STAMP)  ## crashes and faults by the thousand, in virtual time (SEEDS=10000); what they cost, and what they cost others
+	$(BIN)/python -m tests.faults --seeds $(SEEDS)
+
+kills: $(STAMP)  ## kill -9 of real runs at random instants, and run again (KILLS=20)
+	CALLSHEET_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest tests/e2e/test_killed.py -s -q -k random
 
 bench: $(STAMP)  ## how fast it is, as ratios in one run (ONLY="authoring" for a part)
 	$(BIN)/python -m bench $(ONLY)

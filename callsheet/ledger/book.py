@@ -174,9 +174,13 @@ class Ledger:
         """SUBMITTING -> IN_DOUBT: it left, and nobody knows what became of it. The price stays held."""
         return self._move(take_id, State.IN_DOUBT, reason=reason)
 
-    def released(self, take_id: int, *, reason: str) -> Take:
-        """-> RELEASED: provably never accepted; the hold is gone."""
-        return self._move(take_id, State.RELEASED, reason=reason, request=None)
+    def released(self, take_id: int, *, reason: str, run: str = "") -> Take:
+        """-> RELEASED: provably never accepted; the hold is gone.
+
+        RunInProgress where another run has claimed the key from this one: a refusal of its own request proves nothing of
+        what the other has sent since, under the same Idempotency-Key.
+        """
+        return self._move(take_id, State.RELEASED, run=run, reason=reason, request=None)
 
     def succeeded(self, take_id: int, *, charged: Credits | None) -> Take:
         """SUBMITTED -> SUCCEEDED: there is a result, paid for and not yet ours."""

@@ -78,7 +78,7 @@ async def collect(take_id: int) -> None:
     studio = studios.current()
     take = studio.ledger.take(take_id)
     if take.state is State.RESERVED:
-        take = studio.ledger.released(take.id, reason="not sent, and no longer in the campaign")
+        take = studio.ledger.released(take.id, reason="not sent, and no longer in the campaign", run=studio.run.id)
         log.info("take %d %s: %s", take.id, take.slug, take.state)
     if take.state in (State.SUBMITTING, State.IN_DOUBT):
         take = await submit.ask_again(studio, take)

@@ -22,11 +22,12 @@ from callsheet.errors import (
     ProviderError,
     Rejected,
     RouteBusy,
+    RunInProgress,
     SubmissionInDoubt,
     Unauthorized,
     Unavailable,
 )
-from callsheet.evidence import Found, Verdict
+from callsheet.evidence import Found, Verdict, sent_at
 from callsheet.hosts import is_loopback
 from callsheet.ledger.book import Booking
 from callsheet.plan import Line
@@ -76,7 +77,7 @@ def _live(studio: Studio, line: Line) -> Take | None:
     if not mine and (take.plan != studio.plan.digest or take.slug != line.variant.slug):
         return None
     if take.state is State.RESERVED and (why := _why_not_sent(studio, line, take)):
-        _log(studio.ledger.released(take.id, reason=f"not sent; {why}"))
+        _release(studio, take, f"not sent; {why}")
         return None
     return take
 
@@ -127,14 +128,23 @@ async def _send_first(studio: Studio, line: Line, take: Take) -> Take:
     except SubmissionInDoubt as error:
         raise _held(studio, take, error) from error
     except (Rejected, Unavailable) as error:
-        _log(studio.ledger.released(take.id, reason=_short(error)))
-        studio.bought -= take.price
         choose.refused(counter, line.variant.model, error)
+        _release(studio, take, _short(error))
+        studio.bought -= take.price
         if isinstance(error, Unauthorized | InsufficientCredit) and choose.another_serves(studio, line):
             error.retry = "safe"  # it was not accepted, and the next try goes to another route
         raise
     choose.took(counter)
     return _accepted(studio, take, accepted)
+
+
+def _release(studio: Studio, take: Take, reason: str) -> None:
+    """Give the hold back. RunInProgress where another run has taken the variant over: it may have sent the same key again."""
+    try:
+        _log(studio.ledger.released(take.id, reason=reason, run=studio.run.id))
+    except RunInProgress as error:
+        error.spent = "unknown"
+        raise
 
 
 async def _intent(studio: Studio, line: Line, take: Take) -> tuple[Take, JobRequest]:
@@ -183,7 +193,7 @@ async def ask_again(studio: Studio, take: Take) -> Take:
 async def _sent_again(studio: Studio, take: Take) -> tuple[Accepted | ProviderError, bool]:
     """What the provider says to the same key with the same body; and whether it may be asked so once more. Unavailable."""
     if not _may_ask(studio, take):
-        return SubmissionInDoubt(f"take {take.id} was sent at {take.submitted_at}, and no answer came."), False
+        return SubmissionInDoubt(f"it was sent at {sent_at(take):%Y-%m-%d %H:%M} UTC, and no answer came."), False
     sent = studio.ledger.request(take.id)
     if sent.pop(ACCOUNT, "") != studio.counter(take.route).provider.route.account:
         other = "it was sent with another key or address of the provider, where this one would be a new job."

@@ -102,6 +102,18 @@ def test_a_run_that_slept_over_its_lease_reserves_and_sends_nothing_that_another
     assert ledger.submitted(reserved.id, job="task-1").state is State.SUBMITTED  # a fact, whoever tells it
 
 
+def test_a_refusal_that_a_run_hears_after_it_lost_the_variant_releases_nothing(ledger: Ledger, place: Place) -> None:
+    first, second = begun(ledger), begun(ledger)
+    ledger.claim(first.id, KEYS[:1])
+    sent = ledger.reserve(replace(BOOKING, key=KEYS[0], run=first.id))
+    ledger.submitting(sent.id, request={}, run=first.id)
+    lapse(place, first)
+    ledger.claim(second.id, KEYS[:1])
+    with pytest.raises(RunInProgress):
+        ledger.released(sent.id, reason="429", run=first.id)
+    assert ledger.submitted(sent.id, job="task-1").state is State.SUBMITTED  # the other had sent the same key again
+
+
 def test_what_nobody_has_claimed_is_reserved_by_no_run(ledger: Ledger) -> None:
     with pytest.raises(RunInProgress, match="nobody has it now"):
         ledger.reserve(replace(BOOKING, run=begun(ledger).id))

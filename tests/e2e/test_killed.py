@@ -5,6 +5,8 @@ ffmpeg and its sandbox have sessions of their own, so a shell that kills the com
 the command itself.
 """
 
+import math
+import os
 import random
 import signal
 import sqlite3
@@ -154,24 +156,55 @@ def test_run_again_after_every_kill_it_has_paid_once_and_archived_all(story: Sto
     assert_paid_once_and_archived(story.studio)
 
 
-@pytest.mark.parametrize("seed", [20261123])
-def test_killed_twice_at_random_and_run_again_it_has_paid_once_and_archived_all(
-    new_studio: NewStudio, prefect: Mapping[str, str], seed: int
+#: `make kills` asks for more of them than every run of the tests can wait for, and names the seed of the first campaign.
+KILLS = int(os.environ.get("CALLSHEET_TEST_KILLS", "2"))
+FIRST_SEED = int(os.environ.get("CALLSHEET_TEST_KILLS_SEED", "20261123"))
+KILLS_A_CAMPAIGN = 3
+CAMPAIGNS = [
+    (FIRST_SEED + number, min(KILLS_A_CAMPAIGN, KILLS - number * KILLS_A_CAMPAIGN))
+    for number in range(math.ceil(KILLS / KILLS_A_CAMPAIGN))
+]
+
+
+@pytest.mark.parametrize(("seed", "kills"), CAMPAIGNS)
+def test_killed_at_random_and_run_again_it_has_paid_once_and_archived_all(
+    new_studio: NewStudio, prefect: Mapping[str, str], seed: int, kills: int
 ) -> None:
     studio, dice = laid_out(new_studio, prefect), random.Random(seed)
-    for _ in range(2):
-        running = studio.start("run", SPEC, "--sandbox", "--yes")
-        wait_until(lambda running=running: has_begun(studio, running), running, "its flow has begun")  # type: ignore[misc]
-        time.sleep(dice.uniform(0, 5))
-        running.kill()
-        if dice.random() < 0.5:
-            with suppress(FileNotFoundError, ProcessLookupError):  # it is not up yet, or it ended already
-                kill_sandbox(studio)
-        running.communicate(timeout=PATIENCE)
+    for _ in range(kills):
+        if all_are_archived(studio):  # a run of it claims nothing now, and there is nothing left to be lost
+            break
+        killed_at_random(studio, dice)
         books.assert_nothing_is_paid_twice(books.jobs(studio.home), books.takes(studio.home))
     again = studio.run()
     assert again.code == 0, again.err
     assert_paid_once_and_archived(studio)
+
+
+def killed_at_random(studio: Studio, dice: random.Random) -> None:
+    """Start a run and kill it some commits later, sometimes with its sandbox. Shown with `-s`: when, and what was left.
+
+    Counted in commits and not in seconds, so that an instant is as likely to be anywhere on a slow machine as on a fast one.
+    """
+    running = studio.start("run", SPEC, "--sandbox", "--yes")
+    wait_until(lambda: has_begun(studio, running), running, "its flow has begun")
+    due, after, with_sandbox = commits(studio) + dice.randint(0, 4), dice.uniform(0, 0.5), dice.random() < 0.5
+    deadline = time.monotonic() + PATIENCE
+    while commits(studio) < due and running.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
+    time.sleep(after)
+    running.kill()
+    if with_sandbox:
+        with suppress(FileNotFoundError, ProcessLookupError):  # it is not up yet, or it ended already
+            kill_sandbox(studio)
+    running.communicate(timeout=PATIENCE)
+    how = "killed" if running.returncode == -signal.SIGKILL else "had ended"
+    left = ", ".join(states(studio)) or "-"
+    print(f"{how} {after:.2f} s after commit {due}{', with its sandbox' if with_sandbox else ''}: {left}")
+
+
+def commits(studio: Studio) -> int:
+    return len(books.rows(studio.home / "ledger.sqlite", "select id from journal"))
 
 
 def test_a_sandbox_that_dies_in_a_run_is_started_again_and_one_that_cannot_be_ends_the_run(

@@ -54,6 +54,8 @@ class LocalProvider:
     in_the_making: Callable[[str], bool] | None = None
     #: Called once a job is accepted and written into the book, before the answer leaves.
     on_accept: Callable[[], object] | None = None
+    #: Called before a refusal leaves.
+    on_refuse: Callable[[], object] | None = None
     #: Credits that the account had before it was charged for anything; None: it does not tell.
     purse: int | None = None
     #: What it does with a key it has seen: "replay" it, "reject" it, or heed "none".
@@ -70,7 +72,7 @@ class LocalProvider:
             kept.clear()
         self.films.clear()
         self.links = ""
-        self.on_accept = self.purse = self.in_the_making = None
+        self.on_accept = self.on_refuse = self.purse = self.in_the_making = None
         self.keys_are, self.has_list = "replay", True
 
     @property
@@ -104,6 +106,8 @@ class LocalProvider:
         script = self.scripts.get(prompt, [])
         act = script.pop(0) if script else "accept"
         if isinstance(act, int):
+            if self.on_refuse is not None:
+                self.on_refuse()
             return _error(
                 act, "refused", f"{request.headers['authorization']} may not edit {document['video_urls'][0]}"
             )

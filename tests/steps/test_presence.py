@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,8 +11,10 @@ import pytest
 
 from callsheet.credits import Credits
 from callsheet.errors import NotApproved, RunInProgress
+from callsheet.ledger.book import Ledger
+from callsheet.ledger.ownership import new_id
 from callsheet.steps import outcome, prepare, settle, stage, studio, submit
-from callsheet.steps.draw_up import EVOLINK, draw_up, replayable
+from callsheet.steps.draw_up import EVOLINK, LOOPBACK, draw_up, replayable
 from callsheet.take import State, Take
 
 from .local_provider import ACCEPT_THEN_500, LocalProvider
@@ -53,6 +57,36 @@ async def test_what_a_run_that_died_has_sent_is_taken_over_at_once_and_not_paid_
     account, _ = await run(spec)
     assert account.message == "2 of 2 archived"
     assert len(provider.submits) == 2
+
+
+async def test_what_is_refused_to_a_run_that_lost_its_lease_meanwhile_stays_held_for_the_one_that_has_it_now(
+    spec: Path, provider: LocalProvider
+) -> None:
+    """That one may have sent the same key again, and been accepted: a released hold would be paid for a second time."""
+    provider.scripts[ODD] = [503]
+    provider.on_refuse = lambda: taken_over(spec)
+    _, ended = await run(spec, only=["*odd*"])
+    (error,) = ended.values()
+    assert isinstance(error, RunInProgress)
+    assert error.spent == "unknown"
+    assert [take.state for take in takes(spec)] == [State.SUBMITTING]
+    again, _ = await run(spec, only=["*odd*"])
+    assert again.message == "1 of 1 archived"
+    assert len({key for _, key in provider.submits}) == 1
+
+
+def taken_over(spec: Path) -> None:
+    """Every lease runs out, and a run that is gone again has had what was claimed."""
+    ledger = Ledger(f"sqlite:///{spec.parent.parent}/.callsheet/ledger.sqlite")
+    with (
+        closing(ledger),
+        closing(sqlite3.connect(spec.parent.parent / ".callsheet/ledger.sqlite")) as database,
+        database,
+    ):
+        database.execute("update runs set until = '2000-01-01T00:00:00.000000+00:00'")
+        database.commit()
+        other = ledger.begin_run(new_id(), campaign="tiny", route=LOOPBACK, who="process 1 on studio")
+        ledger.claim(other.id, [take.key for take in ledger.takes()])
 
 
 async def sent_by_one_that_dies(spec: Path) -> None:
