@@ -203,6 +203,8 @@ def _when(doubt: Doubt, job: Job) -> str:
     if job.created is None:
         return "created at a time that it does not say"
     seconds = (job.created - sent_at(doubt.take)).total_seconds()
+    if -1 < seconds < 1:  # the provider tells whole seconds
+        return "created in the second in which it was sent"
     return f"created {abs(seconds):.0f} s {'after' if seconds >= 0 else 'before'} it was sent"
 
 
