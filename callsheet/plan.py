@@ -380,6 +380,8 @@ def _out_of_reach(line: Line, take: Take) -> Line:
 def _decide(variant: Variant, take: Take, view: LedgerView, rerender: str, again: bool) -> tuple[Action, str]:
     if take.state in LIVE:
         return _resume(take, view)
+    if take.state not in CHARGED and take.cost:
+        return _charged_for_nothing(variant, take, again)
     if take.state not in CHARGED:
         return "shoot", f"take {take.id} came to nothing ({take.reason or take.state}); it was not charged"
     if again:
@@ -392,6 +394,16 @@ def _decide(variant: Variant, take: Take, view: LedgerView, rerender: str, again
             f"restore it, or pay again with --again {variant.slug}"
         )
     return "skip", f"archived on {take.updated_at:%Y-%m-%d} as {take.archive}, nothing of it changed"
+
+
+def _charged_for_nothing(variant: Variant, take: Take, again: bool) -> tuple[Action, str]:
+    """A take that was charged and left no deliverable is paid for again by a person's word only."""
+    if again:
+        return "shoot", f"asked for again; take {take.id} was charged {take.cost} credits and brought nothing"
+    return "blocked", (
+        f"take {take.id} was charged {take.cost} credits and brought nothing ({take.reason or take.state}): "
+        f"pay again with --again {variant.slug}"
+    )
 
 
 def _why_new(variant: Variant, media: Footage, view: LedgerView) -> str:
@@ -408,8 +420,12 @@ def _why_new(variant: Variant, media: Footage, view: LedgerView) -> str:
 
 def _resume(take: Take, view: LedgerView) -> tuple[Action, str]:
     since = f"since {take.updated_at:%Y-%m-%d %H:%M} UTC"
-    if take.state is State.IN_DOUBT and take.id not in view.replayable:
-        return "blocked", f"take {take.id} is in doubt {since} ({take.reason}): see callsheet reconcile"
+    if take.state in (State.SUBMITTING, State.IN_DOUBT) and take.id not in view.replayable:
+        why = take.reason or "its answer was lost"
+        return "attach", (
+            f"take {take.id} is in doubt {since} ({why}): evidence of it is looked for and nothing is sent again; "
+            "see callsheet reconcile"
+        )
     words = {
         State.RESERVED: "reserved, not sent",
         State.SUBMITTING: "sent, its answer was lost: the same request key is asked about again",
@@ -526,9 +542,13 @@ def dearest(line: Line) -> Credits:
     return most_of(catalogue.model(line.variant.model), line.seconds, line.variant.options)
 
 
-def without_new_takes(plan: Plan) -> Plan:
-    """The same plan less every line that would spend: what finishing a dead run means."""
-    lines = tuple(line for line in plan.lines if line.action != "shoot")
+def without_new_takes(plan: Plan, *, send_reserved: bool = False) -> Plan:
+    """The same plan less every line that would spend: what finishing a dead run means.
+
+    send_reserved: keep takes that hold their price and were never sent; to send them would cost it.
+    """
+    unsent = {line.key for line in plan.lines if line.take and line.take.state is State.RESERVED}
+    lines = tuple(line for line in plan.lines if line.action != "shoot" and (send_reserved or line.key not in unsent))
     return replace(
         plan,
         lines=lines,

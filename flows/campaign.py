@@ -161,6 +161,7 @@ async def campaign(
     limit: int | None = None,
     pilot: str | None = None,
     attach_only: bool = False,
+    send_reserved: bool = False,
     max_usd: str | None = None,
     approved: str | None = None,
     approved_by: str = "schedule",
@@ -176,6 +177,7 @@ async def campaign(
         limit=limit,
         pilot=pilot,
         attach_only=attach_only,
+        send_reserved=send_reserved,
     ) as at:
         outcome.approve(at, approved=approved, by=approved_by, max_usd=max_usd)
         await acreate_table_artifact(

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 WHEEL = ROOT / "callsheet"
-FOLDERS = ("media", "sources", "provider", "ledger", "archive", "review", "sandbox")
+FOLDERS = ("media", "sources", "provider", "ledger", "archive", "review", "sandbox", "callbacks")
 FLAT = sorted(path.stem for path in WHEEL.glob("*.py") if path.stem not in ("__init__", "__main__"))
 STANDARD_FOR_FLAT = {"pydantic", "pydantic_core", "yaml"}
 
@@ -17,8 +17,8 @@ DOORWAYS = {
     "httpx": {"provider", "sources"},
     "httpcore": {"provider"},
     "sqlalchemy": {"ledger"},
-    "starlette": {"sandbox"},
-    "uvicorn": {"sandbox"},
+    "starlette": {"sandbox", "callbacks"},
+    "uvicorn": {"sandbox", "callbacks"},
     "python_multipart": {"sandbox"},
     "ffmpeg": {"media", "sandbox"},
     "imageio_ffmpeg": {"media"},

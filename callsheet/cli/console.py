@@ -75,7 +75,7 @@ def facts(pairs: Iterable[tuple[str, str]], *, aside: bool = False) -> None:
             show(target, f"{head:<{FACT}}{line}")
 
 
-class _Aside(logging.Handler):
+class Aside(logging.Handler):
     """Lines of the log for a person who waits, to standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -92,7 +92,7 @@ def fit() -> None:
             stream.reconfigure(errors=SPELT_OUT)
     fetching = logging.getLogger("callsheet.sources")
     fetching.setLevel(logging.INFO)
-    fetching.addHandler(_Aside())
+    fetching.addHandler(Aside())
 
 
 def hang_up_if_gone() -> None:

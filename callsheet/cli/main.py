@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "reconcile": ("reconcile", ("reconcile specs/hello.yaml", "reconcile specs/hello.yaml --not-accepted 12")),
     "review": ("review", ("review specs/hello.yaml --open",)),
     "sandbox": ("sandbox", ("sandbox --port 4100",)),
+    "callbacks": ("callbacks", ("callbacks --port 4180",)),
     "prepare": (
         "prepare",
         ("prepare beach.mov", "prepare media/*.mp4 --framing crop --aspect-ratio 9:16 --out tall"),

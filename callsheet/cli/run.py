@@ -44,6 +44,7 @@ def run(
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Without a Prefect server that stays.")] = False,
     json: options.Json = False,
     attach_only: Annotated[bool, typer.Option("--attach-only", hidden=True)] = False,
+    send_reserved: Annotated[bool, typer.Option("--send-reserved", hidden=True)] = False,
 ) -> None:
     """Render what the plan says, archive it, build the review board."""
     from callsheet.cli import prefect_server
@@ -63,7 +64,9 @@ def run(
     if recorded is not None:
         drawn = record.draw_up_again(recorded)
     else:
-        drawn = draw_up.draw_up(spec, sandbox=sandbox, attach_only=attach_only, **selection.as_arguments())
+        drawn = draw_up.draw_up(
+            spec, sandbox=sandbox, attach_only=attach_only, send_reserved=send_reserved, **selection.as_arguments()
+        )
     studio.require_key(drawn.settings, sandbox=sandbox)
     studio.require_drafts(drawn.loaded.campaign, sandbox=sandbox)
     approved_by = _approve(drawn, yes=yes, ceiling=ceiling)
@@ -81,6 +84,7 @@ def run(
                 sandbox=sandbox,
                 # What nobody asked for is not passed: a checkout with older flows runs on.
                 **{name: value for name, value in selection.as_arguments().items() if value},
+                **({"send_reserved": True} if send_reserved else {}),
                 attach_only=attach_only,
                 max_usd=max_usd,
                 approved=drawn.plan.digest,

@@ -27,7 +27,7 @@ from callsheet.errors import BudgetExceeded, IllegalTransition, RouteBusy, TakeA
 from callsheet.journal import GENESIS, TERMS, Entry, spelt, terms_of
 from callsheet.ledger import databases, guards, migrations, ownership
 from callsheet.ledger.ownership import LEASE, Run
-from callsheet.ledger.tables import approvals, journal, statements, takes
+from callsheet.ledger.tables import approvals, callbacks, journal, statements, takes
 from callsheet.routing import Limits
 from callsheet.take import CHARGED, HELD, State, Take, may
 
@@ -163,9 +163,12 @@ class Ledger:
         body = json.dumps(request, sort_keys=True, ensure_ascii=False)
         return self._move(take_id, State.SUBMITTING, run=run, limits=limits, request=body, submitted_at=self._now())
 
-    def submitted(self, take_id: int, *, job: str, request_id: str = "") -> Take:
-        """SUBMITTING or IN_DOUBT -> SUBMITTED: the provider has it, under this job id."""
-        return self._move(take_id, State.SUBMITTED, job=job, request_id=request_id, request=None, reason="")
+    def submitted(self, take_id: int, *, job: str, request_id: str = "", reason: str = "") -> Take:
+        """SUBMITTING or IN_DOUBT -> SUBMITTED: the provider has it, under this job id.
+
+        reason: the evidence, where no answer to the request says so.
+        """
+        return self._move(take_id, State.SUBMITTED, job=job, request_id=request_id, request=None, reason=reason)
 
     def in_doubt(self, take_id: int, *, reason: str) -> Take:
         """SUBMITTING -> IN_DOUBT: it left, and nobody knows what became of it. The price stays held."""
@@ -184,7 +187,8 @@ class Ledger:
         return self._move(take_id, State.SUCCEEDED, charged=None if charged is None else charged.units)
 
     def failed(self, take_id: int, *, reason: str, charged: Credits | None = None) -> Take:
-        """SUBMITTED -> FAILED: the provider ended the job without a result; the hold is gone.
+        """SUBMITTED -> FAILED: the provider ended the job without a result; the hold is gone. SUBMITTED or SUCCEEDED ->
+        FAILED: a person gives the result up.
 
         charged: what the provider keeps all the same; it stays in the budget.
         """
@@ -234,6 +238,14 @@ class Ledger:
             ownership.refuse_foreign(connection, key=take.key, run=run, slug=take.slug)
 
     # --- what else is recorded -----------------------------------------------------------------------------------------
+    def called_back(self, *, token: str, job: str) -> bool:
+        """Record that a callback with the token of this SHA-256 named a job. False, and nothing is written, the second time."""
+        with self._writing() as connection:
+            same = (callbacks.c.token == token) & (callbacks.c.job == job)
+            if connection.execute(select(callbacks.c.id).where(same).limit(1)).one_or_none() is not None:
+                return False
+            connection.execute(insert(callbacks).values(token=token, job=job, at=self._now()))
+        return True
 
     def approve(self, *, campaign: str, route: str, plan: str, credits: Credits, by: str) -> None:
         """Record that this plan, at this price, was approved, and by whom."""
@@ -272,6 +284,33 @@ class Ledger:
         loaded: dict[str, Any] = json.loads(body)
         return loaded
 
+    def doubts(self) -> tuple[tuple[Take, dict[str, Any]], ...]:
+        """Every take of which nobody knows whether it was accepted, with the body that was sent, oldest first."""
+        unknown = takes.c.state.in_([State.SUBMITTING, State.IN_DOUBT])
+        query = select(*_TAKE, takes.c.request).where(unknown).order_by(takes.c.id)
+        with self._reading() as connection:
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+        return tuple((_take(row), json.loads(body)) for row in rows for body in [row.pop("request")])
+
+    def claimed(self, jobs: Sequence[str]) -> set[str]:
+        """Those of these jobs that a take has, on whatever route."""
+        found: set[str] = set()
+        with self._reading() as connection:
+            for start in range(0, len(jobs), KEYS_AT_ONCE):
+                some = takes.c.job.in_(jobs[start : start + KEYS_AT_ONCE])
+                found.update(connection.execute(select(takes.c.job).where(some)).scalars())
+        return found
+
+    def callbacks(self, tokens: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        """(token, job) of what came in for the tokens of these SHA-256, oldest first."""
+        found: list[tuple[str, str]] = []
+        query = select(callbacks.c.token, callbacks.c.job).order_by(callbacks.c.id)
+        with self._reading() as connection:
+            for start in range(0, len(tokens), KEYS_AT_ONCE):
+                some = query.where(callbacks.c.token.in_(tokens[start : start + KEYS_AT_ONCE]))
+                found += [(row.token, row.job) for row in connection.execute(some)]
+        return tuple(found)
+
     def identities(self, take_ids: Sequence[int]) -> dict[int, str]:
         """The identity of each of these takes as canonical JSON; empty for a take older than their recording."""
         found: dict[int, str] = {}
@@ -298,7 +337,7 @@ class Ledger:
             return tuple(_take(row) for row in connection.execute(query).mappings())
 
     def newest(self, keys: Sequence[str], *, route: Routes) -> dict[str, Take]:
-        """The newest take that was not released or failed of each key, else the newest of any state."""
+        """The newest take of each key that holds or has cost something, else the newest of any state."""
         found: dict[str, Take] = {}
         query = select(*_TAKE).where(_on(route)).order_by(takes.c.id)
         with self._reading() as connection:
@@ -371,7 +410,7 @@ class Ledger:
             .where(_on(booking.routes), takes.c.key == booking.key)
             .where(
                 takes.c.state.in_(sorted(HELD))
-                | ((takes.c.id > booking.supersedes) & takes.c.state.in_(sorted(CHARGED)))
+                | ((takes.c.id > booking.supersedes) & (takes.c.state.in_(sorted(CHARGED)) | (takes.c.charged > 0)))
             )
             .order_by(takes.c.id.desc())
             .limit(1)
@@ -547,13 +586,15 @@ def _money(
 
 def _outranks(take: Take, other: Take | None) -> bool:
     """A take that holds or cost something says more than one that came to nothing; else the later one does."""
-    if other is None:
-        return True
-    counts = HELD | CHARGED
-    return take.state in counts or other.state not in counts
+    return other is None or _counts(take) or not _counts(other)
 
 
-def _take(row: RowMapping) -> Take:
+def _counts(take: Take) -> bool:
+    """Live or archived; or failed, and charged all the same."""
+    return take.state in HELD | CHARGED or bool(take.cost)
+
+
+def _take(row: RowMapping | dict[str, Any]) -> Take:
     values = dict(row)
     charged = values.pop("charged")
     return Take(

@@ -26,11 +26,13 @@ from callsheet import __version__, catalogue, digest, hosts
 from callsheet.catalogue import Options
 from callsheet.credits import Credits
 from callsheet.errors import ProviderError, ProviderSays, ResultDamaged, SubmissionInDoubt, Unavailable
+from callsheet.evidence import SUBMIT_LIMIT, Job, Listing
 from callsheet.provider import addresses, refusals, results, wire
 from callsheet.provider.refusals import Asked
 from callsheet.provider.results import Downloaded, OnBytes, Renew
 from callsheet.provider.wire import Answer
 from callsheet.redact import redact
+from callsheet.routing import Idempotency
 
 __all__ = [
     "EVOLINK_API",
@@ -49,8 +51,6 @@ __all__ = [
 EVOLINK_API = "https://api.evolink.ai"
 EVOLINK_FILES = "https://files-api.evolink.ai"
 
-#: The paid request as a whole; the vendor's own client waits as long.
-SUBMIT_LIMIT = timedelta(seconds=30)
 READ_LIMIT = timedelta(seconds=60)
 #: 100 MB, the most a clip may be, in a quarter of an hour is 111 kB/s.
 UPLOAD_LIMIT = timedelta(minutes=15)
@@ -58,6 +58,8 @@ UPLOAD_LIMIT = timedelta(minutes=15)
 STAGED_AT_LEAST = timedelta(hours=24)
 #: Jobs in one status request: the vendor's own limit.
 BATCH = 50
+#: Pages of the list of jobs that are read at most.
+MOST_PAGES = 20
 #: Answers that mean "no such route here"; and those that say no to a batch and nothing about its jobs.
 NO_SUCH_ROUTE = frozenset({404, 405, 501})
 REFUSED_AS_A_WHOLE = frozenset({400, 403, 413, 415, 422})
@@ -127,7 +129,7 @@ class Route:
     api: str
     files: str
     key: SecretStr
-    idempotency: Literal["replay", "reject", "none"] = "replay"
+    idempotency: Idempotency = "replay"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "api", addresses.base(self.api, what="The API's base URL"))
@@ -174,6 +176,8 @@ class JobRequest:
     aspect_ratio: str | None = None
     keep_original_sound: bool | None = None
     options: Options = ()
+    #: Where the provider tells how the job ended; whoever knows the address can tell it, so it is a secret.
+    callback: SecretStr | None = None
 
     def body(self) -> dict[str, Any]:
         """What is sent. KeyError for a model that the catalogue does not have; ValueError for inputs it does not take."""
@@ -191,6 +195,8 @@ class JobRequest:
             option = row.options[name]
             sent = json.loads(str(value)) if option.kind in ("list", "mapping") else value
             _put(fields, option.field, sent)
+        if self.callback is not None:
+            fields["callback_url"] = self.callback.get_secret_value()
         return fields
 
     def _clip(self, row: catalogue.Model) -> dict[str, Any]:
@@ -217,7 +223,8 @@ class JobRequest:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        return tuple(url.get_secret_value() for url in (*self.video_urls, *self.images))
+        urls = (*self.video_urls, *self.images, *([self.callback] if self.callback else []))
+        return tuple(url.get_secret_value() for url in urls)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -491,6 +498,34 @@ class Provider:
             raise refusals.of_read(answer, asked)
         return None if _is_unknown(task) else _status(task, asked)
 
+    async def listed(self, *, model: str, since: datetime) -> Listing | None:
+        """The jobs that the provider lists of a model, newest first, back to `since` or as far as MOST_PAGES reach.
+
+        None: this provider has no list. Unavailable, Rejected: it could not be read as a whole, and nothing is concluded.
+        What it says was used is told only where it is more than nothing: an unfinished job has used nothing yet.
+        """
+        asked = self._asked("the list of jobs", spent="unknown")
+        found: dict[str, Job] = {}
+        reached, is_sorted = datetime.now(UTC), True
+        for page in range(1, MOST_PAGES + 1):
+            query: dict[str, str | int] = {"model": model, "page": page, "page_size": BATCH}
+            answer = await self._send_free("GET", f"{self.route.api}/v1/tasks", asked, params=query)
+            if answer.status in NO_SUCH_ROUTE:
+                return None
+            told = wire.read(wire.TaskList, answer.document) if answer.is_success else None
+            if told is None or wire.error_object(answer.document) is not None:
+                raise refusals.of_read(answer, asked)
+            if not told.data:
+                return Listing(jobs=tuple(found.values()), reached=since)
+            is_new = any(row.id not in found for row in told.data)
+            found.update({row.id: _listed(row) for row in told.data})
+            dates = [row.created_at for row in told.data if row.created_at is not None]
+            is_sorted = is_sorted and (not dates or dates[0] >= dates[-1])
+            reached = min(reached, *dates) if dates else reached
+            if not is_new or (dates and is_sorted and max(dates) < since):
+                break
+        return Listing(jobs=tuple(found.values()), reached=reached if is_sorted else datetime.now(UTC))
+
     async def balance(self) -> Credits | None:
         """What this key can still spend: the lesser of the account's balance and the key's limit; None if not told."""
         asked = self._asked("the balance request")
@@ -614,6 +649,10 @@ def _accepted(answer: Answer, asked: Asked) -> Accepted:
         replayed=answer.headers.get("idempotency-replayed", "").strip().lower() == "true",
         estimated=_seconds(created.task_info.estimated_time),
     )
+
+
+def _listed(row: wire.ListedTask) -> Job:
+    return Job(id=row.id, model=row.model, created=row.created_at, credits=row.credits_used or None)
 
 
 def _is_unknown(task: wire.Task) -> bool:

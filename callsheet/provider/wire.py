@@ -22,6 +22,8 @@ JOB_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 MOST_DIGITS = 12
 #: An amount this close to a whole unit (1/10000 credit) is that unit, written by a server that counts in floats.
 FLOAT_NOISE = Decimal("1e-8")
+#: A time from here on is told in milliseconds since 1970; in seconds it would be the year 5138.
+MILLISECONDS = 10**11
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +94,31 @@ def is_job_id(text: str) -> bool:
     return JOB_ID.fullmatch(text) is not None and text.strip(".") != ""
 
 
+def _moment(value: object) -> datetime | None:
+    """Aware UTC from unix seconds (or milliseconds), or from ISO 8601 with an offset; None for anything else."""
+    if isinstance(value, str) and not value.isdecimal():
+        return _of_iso(value)
+    if isinstance(value, bool) or not isinstance(value, int | str | Decimal) or len(str(value)) > 32:
+        return None
+    try:
+        number = Decimal(value)
+        return datetime.fromtimestamp(float(number / 1000 if number >= MILLISECONDS else number), UTC)
+    except (ArithmeticError, ValueError, OSError):
+        return None
+
+
+def _of_iso(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
 Amount = Annotated[Credits | None, BeforeValidator(amount)]
 Charge = Annotated[Credits | None, BeforeValidator(_charge)]
 Text = Annotated[str, BeforeValidator(_text)]
+Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 JobId = Annotated[str, Strict(), AfterValidator(_well_formed)]
 Percent = Annotated[int, BeforeValidator(lambda value: _whole(value, 100) or 0)]
 Seconds = Annotated[int | None, BeforeValidator(lambda value: _whole(value, 7 * 86_400))]
@@ -179,6 +203,21 @@ class Task(Document):
         return next((link for link in links if link), None)
 
 
+class ListedTask(Document):
+    """A row of the list of jobs. Only the id is relied on; what a row does not say makes it less of a proof."""
+
+    id: JobId
+    model: Text = ""
+    created_at: Moment = None
+    credits_used: Charge = None
+
+
+class TaskList(Document):
+    """One page. A row without a well-formed id spoils it: a job that cannot be named would be overlooked."""
+
+    data: tuple[ListedTask, ...]
+
+
 class StoredFile(Document):
     file_url: Annotated[str, Strict()] = Field(min_length=1)
     expires_at: Text = ""
@@ -186,11 +225,7 @@ class StoredFile(Document):
     @property
     def expiry(self) -> datetime | None:
         """Aware UTC; None where it is not said, or said without an offset."""
-        try:
-            moment = datetime.fromisoformat(self.expires_at)
-            return moment.astimezone(UTC) if moment.tzinfo else None
-        except (ValueError, OverflowError):
-            return None
+        return _of_iso(self.expires_at)
 
 
 class Upload(Document):

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from callsheet import __version__
 from callsheet.sandbox import engine, file_routes, task_routes
 from callsheet.sandbox.book import Book
+from callsheet.sandbox.caller import Caller
 from callsheet.sandbox.darkroom import Darkroom, Engine
 from callsheet.sandbox.desk import Clock, Desk
 from callsheet.sandbox.intake import Intake
@@ -45,26 +46,31 @@ def make(
     clock: Clock = now,
     engine: Engine = engine.render,
     any_host: bool = False,
+    caller: Caller | None = None,
     on_crash: Callable[[], None] | None = None,
 ) -> ASGIApp:
     """The sandbox as an ASGI application with a lifespan; the doorman is outermost, so that every answer has its id.
 
     any_host: answer under every Host name, for a server that
-    is meant to be reached from elsewhere. on_crash: called when rendering itself breaks down (the book cannot be written).
+    is meant to be reached from elsewhere. caller: who calls back; by default
+    nothing on this machine is called. on_crash: called when rendering itself breaks down (the book cannot be written).
     """
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
-        darkroom = Darkroom(place=place, book=book, engine=engine, clock=clock)
+        calling = caller or Caller(loopback=False)
+        darkroom = Darkroom(place=place, book=book, engine=engine, clock=clock, on_settled=calling.settled)
         darkroom.open()
         work = asyncio.create_task(darkroom.run())
         work.add_done_callback(lambda done: _report(done, on_crash))
         intake = Intake(place=place, book=book, clock=clock)
         try:
-            yield {"desk": Desk(place=place, book=book, intake=intake, darkroom=darkroom, clock=clock)}
+            desk = Desk(place=place, book=book, intake=intake, darkroom=darkroom, caller=calling, clock=clock)
+            yield {"desk": desk}
         finally:
             work.cancel()
             await asyncio.wait([work])
+            await calling.stop()
 
     inner = Starlette(
         routes=[Route("/health", health), *task_routes.ROUTES, *file_routes.ROUTES],

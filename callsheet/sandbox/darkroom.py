@@ -49,11 +49,21 @@ def time_limit(seconds: Fraction) -> timedelta:
 class Darkroom:
     """Renders what the book has pending. Exactly one per book; `run` it for as long as the server lives."""
 
-    def __init__(self, *, place: Place, book: Book, engine: Engine, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        place: Place,
+        book: Book,
+        engine: Engine,
+        clock: Callable[[], datetime],
+        on_settled: Callable[[str], None] = lambda _job: None,
+    ) -> None:
+        """on_settled: told of each job once the book says how it ended."""
         self._place = place
         self._book = book
         self._engine = engine
         self._clock = clock
+        self._on_settled = on_settled
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._progress: dict[str, float] = {}
 
@@ -88,6 +98,7 @@ class Darkroom:
             job = self._book.begin(await self._queue.get(), self._clock())
             try:
                 await self._develop(job)
+                self._on_settled(job.id)
             except asyncio.CancelledError:
                 self._book.put_back(job.id)
                 raise

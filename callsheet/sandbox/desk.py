@@ -7,6 +7,7 @@ from datetime import datetime
 from starlette.requests import Request
 
 from callsheet.sandbox.book import Book
+from callsheet.sandbox.caller import Caller
 from callsheet.sandbox.darkroom import Darkroom
 from callsheet.sandbox.intake import Intake
 from callsheet.sandbox.place import Place
@@ -20,6 +21,7 @@ class Desk:
     book: Book
     intake: Intake
     darkroom: Darkroom
+    caller: Caller
     clock: Clock
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from callsheet.catalogue import ClipLimits, ImageLimits, Model, models
+from callsheet.sandbox import caller
 from callsheet.sandbox.refusal import Refusal
 
 #: The vendor's own clients send keys of this form (16 to 96 characters).
@@ -46,6 +47,8 @@ class Order:
     image_urls: tuple[str, ...]
     aspect_ratio: str | None
     keep_sound: bool
+    #: Where to tell how the job ended.
+    callback: str | None = None
 
 
 def json_object(body: bytes) -> dict[str, Any]:
@@ -60,12 +63,12 @@ def json_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def read(body: Mapping[str, Any]) -> Order:
+def read(body: Mapping[str, Any], *, loopback_callbacks: bool = False) -> Order:
     """The order in this body. Refusal (400, or 404 for an unknown model) names the field at fault in `param`."""
     model = _model(body.get("model"))
     _refuse_unknown(body, model)
-    _refuse_callback(body)
     return Order(
+        callback=_callback(body, loopback=loopback_callbacks),
         model=model,
         prompt=_prompt(body.get("prompt"), model),
         clip_url=_clip_url(body, model),
@@ -124,13 +127,17 @@ def _refuse_unknown(body: Mapping[str, Any], model: Edit) -> None:
             raise _invalid(name[:80], message, reason="unsupported_parameters")
 
 
-def _refuse_callback(body: Mapping[str, Any]) -> None:
-    if body.get("callback_url") is not None:
-        raise _invalid(
-            "callback_url",
-            "The sandbox does not deliver callbacks yet, so it takes no callback_url.",
-            hint="Leave callback_url out and poll GET /v1/tasks/{id}.",
-        )
+def _callback(body: Mapping[str, Any], *, loopback: bool) -> str | None:
+    """loopback: may it be plain http on this machine?"""
+    value = body.get("callback_url")
+    if value is None:
+        return None
+    try:
+        url = caller.judged(_url("callback_url", value), loopback=loopback)
+    except ValueError as error:
+        hint = "https only, no internal addresses; `callsheet sandbox --allow-loopback-callbacks` lets this machine be one."
+        raise _invalid("callback_url", f"callback_url {error}.", hint=hint) from None
+    return url
 
 
 def _prompt(value: Any, model: Edit) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any, get_args
 
 from starlette.requests import Request
@@ -35,13 +36,16 @@ async def submit(request: Request) -> Response:
     digest = _digest(body)
     if key is not None and (earlier := desk.book.job_of_key(key)) is not None:
         return _replayed(desk, earlier, digest, base_of(request))
-    new = await _priced(desk, body, key, digest, request.state.request_id)
+    wanted = order.read(body, loopback_callbacks=desk.caller.loopback)
+    new = await _priced(desk, wanted, key, digest, request.state.request_id)
     try:
         job = desk.book.accept(new, desk.clock())
     except KeyUsed:
         return _replayed(desk, _job_of(desk, new), digest, base_of(request))
     except BalanceTooSmall:
         raise _too_poor(desk, new.reserved) from None
+    if wanted.callback is not None:
+        desk.caller.expect(job.id, wanted.callback, _ended(desk, job.id, base_of(request)))
     desk.darkroom.enqueue(job.id)
     return JSONResponse(task.shown(job, desk, base_of(request)))
 
@@ -51,8 +55,17 @@ def _digest(body: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-async def _priced(desk: Desk, body: dict[str, Any], key: str | None, digest: str, request_id: str) -> NewJob:
-    wanted = order.read(body)
+def _ended(desk: Desk, job_id: str, base: str) -> Callable[[], Any]:
+    """What a callback says of the job by then: the same as the status read."""
+
+    def document() -> Any:
+        job = desk.book.job(job_id)
+        return None if job is None else task.shown(job, desk, base)
+
+    return document
+
+
+async def _priced(desk: Desk, wanted: order.Order, key: str | None, digest: str, request_id: str) -> NewJob:
     inputs = await desk.intake.fetch(wanted)
     return NewJob(
         idempotency_key=key,

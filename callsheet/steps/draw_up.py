@@ -14,10 +14,11 @@ from callsheet.campaign import Campaign
 from callsheet.credits import ZERO
 from callsheet.digest import Canonical
 from callsheet.errors import LedgerError, LedgerUnreachable, SpecInvalid, StoreUnreachable
+from callsheet.evidence import may_ask_again
 from callsheet.nearest import listed
 from callsheet.pilot import Pilot, pairwise
 from callsheet.plan import LedgerView, Month, Plan
-from callsheet.routing import Pool, alone
+from callsheet.routing import Idempotency, Pool, alone
 from callsheet.selection import Selection
 from callsheet.steps import clock
 from callsheet.steps import settings as environment
@@ -84,6 +85,12 @@ def route_name(settings: Settings, *, sandbox: bool) -> str:
     return LOOPBACK if settings.is_local else EVOLINK
 
 
+def claimed_on(settings: Settings, route: str) -> str:
+    """The route that runs which use this one are named after, and claim variants on (`routing.Pool.name`)."""
+    built_in = (SANDBOX, LOOPBACK, EVOLINK)
+    return route if route in built_in else route_name(settings, sandbox=False)
+
+
 def pool_of(settings: Settings, *, sandbox: bool) -> Pool:
     """The routes that jobs may go to: the sandbox alone, or every paid route whose key is set. Never empty.
 
@@ -115,11 +122,13 @@ def draw_up(
     limit: int | None = None,
     pilot: str | None = None,
     attach_only: bool = False,
+    send_reserved: bool = False,
 ) -> Drawn:
     """The plan for `spec` now. SpecError and its kin for a campaign that cannot run; LedgerError.
 
     only, skip, again: globs of slugs. limit: shoot the first so many only. pilot: how a small set is chosen of what only
-    and skip leave. attach_only: leave out every line that would cost anything new.
+    and skip leave. attach_only: leave out every line that would cost anything new, and, unless send_reserved, takes
+    that hold their price and were never sent.
     """
     selection = Selection(only=tuple(only), skip=tuple(skip), again=tuple(again), limit=limit, pilot=pilot)
     loaded = resolve(spec)
@@ -130,7 +139,9 @@ def draw_up(
     settings = environment.read(loaded.root)
     surveyed = survey(loaded, settings.home)
     drawn = _drawn(loaded, surveyed, settings, pool_of(settings, sandbox=sandbox), selection)
-    return replace(drawn, plan=planning.without_new_takes(drawn.plan)) if attach_only else drawn
+    if not attach_only:
+        return drawn
+    return replace(drawn, plan=planning.without_new_takes(drawn.plan, send_reserved=send_reserved))
 
 
 def redraw(drawn: Drawn, loaded: Loaded) -> Drawn:
@@ -292,13 +303,20 @@ def month_of(settings: Settings, ledger: "Ledger | None", route: str | Collectio
     return Month(name=name, limit=settings.monthly_budget, charged=money.charged, held=money.held)
 
 
-def replayable(take: Take, now: datetime) -> bool:
-    """May the same Idempotency-Key still be sent again for this take?
+def idempotency_of(settings: Settings, route: str) -> Idempotency:
+    """What the provider of this route does with a request key it has seen. Our own sandbox replays them; a route that is
+    not in routes.toml any more is asked nothing that could cost; of the built-in one the more careful word counts."""
+    if route == SANDBOX:
+        return "replay"
+    card = next((entry.card for entry in settings.routes if entry.card.name == route), None)
+    if route in (EVOLINK, LOOPBACK):
+        return settings.idempotency if card is None or card.idempotency == "replay" else card.idempotency
+    return "none" if card is None else card.idempotency
 
-    Not when it was sent in the future: the clock was set back since, and how old the key is nobody knows.
-    """
-    sent = take.submitted_at or take.created_at
-    return timedelta(0) <= now - sent <= REPLAY_WINDOW.get(take.route, timedelta(0))
+
+def replayable(take: Take, now: datetime, kind: Idempotency = "replay") -> bool:
+    """May the same Idempotency-Key still be sent again for this take, on a route of this kind?"""
+    return may_ask_again(kind, take, now, REPLAY_WINDOW.get(take.route, REPLAY_WINDOW[EVOLINK]))
 
 
 def _view(
@@ -337,7 +355,11 @@ def _view(
             for take in takes.values()
             if take.state is State.ARCHIVED and not (archive / take.archive).is_file()
         },
-        replayable={take.id for take in takes.values() if take.state in SENT and replayable(take, now)},
+        replayable={
+            take.id
+            for take in takes.values()
+            if take.state in SENT and replayable(take, now, idempotency_of(settings, take.route))
+        },
     )
 
 

@@ -91,7 +91,8 @@ def bury(settings: Settings, ledger: Ledger, runs: Collection[Run]) -> set[str]:
 @contextmanager
 def owning(settings: Settings, ledger: Ledger, take: Take) -> Iterator[None]:
     """Be the only one who acts on a take, for the block. RunInProgress, at once, while a run owns its variant."""
-    with present(settings, ledger, campaign=take.campaign, route=take.route) as run:
+    named_after = draw_up.claimed_on(settings, take.route)
+    with present(settings, ledger, campaign=take.campaign, route=named_after) as run:
         if other := claimed(settings, ledger, run, [take.key]).get(take.key):
             raise RunInProgress(
                 f"take {take.id} is being worked on by {other.words}.",

@@ -13,6 +13,7 @@ from callsheet.credits import Credits
 from callsheet.errors import NoCheckout, SpecError
 from callsheet.hosts import is_loopback
 from callsheet.nearest import did_you_mean, listed
+from callsheet.routing import KINDS, Idempotency
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -48,6 +49,8 @@ class Settings:
     api_key: "SecretStr | None" = None
     api: str = EVOLINK
     files: str = EVOLINK_FILES
+    #: What the provider does with an Idempotency-Key it has seen; the sandbox replays it, whatever is said here.
+    idempotency: Idempotency = "replay"
     #: Ledger, caches and the sandbox's state.
     home: Path = Path(".callsheet")
     #: URL of the ledger, by default a SQLite file under home. One of PostgreSQL is a secret: it has a password in it.
@@ -61,6 +64,8 @@ class Settings:
     cache_gb: int = 20
     #: Private networks that an https:// source may be in, with commas between.
     private_sources: str = ""
+    #: The public address of `callsheet callbacks`; each request names a secret place below it.
+    callback_url: str | None = None
     #: What routes.toml says: further paid routes, and how the built-in one is used.
     routes: "tuple[Entry, ...]" = ()
     #: What all campaigns may spend together on a paid route in a month (UTC); None for no such ceiling.
@@ -106,6 +111,28 @@ def _url(text: str) -> str:
     if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         return text.rstrip("/")
     raise ValueError("must be an https:// URL; plain http is for this machine only, as http://127.0.0.1:4100")
+
+
+def _callback(text: str) -> str | None:
+    if not text.strip():
+        return None
+    url = _url(text)
+    parts = urlsplit(url)
+    if parts.query or parts.fragment or parts.username or parts.password or not parts.hostname or len(url) > 1500:
+        raise ValueError(
+            "must be an https:// URL without a query, a name or a password, as https://hooks.example.com/c"
+        )
+    return url
+
+
+def _idempotency(text: str) -> Idempotency:
+    for kind in KINDS:
+        if text == kind:
+            return kind
+    raise ValueError(
+        "must be replay (the provider gives the first job again), reject (it refuses a key it has seen) or none (it pays "
+        "no heed to keys)"
+    )
 
 
 def _ledger(text: str) -> "str | SecretStr":
@@ -181,9 +208,11 @@ VARIABLES: Mapping[str, Variable] = {
     "EVOLINK_API_KEY": Variable("api_key", _key),
     "EVOLINK_BASE_URL": Variable("api", _url),
     "EVOLINK_FILES_BASE_URL": Variable("files", _url),
+    "EVOLINK_IDEMPOTENCY": Variable("idempotency", _idempotency),
     "CALLSHEET_HOME": Variable("home", Path),
     "CALLSHEET_LEDGER": Variable("ledger", _ledger),
     "CALLSHEET_MONTHLY_BUDGET": Variable("monthly_budget", _amount),
+    "CALLSHEET_CALLBACK_URL": Variable("callback_url", _callback),
     "CALLSHEET_STAGING": Variable("staging", _staging),
     "CALLSHEET_MAX_IN_FLIGHT": Variable("max_in_flight", _whole(1, 1000)),
     "CALLSHEET_MAX_SOURCE_MB": Variable("max_source_mb", _whole(1, 1_000_000)),

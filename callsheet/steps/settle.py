@@ -1,13 +1,24 @@
-"""What a person says of a take in doubt, committed: the provider has it as this job, or never had it."""
+"""What settles takes outside of a run, committed: evidence on those in doubt, and what a person says.
 
+A person says that the provider has a take as this job, that it never had it, or that a paid result is given up.
+"""
+
+import asyncio
+from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
-from callsheet.errors import LedgerError, ProviderError
-from callsheet.provider.client import Provider
+from pydantic import SecretStr
+
+from callsheet.credits import Credits
+from callsheet.errors import IllegalTransition, LedgerError, ProviderError, ResultExpired, RunInProgress
+from callsheet.evidence import Found, Unclear
+from callsheet.ledger.book import Ledger
+from callsheet.provider.client import JobStatus, Provider
 from callsheet.provider.wire import is_job_id
+from callsheet.steps import clock, presence, studio, weigh
 from callsheet.steps import draw_up as drawing
-from callsheet.steps import presence, studio
 from callsheet.steps import settings as environment
 from callsheet.steps.load import resolve
 from callsheet.steps.settings import Settings
@@ -25,6 +36,135 @@ class NotThatJob(ProviderError):
     """The provider knows no such job."""
 
     spent = "unknown"
+
+
+class StillThere(ProviderError):
+    """The result of a take can still be had, or may yet be."""
+
+    spent = "yes"
+
+
+#: Bytes of a result at most, to see whether its link still gives one.
+LARGEST_RESULT = 4_000_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weighed:
+    """A take that was in doubt, and what came of looking: settled as `job`, or why not and which jobs it may be."""
+
+    take: Take
+    why: str
+    job: str = ""
+    candidates: tuple[str, ...] = ()
+
+
+async def by_evidence(spec: Path) -> tuple[Weighed, ...]:
+    """Look for every take in doubt of the ledger, and commit what is unambiguous. Nothing is sent that could cost.
+
+    A take whose request key can still be asked about, in a run of its campaign, is left to that: it says more than a list.
+    """
+    settings = _settings(spec)
+    found: list[Weighed] = []
+    for route in sorted({take.route for take in doubtful(spec)}):
+        found += await _by_evidence(settings, route)
+    return tuple(sorted(found, key=lambda one: one.take.id))
+
+
+async def _by_evidence(settings: Settings, name: str) -> list[Weighed]:
+    with closing(drawing.open_ledger(settings)) as ledger:
+        takes = [take for take, _ in ledger.doubts() if take.route == name]
+        try:
+            async with studio.route(settings, name) as route, studio.provider_of(route) as provider:
+                verdicts = await weigh.weigh(provider, ledger)
+        except ProviderError as error:
+            return [Weighed(take=take, why=f"the provider cannot be asked: {error.what}") for take in takes]
+        kind = drawing.idempotency_of(settings, name)
+        return [
+            _commit(settings, ledger, verdict)
+            if kind != "replay" or not drawing.replayable(take, clock.now()) or isinstance(verdict, Unclear)
+            else Weighed(take=take, why="its request key can still be asked about: run its campaign")
+            for take in takes
+            if (verdict := verdicts.get(take.id))
+        ]
+
+
+def _commit(settings: Settings, ledger: Ledger, verdict: Found | Unclear) -> Weighed:
+    take = verdict.take
+    if isinstance(verdict, Unclear):
+        return Weighed(take=take, why=verdict.why, candidates=verdict.candidates)
+    try:
+        with presence.owning(settings, ledger, take):
+            return Weighed(take=weigh.settle(ledger, verdict), why=verdict.why, job=verdict.job)
+    except (RunInProgress, IllegalTransition) as error:
+        return Weighed(take=take, why=error.what, candidates=(verdict.job,))
+
+
+async def lost(spec: Path, take_id: int) -> Take:
+    """FAILED, and charged all the same: a person gives up a paid take whose result cannot be had.
+
+    StillThere while the provider works on it or names a link that gives it; IllegalTransition for a take that is not
+    submitted or succeeded; RunInProgress while its campaign runs; ProviderError where the provider cannot be asked.
+    """
+    settings = _settings(spec)
+    take = _take(settings, take_id)
+    if take.state not in (State.SUBMITTED, State.SUCCEEDED):
+        raise IllegalTransition(
+            f"take {take.id} is {take.state}, and only a take with a job and without a file can be given up.",
+            where=take.slug,
+        )
+    with closing(drawing.open_ledger(settings)) as ledger, presence.owning(settings, ledger, take):
+        async with studio.route(settings, take.route) as route, studio.provider_of(route) as provider:
+            status = (await provider.status([take.job])).get(take.job)
+            why = await _gone(settings, provider, take, status)
+        return ledger.failed(take.id, reason=f"given up: {why}", charged=_charged(take, status))
+
+
+def _charged(take: Take, status: JobStatus | None) -> Credits:
+    """What the provider says that it charged, else the price: who gives up a result does not get its credits back."""
+    return (status.charged if status else None) or take.charged or take.price
+
+
+async def _gone(settings: Settings, provider: Provider, take: Take, status: JobStatus | None) -> str:
+    """Why there is no result any more. StillThere where that is not sure."""
+    if status is None:
+        return f"the provider does not know job {take.job}"
+    if status.state != "succeeded":
+        doing = "ended it as failed" if status.state == "failed" else f"is still at work on it ({status.state})"
+        raise _still_there(take, f"the provider {doing}", "The next run records how it ended.")
+    if status.result is None:
+        return f"the provider names no result of job {take.job}"
+    if not await _is_dead(settings, provider, take, status.result):
+        raise _still_there(take, "the provider names a link that gives its result", "Run the campaign to fetch it.")
+    return f"the link of job {take.job} is dead, and the provider names no other"
+
+
+async def _is_dead(settings: Settings, provider: Provider, take: Take, link: SecretStr) -> bool:
+    """Is it told to have expired? Other trouble with it may pass."""
+    trial = settings.home / "incoming" / f"trial-{take.id}.mp4"
+    await asyncio.to_thread(trial.parent.mkdir, parents=True, exist_ok=True)
+    try:
+        await provider.download(link, trial, max_bytes=LARGEST_RESULT)
+    except ResultExpired:
+        return True
+    finally:
+        trial.unlink(missing_ok=True)
+    return False
+
+
+def _still_there(take: Take, what: str, hint: str) -> StillThere:
+    return StillThere(f"take {take.id} is not given up: {what}.", where=take.slug, hint=hint)
+
+
+def unsent(spec: Path, *, sandbox: bool) -> Sequence[Take]:
+    """Takes of this campaign and route that are reserved and were never sent: sending them would cost what they hold."""
+    loaded = resolve(spec)
+    settings = environment.read(loaded.root)
+    if not drawing.has_ledger(settings):
+        return ()
+    pool = drawing.pool_of(settings, sandbox=sandbox)
+    with closing(drawing.open_ledger(settings)) as ledger:
+        takes = ledger.takes(campaign=loaded.campaign.name, route=drawing.routes_of(ledger, pool))
+    return [take for take in takes if take.state is State.RESERVED]
 
 
 def doubtful(spec: Path) -> tuple[Take, ...]:
@@ -59,7 +199,7 @@ async def accepted(spec: Path, *, take_id: int, job: str) -> Take:
 async def _refuse_unknown(settings: Settings, take: Take, job: str) -> None:
     is_known = False
     if is_job_id(job):
-        async with studio.route(settings, take.route) as route, Provider(route) as provider:
+        async with studio.route(settings, take.route) as route, studio.provider_of(route) as provider:
             is_known = job in await provider.status([job])
     if not is_known:
         raise NotThatJob(

@@ -38,6 +38,7 @@ from callsheet.steps.progress import Event, Listener, Stage, nobody
 from callsheet.steps.settings import Settings
 
 if TYPE_CHECKING:
+    from callsheet.evidence import Verdict
     from callsheet.provider.client import Accepted, Staged
     from callsheet.steps.cache import PreparedFile
     from callsheet.steps.stand_by import Elsewhere
@@ -101,6 +102,8 @@ class Studio:
     bought: Credits = ZERO
     #: What the provider has accepted and the ledger could not record yet, by take.
     accepted: dict[int, "Accepted"] = field(default_factory=dict)
+    #: The evidence on takes in doubt that was gathered last, or is just being gathered, by route.
+    weighing: "dict[str, asyncio.Task[dict[int, Verdict]]]" = field(default_factory=dict)
     #: Keys of takes that were another run's and are this one's, since that one is gone.
     inherited: set[str] = field(default_factory=set)
     #: Result links by take: they are secrets and live in memory only.
@@ -172,6 +175,11 @@ def reaching(provider_of: Callable[[Route], Provider]) -> Iterator[None]:
         _provider_of.reset(token)
 
 
+def provider_of(route: Route) -> Provider:
+    """A client of this route, by whatever reaches providers here. To be entered."""
+    return _provider_of.get()(route)
+
+
 @asynccontextmanager
 async def opened(
     spec: Path,
@@ -183,6 +191,7 @@ async def opened(
     limit: int | None = None,
     pilot: str | None = None,
     attach_only: bool = False,
+    send_reserved: bool = False,
 ) -> AsyncIterator[Studio]:
     """Draw up the plan and open everything a run of it needs; close it all at the end.
 
@@ -202,6 +211,7 @@ async def opened(
             limit=limit,
             pilot=pilot,
             attach_only=attach_only,
+            send_reserved=send_reserved,
         )
 
     async with _opened(await asyncio.to_thread(load, spec), sandbox=sandbox, draw=draw) as studio:
@@ -269,7 +279,7 @@ async def _counters(settings: Settings, pool: Pool) -> AsyncIterator[dict[str, C
         counters = {}
         for card in pool.cards:
             way = await stack.enter_async_context(route(settings, card.name))
-            provider = await stack.enter_async_context(_provider_of.get()(way))
+            provider = await stack.enter_async_context(provider_of(way))
             watch = await stack.enter_async_context(Watch(provider))
             counters[card.name] = Counter(card=card, provider=provider, staging=ProviderStaging(provider), watch=watch)
         yield counters
@@ -340,10 +350,10 @@ async def route(settings: Settings, name: str) -> AsyncIterator[Route]:
             yield Route(name=name, api=address.url, files=address.url, key=SecretStr(address.key))
         return
     entry = next((one for one in settings.routes if one.card.name == name), None)
+    kind = drawing.idempotency_of(settings, name)
     if entry is not None and entry.api:
         key = entry.key or SecretStr("")
-        yield Route(name=name, api=entry.api, files=entry.files, key=key, idempotency=entry.card.idempotency)
+        yield Route(name=name, api=entry.api, files=entry.files, key=key, idempotency=kind)
         return
     key = settings.api_key or SecretStr("")
-    kind = entry.card.idempotency if entry else "replay"
     yield Route(name=name, api=settings.api, files=settings.files, key=key, idempotency=kind)

@@ -3,13 +3,17 @@
 Committed before what: RESERVED (money held) before the request is built; SUBMITTING with the whole request before it
 leaves; SUBMITTED before anyone waits for the job. A crash between any two leaves a state from which the next run goes on
 without paying again: RESERVED is sent, SUBMITTING and IN_DOUBT are asked about with the same key and the same body where
-the route replays keys, else held.
+the route's kind allows it, then looked for in callbacks and the provider's list, else held.
 """
 
 import asyncio
 import logging
 import random
+import secrets
 from datetime import timedelta
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
 
 from callsheet import digest
 from callsheet.errors import (
@@ -23,19 +27,24 @@ from callsheet.errors import (
     Unauthorized,
     Unavailable,
 )
+from callsheet.evidence import Found, Verdict, sent_at
+from callsheet.hosts import is_loopback
 from callsheet.ledger.book import Booking
 from callsheet.plan import Line
 from callsheet.provider.client import Accepted, JobRequest, Replay
+from callsheet.routing import Idempotency
 from callsheet.steps import choose, clock, stage
 from callsheet.steps import studio as studios
-from callsheet.steps.draw_up import replayable
+from callsheet.steps import weigh as weighing
+from callsheet.steps.draw_up import SANDBOX, replayable
 from callsheet.steps.studio import Studio
+from callsheet.steps.weigh import ACCOUNT
 from callsheet.take import State, Take
 
 log = logging.getLogger("callsheet.takes")
 
-#: Beside the fields of a kept request: `Route.account` of whoever it was sent to. It is never sent.
-ACCOUNT = "callsheet:account"
+#: Of chance in the address of a callback: 192 bits.
+TOKEN_BYTES = 24
 
 
 async def submit(label: str) -> int:
@@ -160,27 +169,76 @@ async def _intent(studio: Studio, line: Line, take: Take) -> tuple[Take, JobRequ
 
 
 async def ask_again(studio: Studio, take: Take) -> Take:
-    """The same key with the same body. Only an answer that names a job settles it: a refusal now proves nothing of then.
+    """Settle a take in doubt: the same key with the same body where the route's kind allows it, then callbacks and the
+    provider's list. Only what names a job settles it: a refusal now proves nothing of then.
 
     SubmissionInDoubt: held. Unavailable: left as it was. RunInProgress: another run has it now.
     """
-    if not replayable(take, clock.now()):
-        raise _held(
-            studio, take, SubmissionInDoubt(f"take {take.id} was sent at {take.submitted_at}, and no answer came.")
-        )
+    doubt, can_ask = await _sent_again(studio, take)
+    if isinstance(doubt, Accepted):
+        return _accepted(studio, take, doubt)
+    if take.state is State.SUBMITTING:
+        take = studio.ledger.in_doubt(take.id, reason=_short(doubt))
+        _log(take)
+    try:
+        verdict = (await _weighed(studio, take.route)).get(take.id)
+    except ProviderError as error:
+        raise _held(studio, take, _with(doubt, f"The provider cannot be asked: {error.what}"), can_ask) from error
+    if isinstance(verdict, Found):
+        studio.ledger.refuse_foreign(take, run=studio.run.id)
+        return weighing.settle(studio.ledger, verdict)
+    raise _held(studio, take, _with(doubt, f"{verdict.why}." if verdict else ""), can_ask) from doubt
+
+
+async def _sent_again(studio: Studio, take: Take) -> tuple[Accepted | ProviderError, bool]:
+    """What the provider says to the same key with the same body; and whether it may be asked so once more. Unavailable."""
+    if not _may_ask(studio, take):
+        return SubmissionInDoubt(f"it was sent at {sent_at(take):%Y-%m-%d %H:%M} UTC, and no answer came."), False
     sent = studio.ledger.request(take.id)
     if sent.pop(ACCOUNT, "") != studio.counter(take.route).provider.route.account:
         other = "it was sent with another key or address of the provider, where this one would be a new job."
-        raise _held(studio, take, SubmissionInDoubt(other), can_ask=False)
-    request = Replay(sent=sent)
+        return SubmissionInDoubt(other), False
     studio.ledger.refuse_foreign(take, run=studio.run.id)
     try:
-        accepted = await studio.counter(take.route).provider.submit(request, idempotency_key=take.idempotency_key)
+        provider = studio.counter(take.route).provider
+        return await provider.submit(Replay(sent=sent), idempotency_key=take.idempotency_key), True
     except Unavailable:
         raise
     except ProviderError as error:
-        raise _held(studio, take, error) from error
-    return _accepted(studio, take, accepted)
+        if _kind(studio, take) == "reject" and _is_conflict(error):
+            known = (
+                "the provider knows its request key: it was accepted, and only its list or a callback names the job."
+            )
+            return SubmissionInDoubt(known, says=error.says), False
+        return error, isinstance(error, SubmissionInDoubt)
+
+
+def _may_ask(studio: Studio, take: Take) -> bool:
+    return replayable(take, clock.now(), _kind(studio, take))
+
+
+def _kind(studio: Studio, take: Take) -> Idempotency:
+    return studio.counter(take.route).provider.route.idempotency
+
+
+def _is_conflict(error: ProviderError) -> bool:
+    """Does the provider refuse a key because it has seen it?"""
+    return error.says.status == 409 or error.says.code == "idempotency_conflict"
+
+
+async def _weighed(studio: Studio, route: str) -> dict[int, Verdict]:
+    """The evidence on every take in doubt. Those who ask while it is being gathered wait for the same answer."""
+    going_on = studio.weighing.get(route)
+    if going_on is None or going_on.done():
+        provider = studio.counter(route).provider
+        going_on = studio.weighing[route] = asyncio.create_task(weighing.weigh(provider, studio.ledger))
+    return await asyncio.shield(going_on)
+
+
+def _with(error: ProviderError, words: str) -> ProviderError:
+    """The same doubt with what was looked at besides."""
+    kind = SubmissionInDoubt if isinstance(error, SubmissionInDoubt) else type(error)
+    return kind(f"{error.what} {words}".strip(), says=error.says, retry=error.retry, after=error.after)
 
 
 async def _request(studio: Studio, line: Line, route: str) -> JobRequest:
@@ -195,7 +253,22 @@ async def _request(studio: Studio, line: Line, route: str) -> JobRequest:
         aspect_ratio=variant.aspect_ratio,
         keep_original_sound=variant.keep_original_sound,
         options=variant.options,
+        callback=_callback(studio, route),
     )
+
+
+def _callback(studio: Studio, route: str) -> SecretStr | None:
+    """A secret address of this one request, below CALLSHEET_CALLBACK_URL; None where it could not be reached.
+
+    The provider cannot reach this machine's loopback, and the sandbox calls nothing outside of this machine.
+    """
+    below = studio.drawn.settings.callback_url
+    if below is None:
+        return None
+    is_here = is_loopback(urlsplit(below).hostname or "")
+    if (is_here and not studio.counter(route).provider.route.is_loopback) or (not is_here and route == SANDBOX):
+        return None
+    return SecretStr(f"{below}/{secrets.token_urlsafe(TOKEN_BYTES)}")
 
 
 def _accepted(studio: Studio, take: Take, accepted: Accepted) -> Take:
@@ -220,18 +293,18 @@ def _accepted(studio: Studio, take: Take, accepted: Accepted) -> Take:
     return take
 
 
-def _held(studio: Studio, take: Take, error: ProviderError, *, can_ask: bool = True) -> SubmissionInDoubt:
+def _held(studio: Studio, take: Take, error: ProviderError, can_ask: bool = True) -> SubmissionInDoubt:
     """Commit the doubt and say what can settle it. can_ask: may the same key be sent again while it is young?"""
     if take.state is State.SUBMITTING:
         take = studio.ledger.in_doubt(take.id, reason=_short(error))
         _log(take)
-    again = can_ask and replayable(take, clock.now()) and isinstance(error, SubmissionInDoubt)
+    again = can_ask and _may_ask(studio, take) and isinstance(error, SubmissionInDoubt)
     return SubmissionInDoubt(
         f"take {take.id}: {error.what}",
         where=take.slug,
         hint="Run the campaign again: the same request key is asked about, and nothing new is bought."
         if again
-        else "Look for it in the provider's task list, then see callsheet reconcile.",
+        else "It stays held. `callsheet reconcile` looks for it at the provider, and says what a person can do.",
         says=error.says,
         retry="safe" if again else "never",
         after=error.after,

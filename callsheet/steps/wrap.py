@@ -25,7 +25,7 @@ from callsheet.steps.strays import Stray
 from callsheet.steps.studio import Failure, Studio
 from callsheet.steps.survey import hash_of
 from callsheet.sweep import Variant
-from callsheet.take import CHARGED, State, Take
+from callsheet.take import State, Take
 from callsheet.tariff import price_of
 
 log = logging.getLogger("callsheet.takes")
@@ -68,7 +68,7 @@ class Ended:
     def charged(self) -> Credits:
         """New money of this run for this line: the provider's figure where it gave one, else the price. Nothing where
         another run has bought it."""
-        unspent = self.line.action == "skip" or self.line.owner != ""
+        unspent = self.line.action in ("skip", "blocked") or self.line.owner != ""
         if self.take is None or unspent or self.take.state is State.RESERVED:
             return Credits()
         return self.take.cost
@@ -239,7 +239,7 @@ def _ended(studio: Studio, line: Line, error: str, walked: Collection[str]) -> E
     if line.action == "blocked":
         doubtful = take is not None and take.state is State.IN_DOUBT
         return Ended(line=line, outcome="in_doubt" if doubtful else "failed", take=take, reason=line.reason)
-    if take is None or (take.state in CHARGED and take.id <= line.supersedes and line.action == "shoot"):
+    if take is None or (not take.is_live and take.id <= line.supersedes and line.action == "shoot"):
         return Ended(line=line, outcome="failed", take=None, reason=error)
     end = OUTCOMES[take.state]
     reason = "" if end == "archived" else error or take.reason

@@ -280,6 +280,17 @@ def test_what_a_provider_says_is_kept_also_where_the_database_has_no_letter_for_
     assert ledger.failed(take.id, reason="bad \x00 and \ud800").reason == "bad \N{REPLACEMENT CHARACTER} and ?"
 
 
+def test_a_failed_take_that_was_charged_is_what_counts_of_its_key_and_no_plan_that_did_not_see_it_buys_again(
+    ledger: Ledger,
+) -> None:
+    paid = walked_to(ledger, State.SUBMITTED)
+    paid = ledger.failed(paid.id, reason="given up", charged=BOOKING.price)
+    with pytest.raises(TakeAlreadyLive, match=f"take {paid.id} of the same content is failed"):
+        ledger.reserve(BOOKING)
+    walked_to(ledger, State.RELEASED, replace(BOOKING, supersedes=paid.id))
+    assert ledger.newest([BOOKING.key], route=BOOKING.route) == {BOOKING.key: paid}
+
+
 def test_the_newest_take_of_thousands_of_keys_is_found_without_reading_the_whole_ledger(ledger: Ledger) -> None:
     wanted = [f"{number:064d}" for number in range(40)]
     for key in wanted:

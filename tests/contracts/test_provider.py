@@ -20,6 +20,7 @@ from pydantic import SecretStr
 
 from callsheet import errors
 from callsheet.credits import Credits
+from callsheet.evidence import Listing
 from callsheet.provider.client import EVOLINK_API, EVOLINK_FILES, JobRequest, JobStatus, Provider, Route
 from callsheet.provider.staging import ProviderStaging
 from tests.contracts.scripted_provider import Act, Reply, Reset, Scripted, Silence
@@ -101,7 +102,14 @@ async def server() -> AsyncIterator[Scripted]:
 
 @pytest.fixture
 async def provider(server: Scripted) -> AsyncIterator[Provider]:
-    async with Provider(route(server.url), submit_limit=timedelta(seconds=0.5)) as client:
+    async with Provider(route(server.url)) as client:
+        yield client
+
+
+@pytest.fixture
+async def hasty(server: Scripted) -> AsyncIterator[Provider]:
+    """One whose patience ends in a test, and not before its request has left, however busy the machine is."""
+    async with Provider(route(server.url), submit_limit=timedelta(seconds=3)) as client:
         yield client
 
 
@@ -274,10 +282,10 @@ async def test_a_busy_provider_accepted_nothing_so_trying_again_is_safe(
 
 @pytest.mark.parametrize("case", IN_DOUBT)
 async def test_what_proves_nothing_is_in_doubt_and_sent_exactly_once(
-    server: Scripted, provider: Provider, case: str
+    server: Scripted, hasty: Provider, case: str
 ) -> None:
     server.on(*SUBMIT, IN_DOUBT[case])
-    error = await submitting(provider)
+    error = await submitting(hasty)
     assert (type(error), error.spent, error.retry) == (errors.SubmissionInDoubt, "unknown", "never")
     assert len(server.asked) == 1
 
@@ -665,6 +673,128 @@ async def test_a_balance_that_is_a_redirect_names_the_setting(server: Scripted, 
     server.on(*BALANCE, Reply(status=301, headers={"location": "https://elsewhere.example.com/"}))
     with pytest.raises(errors.Rejected, match="EVOLINK_BASE_URL"):
         await provider.balance()
+
+
+# --- the list of jobs ---------------------------------------------------------------------------------------------------
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+MODEL = "kling-o1-video-edit"
+
+
+def page_of_list(number: int) -> tuple[str, str]:
+    return "GET", f"/v1/tasks?model={MODEL}&page={number}&page_size=50"
+
+
+def row(job: str, minutes_ago: int = 0, **more: Any) -> dict[str, Any]:
+    created = int((NOON - timedelta(minutes=minutes_ago)).timestamp())
+    return {"id": job, "model": MODEL, "status": "processing", "created_at": created, "credits_used": 0, **more}
+
+
+def rows_reply(*rows: dict[str, Any]) -> Reply:
+    return Reply(body={"data": list(rows), "total": 1_000, "page": 1, "page_size": 50})
+
+
+async def listed(provider: Provider, since: datetime = NOON - timedelta(minutes=5)) -> Listing:
+    listing = await provider.listed(model=MODEL, since=since)
+    assert listing is not None
+    return listing
+
+
+async def test_the_list_is_paged_back_until_all_of_a_page_is_older_than_what_is_asked_for(
+    server: Scripted, provider: Provider
+) -> None:
+    server.on(*page_of_list(1), rows_reply(row("a"), row("b", 4)))
+    server.on(*page_of_list(2), rows_reply(row("b", 4), row("c", 7)))  # one row moved on: a job came in between
+    server.on(*page_of_list(3), rows_reply(row("d", 8), row("e", 9)))
+    listing = await listed(provider)
+    assert [job.id for job in listing.jobs] == ["a", "b", "c", "d", "e"]
+    assert listing.reached <= NOON - timedelta(minutes=5)
+    assert len(server.asked) == 3
+
+
+async def test_a_list_that_ends_goes_back_as_far_as_anybody_asks(server: Scripted, provider: Provider) -> None:
+    server.on(*page_of_list(1), rows_reply(row("a")))
+    server.on(*page_of_list(2), rows_reply())
+    long_ago = NOON - timedelta(days=400)
+    assert (await listed(provider, long_ago)).reached == long_ago
+
+
+async def test_a_list_is_not_read_for_ever(server: Scripted, provider: Provider) -> None:
+    for number in range(1, 30):
+        server.on(*page_of_list(number), rows_reply(row(f"job-{number}", number)))
+    listing = await listed(provider, NOON - timedelta(days=1))
+    assert len(server.asked) == len(listing.jobs) == 20
+    assert listing.reached == NOON - timedelta(minutes=20)
+
+
+async def test_a_list_that_knows_no_pages_or_no_order_reaches_no_further_than_it_shows(
+    server: Scripted, provider: Provider
+) -> None:
+    for number in (1, 2):
+        server.on(*page_of_list(number), rows_reply(row("a"), row("b", 3)))
+    assert (await listed(provider, NOON - timedelta(days=1))).reached == NOON - timedelta(minutes=3)
+    for number in (1, 2):
+        server.on(*page_of_list(number), rows_reply(row("old", 90), row("a")))
+    assert (await listed(provider)).reached > NOON - timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    "created",
+    [
+        int(NOON.timestamp()),
+        NOON.timestamp(),
+        str(int(NOON.timestamp())),
+        int(NOON.timestamp() * 1000),
+        "2026-11-24T12:00:00Z",
+        "2026-11-24T20:00:00+08:00",
+    ],
+)
+async def test_the_time_of_a_job_is_read_as_seconds_or_as_iso(
+    server: Scripted, provider: Provider, created: object
+) -> None:
+    server.on(*page_of_list(1), rows_reply(row("a", created_at=created)))
+    server.on(*page_of_list(2), rows_reply())
+    assert (await listed(provider)).jobs[0].created == NOON
+
+
+@pytest.mark.parametrize("created", [None, "yesterday", "2026-11-24T12:00:00", True, {}, 1e300, -(10**20), "9" * 40])
+async def test_what_a_row_does_not_say_is_not_told(server: Scripted, provider: Provider, created: object) -> None:
+    server.on(*page_of_list(1), rows_reply({"id": "a", "created_at": created, "credits_used": "lots"}, row("b")))
+    server.on(*page_of_list(2), rows_reply(row("c", credits_used=63.84)))
+    server.on(*page_of_list(3), rows_reply())
+    first, second, third = (await listed(provider)).jobs
+    assert (first.model, first.created, first.credits) == ("", None, None)
+    assert (second.model, second.credits) == (MODEL, None)  # nothing is used before the end
+    assert third.credits == Credits.of("63.84")
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+async def test_a_provider_without_a_list_is_told_apart(server: Scripted, provider: Provider, status: int) -> None:
+    server.on(*page_of_list(1), Reply(status=status, body={}))
+    assert await provider.listed(model=MODEL, since=NOON) is None
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        page(200),
+        Reply(body={"data": "none"}),
+        Reply(body={}),
+        rows_reply({"model": MODEL}),
+        rows_reply(row("a"), row("../b")),
+        Reply(body={"data": [], "error": {"code": "internal_error"}}),
+        Reply(status=502, body={}),
+        Reset(),
+    ],
+)
+async def test_a_list_that_cannot_be_read_as_a_whole_is_no_empty_list(
+    server: Scripted, provider: Provider, act: Act
+) -> None:
+    server.on(*page_of_list(1), act)
+    with pytest.raises(errors.ProviderError) as caught:
+        await provider.listed(model=MODEL, since=NOON)
+    assert caught.value.spent == "unknown"
+    assert "MARKED" not in str(caught.value)
 
 
 # --- staging ------------------------------------------------------------------------------------------------------------

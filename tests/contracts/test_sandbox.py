@@ -29,10 +29,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from pydantic import SecretStr
 
 from callsheet.catalogue import model
 from callsheet.errors import PortTaken, ProviderError, Unavailable
 from callsheet.media import command, probe
+from callsheet.provider.client import Provider, Route
 from callsheet.sandbox import billing, launch
 from callsheet.sandbox.place import Lock, Place
 from callsheet.sandbox.server import serving
@@ -263,8 +265,16 @@ async def test_a_json_body_that_is_too_large_is_a_413(door: Sandbox) -> None:
         ({"aspect_ratio": 969}, 400, "aspect_ratio"),
         ({"keep_original_sound": "yes"}, 400, "keep_original_sound"),
         ({"keep_original_sound": None}, 400, "keep_original_sound"),
-        ({"callback_url": "https://hooks.example/done"}, 400, "callback_url"),
+        ({"callback_url": "http://hooks.example/done"}, 400, "callback_url"),
         ({"callback_url": "http://127.0.0.1/done"}, 400, "callback_url"),
+        ({"callback_url": "https://localhost/done"}, 400, "callback_url"),
+        ({"callback_url": "https://169.254.169.254/done"}, 400, "callback_url"),
+        ({"callback_url": "https://[::ffff:10.0.0.1]/done"}, 400, "callback_url"),
+        ({"callback_url": "https://me:secret@hooks.example/done"}, 400, "callback_url"),
+        ({"callback_url": "https://hooks.example/a b"}, 400, "callback_url"),
+        ({"callback_url": "https://hooks.example:port/"}, 400, "callback_url"),
+        ({"callback_url": "https://hooks.example/" + "x" * 2048}, 400, "callback_url"),
+        ({"callback_url": 7}, 400, "callback_url"),
         ({"duration": 5}, 400, "duration"),
         ({"model": FAST, "aspect_ratio": "16:9"}, 400, "aspect_ratio"),
     ],
@@ -571,6 +581,22 @@ async def test_the_list_is_newest_first_paged_filtered_and_without_links(sandbox
     assert (await sandbox.http.get("/v1/tasks?status=completed")).json()["total"] == 0
     assert (await sandbox.http.get("/v1/tasks?type=audio")).json()["total"] == 0
     assert (await sandbox.http.get("/v1/tasks?status=nonsense")).status_code == 400
+
+
+async def test_the_list_is_what_the_client_of_the_paid_api_reads_jobs_from(sandbox: Sandbox, encode: Encode) -> None:
+    clip = await sandbox.upload(encode())
+    began = datetime.now(UTC) - timedelta(seconds=2)
+    ids = [(await sandbox.submit(video_urls=[clip])).json()["id"] for _ in range(2)]
+    url = str(sandbox.http.base_url).rstrip("/")
+    async with Provider(Route(name="loopback", api=url, files=url, key=SecretStr("sk-any"))) as provider:
+        listing = await provider.listed(model=O1, since=began)
+        other = await provider.listed(model=FAST, since=began)
+    assert listing is not None
+    assert [job.id for job in listing.jobs] == ids[::-1]
+    assert all(job.model == O1 and job.created and job.created >= began for job in listing.jobs)
+    assert listing.reached == began
+    assert other is not None
+    assert other.jobs == ()
 
 
 # --- files -------------------------------------------------------------------------------------------------------------

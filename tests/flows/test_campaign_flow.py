@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,29 @@ def test_no_key_and_no_signed_link_is_anywhere_on_the_server(ran: Ran, server: S
         assert b"Content policy violation in" in text
         for secret in (KEY, KEY.removeprefix("sk-evo-"), SIGNATURE, "X-Amz-Signature", "/files/0-", "/results/task-"):
             assert secret.encode() not in text, secret
+
+
+def test_no_key_and_no_signed_link_is_in_any_file_that_the_run_wrote(ran: Ran) -> None:
+    """Ledger, archive, sidecars, board, caches. The links of a request are erased once its fate is known."""
+    written = {path: path.read_bytes() for path in ran.studio.rglob("*") if path.is_file()}
+    assert any(path.name == "ledger.sqlite" for path in written)
+    for secret in (KEY, KEY.removeprefix("sk-evo-"), SIGNATURE, "X-Amz-Signature"):
+        holders = [str(path) for path, text in written.items() if secret.encode() in text]
+        assert holders == [], secret
+
+
+def test_a_schedule_that_fires_twice_renders_once(campaign: Flow, server: Server, tmp_path: Path) -> None:
+    prompts = {name: PROMPTS[name] for name in ("dusk", "refused")}
+    spec = make_studio(tmp_path / "studio", document(prompts))
+    with serving() as provider, ThreadPoolExecutor() as both:
+        settings = {"EVOLINK_BASE_URL": provider.url, "EVOLINK_API_KEY": KEY}
+        ended = [fired.result() for fired in [both.submit(campaign.run, spec, **settings) for _ in range(2)]]
+    assert [one["state"] for one in ended] == ["COMPLETED"] * 2
+    assert len(provider.submits) == 2
+    costs = [
+        one["description"] for one in ended for one in server.find("artifacts", one["run"]) if "plan" in one["key"]
+    ]
+    assert sorted(cost.split(" on ")[0] for cost in costs)[-1] == "2 variants, 72 credits ($1.06)"
 
 
 def test_parameters_are_small_and_printable(ran: Ran) -> None:

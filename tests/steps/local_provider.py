@@ -58,6 +58,10 @@ class LocalProvider:
     on_refuse: Callable[[], object] | None = None
     #: Credits that the account had before it was charged for anything; None: it does not tell.
     purse: int | None = None
+    #: What it does with a key it has seen: "replay" it, "reject" it, or heed "none".
+    keys_are: str = "replay"
+    #: Does it list its jobs?
+    has_list: bool = True
     url: str = ""
     #: Where links of results begin; "" for here.
     links: str = ""
@@ -69,12 +73,14 @@ class LocalProvider:
         self.films.clear()
         self.links = ""
         self.on_accept = self.on_refuse = self.purse = self.in_the_making = None
+        self.keys_are, self.has_list = "replay", True
 
     @property
     def app(self) -> Starlette:
         routes = [
             Route("/v1/videos/generations", self.submit, methods=["POST"]),
             Route("/v1/credits", self.balance),
+            Route("/v1/tasks", self.listed),
             Route("/v1/tasks/batch", self.batch, methods=["POST"]),
             Route("/api/v1/files/upload/stream", self.upload, methods=["POST"]),
             Route("/results/{job}.mp4", self.result),
@@ -92,9 +98,9 @@ class LocalProvider:
         document = json.loads(body)
         prompt, key = document["prompt"], request.headers["idempotency-key"]
         self.submits.append((prompt, key))
-        if key in self.keys:
+        if key in self.keys and self.keys_are != "none":
             job, first = self.keys[key]
-            if first != body.decode():
+            if first != body.decode() or self.keys_are == "reject":
                 return _error(409, "idempotency_conflict")
             return JSONResponse(self._created(job), headers={"Idempotency-Replayed": "true"})
         script = self.scripts.get(prompt, [])
@@ -107,7 +113,8 @@ class LocalProvider:
             )
         job = f"task-unified-{len(self.jobs):08d}"
         clip = document.get("video_urls", [f"{self.url}/files/result.mp4"])[0]
-        self.jobs[job] = {"clip": clip, "prompt": prompt, "end": act}
+        told = {"model": document["model"], "created": time.time(), "callback": document.get("callback_url", "")}
+        self.jobs[job] = {"clip": clip, "prompt": prompt, "end": act, **told}
         self.keys[key] = (job, body.decode())
         if self.on_accept is not None:
             self.on_accept()
@@ -116,6 +123,17 @@ class LocalProvider:
     async def batch(self, request: Request) -> Response:
         asked = (await request.json())["task_ids"]
         return JSONResponse({"data": [self._task(job) for job in asked if job in self.jobs]})
+
+    async def listed(self, request: Request) -> Response:
+        if not self.has_list:
+            return _error(404, "not_found")
+        page = int(request.query_params["page"])
+        rows = [
+            {"id": job, "model": one["model"], "created_at": int(one["created"]), "credits_used": 0}
+            for job, one in reversed(self.jobs.items())
+            if one["model"] == request.query_params["model"]
+        ]
+        return JSONResponse({"data": rows[50 * (page - 1) : 50 * page], "total": len(rows), "page": page})
 
     async def upload(self, request: Request) -> Response:
         async with request.form() as form:
@@ -164,7 +182,8 @@ class LocalProvider:
             billing = {"charge_status": "charged", "refund_status": "pending"} if kept else {}
             return {"id": job, "status": "failed", "progress": 0, "error": error, "billing": billing}
         link = f"{self.links or self.url}/results/{job}.mp4{SIGNED}"
-        return {"id": job, "status": "completed", "progress": 100, "results": [link], "usage": {"credits_used": 36}}
+        usage = {"credits_reserved": 36, "credits_used": 36}
+        return {"id": job, "status": "completed", "progress": 100, "results": [link], "usage": usage}
 
 
 class InProcess(httpx.AsyncBaseTransport):

@@ -28,10 +28,17 @@ ODD = "An odd one."
 
 
 async def run(
-    spec: Path, *, tries: int = 1, only: Sequence[str] = (), max_usd: str | None = None, one_by_one: bool = False
+    spec: Path,
+    *,
+    tries: int = 1,
+    only: Sequence[str] = (),
+    again: Sequence[str] = (),
+    attach_only: bool = False,
+    max_usd: str | None = None,
+    one_by_one: bool = False,
 ) -> tuple[Account, dict[str, BaseException | None]]:
     """Walk every variant as the flow does, each stage tried again while its error says that it is safe."""
-    async with studio.opened(spec, sandbox=False, only=only) as at:
+    async with studio.opened(spec, sandbox=False, only=only, again=again, attach_only=attach_only) as at:
         outcome.approve(at, approved=at.plan.digest, by="test", max_usd=max_usd)
         labels = outcome.to_walk(at.plan)
         turn = asyncio.Semaphore(1 if one_by_one else len(labels) or 1)

@@ -10,11 +10,12 @@ from callsheet.errors import (
     BudgetExceeded,
     InsufficientCredit,
     ProviderError,
+    RunInProgress,
     TakeAlreadyLive,
     Unauthorized,
     Unavailable,
 )
-from callsheet.steps import draw_up
+from callsheet.steps import draw_up, settle, studio
 from callsheet.take import State
 
 from .local_provider import ACCEPT_THEN_500, LocalProvider, serving
@@ -127,6 +128,19 @@ async def test_what_was_bought_on_a_route_is_not_bought_again_once_that_route_is
     # On the paid provider the ledger's routes count; a stand-in on this machine knows those of its own file only.
     monkeypatch.setenv("MIRROR_API_KEY", "sk-mirror")
     assert {line.action for line in draw_up.draw_up(spec, sandbox=False).plan.lines} == {"skip"}
+
+
+async def test_no_person_settles_a_take_of_another_route_while_a_run_works_on_it(
+    spec: Path, provider: LocalProvider, mirror: LocalProvider
+) -> None:
+    provider.scripts[GOOD] = provider.scripts[ODD] = [401] * 9
+    mirror.scripts[ODD] = [ACCEPT_THEN_500]
+    await run(spec, tries=2, one_by_one=True, only=["*odd*"])
+    (doubtful,) = settle.doubtful(spec)
+    assert doubtful.route == "mirror"
+    async with studio.opened(spec, sandbox=False):
+        with pytest.raises(RunInProgress):
+            settle.not_accepted(spec, doubtful.id)
 
 
 async def test_one_variant_is_live_on_one_route_only(

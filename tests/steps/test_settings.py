@@ -156,3 +156,33 @@ def test_looking_at_settings_without_a_key_does_not_load_pydantic(tmp_path: Path
     code = "import sys; from callsheet.steps.settings import Path, read; read(Path()); print('pydantic' in sys.modules)"
     ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert ended.stdout == "False\n"
+
+
+@pytest.mark.parametrize("url", ["https://hooks.example/c/", "http://127.0.0.1:4180"])
+def test_an_address_for_callbacks_is_https_or_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("CALLSHEET_CALLBACK_URL", url)
+    assert settings.read(tmp_path).callback_url == url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://hooks.example/c", "https://hooks.example/?x=1", "https://me:MARKED@hooks.example", "hooks.example"]
+)
+def test_another_address_for_callbacks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("CALLSHEET_CALLBACK_URL", url)
+    with pytest.raises(SettingsWrong, match="must be an https:// URL") as refused:
+        settings.read(tmp_path)
+    assert "MARKED" not in str(refused.value)
+
+
+def test_what_a_route_does_with_request_keys_is_one_of_three_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVOLINK_IDEMPOTENCY", "reject")
+    found = settings.read(tmp_path)
+    assert draw_up.idempotency_of(found, "evolink") == "reject"
+    assert draw_up.idempotency_of(found, "sandbox") == "replay"
+    monkeypatch.setenv("EVOLINK_IDEMPOTENCY", "maybe")
+    with pytest.raises(SettingsWrong, match=r"replay .* reject .* or none"):
+        settings.read(tmp_path)

@@ -54,7 +54,7 @@ def test_a_fresh_campaign_shoots_everything_at_the_exact_price() -> None:
         (State.ARCHIVED, "skip"),
         (State.FAILED, "shoot"),
         (State.RELEASED, "shoot"),
-        (State.IN_DOUBT, "blocked"),
+        (State.IN_DOUBT, "attach"),
     ],
 )
 def test_the_newest_take_decides_and_only_shoot_costs(state: State, action: str) -> None:
@@ -67,12 +67,27 @@ def test_the_newest_take_decides_and_only_shoot_costs(state: State, action: str)
 def test_a_take_in_doubt_is_asked_about_again_where_the_key_can_be_replayed() -> None:
     line = with_first(State.IN_DOUBT, replayable={7}).lines[0]
     assert (line.action, line.credits) == ("attach", ZERO)
+    assert "the same request key is asked about again" in line.reason
+    for state in (State.SUBMITTING, State.IN_DOUBT):
+        assert "nothing is sent again" in with_first(state).lines[0].reason
 
 
 def test_a_deliverable_that_is_gone_is_never_paid_again_by_itself() -> None:
     line = with_first(State.ARCHIVED, missing={7}).lines[0]
     assert line.action == "blocked"
     assert "--again" in line.reason
+
+
+def test_a_take_that_was_charged_and_brought_nothing_is_paid_again_by_a_persons_word_only() -> None:
+    key = plan().lines[0].key
+    failed = replace(take_of(key, State.FAILED), charged=Credits.of("63.84"))
+    view = replace(NOTHING, takes={key: failed})
+    blocked = plan(view, rerender="every-run").lines[0]
+    assert (blocked.action, blocked.credits) == ("blocked", ZERO)
+    assert "take 7 was charged 63.84 credits and brought nothing (content_policy_violation)" in blocked.reason
+    assert "--again beach--none--dusk--16x9" in blocked.reason
+    again = plan(view, again=("beach--none--dusk--16x9",)).lines[0]
+    assert (again.action, again.supersedes) == ("shoot", 7)
 
 
 def test_again_and_every_run_render_what_is_archived_and_say_why() -> None:

@@ -1,0 +1,188 @@
+"""Callbacks: what the sandbox sends, as the provider does, and what `callsheet callbacks` takes for evidence."""
+
+import asyncio
+import hashlib
+import json
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from callsheet.callbacks import server
+from callsheet.errors import LedgerUnreachable
+from callsheet.ledger.book import Ledger
+from callsheet.sandbox.caller import Caller, judged
+from callsheet.sandbox.server import serving
+from callsheet.steps import hear, weigh
+from callsheet.take import State
+from tests.contracts.ledgers import BOOKING
+from tests.contracts.scripted_provider import Reply, Reset, Scripted
+from tests.contracts.test_sandbox import Encode, Sandbox, client_of, encode
+
+__all__ = ["encode"]
+
+TOKEN = "MARKEDTOKEN0123456789abcdefghijkl"
+DIGEST = hashlib.sha256(TOKEN.encode()).hexdigest()
+JOB = "task-unified-1757169743-7cvnl5zw"
+DONE = {"id": JOB, "status": "completed", "results": ["https://results.example/MARKED.mp4"]}
+
+
+# --- heard --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """A ledger with one take in doubt, whose request named our address."""
+    with closing(Ledger(f"sqlite:///{tmp_path}/ledger.sqlite")) as opened:
+        take = opened.reserve(BOOKING)
+        opened.submitting(take.id, request={"prompt": "x", "callback_url": f"https://hooks.example/c/{TOKEN}"})
+        opened.in_doubt(take.id, reason="no answer")
+        yield opened
+
+
+@pytest.fixture
+async def hooks(ledger: Ledger) -> AsyncIterator[httpx.AsyncClient]:
+    app = server.make(lambda token, job: hear.record(ledger, token, job))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://hooks") as client:
+        yield client
+
+
+async def test_a_callback_with_a_token_of_ours_is_written_down_once_and_moves_no_take(
+    hooks: httpx.AsyncClient, ledger: Ledger
+) -> None:
+    for _ in range(2):
+        answer = await hooks.post(f"/{TOKEN}", json=DONE)
+        assert (answer.status_code, answer.content) == (204, b"")
+    assert ledger.callbacks([DIGEST]) == ((DIGEST, JOB),)
+    (take,) = ledger.takes()
+    assert take.state is State.IN_DOUBT
+    other = await hooks.post(f"/{TOKEN}", json={**DONE, "id": "task-other"})
+    assert other.status_code == 204
+    assert [job for _, job in ledger.callbacks([DIGEST])] == [JOB, "task-other"]  # and that settles nothing
+
+
+async def test_a_strange_token_is_answered_alike_and_not_written_down(hooks: httpx.AsyncClient, ledger: Ledger) -> None:
+    strange = secrets.token_urlsafe(24)
+    assert (await hooks.post(f"/{strange}", json=DONE)).status_code == 204
+    assert ledger.callbacks([hashlib.sha256(strange.encode()).hexdigest()]) == ()
+
+
+async def test_a_take_that_has_its_job_needs_no_callback(hooks: httpx.AsyncClient, ledger: Ledger) -> None:
+    ledger.submitted(1, job=JOB)
+    assert (await hooks.post(f"/{TOKEN}", json=DONE)).status_code == 204
+    assert ledger.callbacks([DIGEST]) == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (TOKEN, b"not json"),
+        (TOKEN, b"[" * 100_000),
+        (TOKEN, b"[]"),
+        (TOKEN, b"{}"),
+        (TOKEN, b'{"id": 7}'),
+        (TOKEN, b'{"id": "../ledger"}'),
+        (TOKEN, b'{"id": ".."}'),
+        (TOKEN, json.dumps({"id": JOB, "more": "x" * 1_000_000}).encode()),
+        ("short", json.dumps(DONE).encode()),
+        (f"{TOKEN}/more", json.dumps(DONE).encode()),
+        ("", json.dumps(DONE).encode()),
+    ],
+)
+async def test_what_is_malformed_is_no_callback(
+    hooks: httpx.AsyncClient, ledger: Ledger, path: str, body: bytes
+) -> None:
+    answer = await hooks.post(f"/{path}", content=body)
+    assert (answer.status_code, answer.content) == (404, b"")
+    assert (await hooks.get(f"/{TOKEN}")).status_code == 404
+    assert ledger.callbacks([DIGEST]) == ()
+
+
+async def test_a_ledger_that_cannot_be_written_has_the_provider_try_again() -> None:
+    def refuse(_token: str, _job: str) -> None:
+        raise LedgerUnreachable("the database is locked.")
+
+    transport = httpx.ASGITransport(app=server.make(refuse))
+    async with httpx.AsyncClient(transport=transport, base_url="http://hooks") as client:
+        assert (await client.post(f"/{TOKEN}", json=DONE)).status_code == 503
+
+
+def test_the_evidence_is_about_the_request_that_named_the_token() -> None:
+    assert weigh.token_of({"callback_url": f"https://hooks.example/c/{TOKEN}"}) == DIGEST
+    assert weigh.token_of({}) == ""
+
+
+# --- sent by the sandbox ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def hook() -> AsyncIterator[Scripted]:
+    async with Scripted() as scripted:
+        yield scripted
+
+
+async def called(hook: Scripted, times: int) -> None:
+    async with asyncio.timeout(60), hook.heard:
+        await hook.heard.wait_for(lambda: len(hook.asked) >= times)
+
+
+async def test_a_finished_job_is_told_as_the_status_read_tells_it_once_it_is_charged(
+    tmp_path: Path, hook: Scripted, encode: Encode
+) -> None:
+    hook.on("POST", f"/c/{TOKEN}?of=us", Reply(status=204))
+    async with serving(home=tmp_path, caller=Caller(loopback=True)) as url, client_of(url) as http:
+        sandbox = Sandbox(home=tmp_path, http=http)
+        clip = await sandbox.upload(encode())
+        made = await sandbox.submit(video_urls=[clip], callback_url=f"{hook.url}/c/{TOKEN}?of=us")
+        await called(hook, 1)
+        (asked,) = hook.asked
+        told: dict[str, Any] = asked.json
+        assert told == await sandbox.task(made.json()["id"])
+        assert (told["status"], told["billing"]["charge_status"]) == ("completed", "charged")
+
+
+async def settle_one(caller: Caller, url: str) -> None:
+    caller.expect(JOB, url, lambda: DONE)
+    caller.settled(JOB)
+
+
+async def test_a_callback_that_fails_is_tried_three_times_more_and_then_lost(hook: Scripted) -> None:
+    hook.on("POST", "/c", Reset(), Reply(status=500), Reply(status=302, headers={"location": "/elsewhere"}))
+    caller = Caller(loopback=True, pauses=(0.01, 0.01, 0.01))
+    await settle_one(caller, f"{hook.url}/c")
+    await called(hook, 4)
+    await asyncio.gather(*caller._calls)
+    assert [asked.path for asked in hook.asked] == ["/c"] * 4  # no redirect is followed
+    assert {asked.sha256 for asked in hook.asked} == {hook.asked[0].sha256}
+
+
+async def test_a_callback_is_not_repeated_once_it_is_taken(hook: Scripted) -> None:
+    hook.on("POST", "/c", Reply(status=503), Reply(status=200))
+    caller = Caller(loopback=True, pauses=(0.01, 0.01, 0.01))
+    await settle_one(caller, f"{hook.url}/c")
+    await called(hook, 2)
+    await asyncio.gather(*caller._calls)
+    assert len(hook.asked) == 2
+    caller.settled(JOB)
+    assert not caller._calls
+
+
+async def test_an_address_is_judged_again_when_it_is_connected_to(
+    hook: Scripted, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The name was judged at submission; here it means this machine, and nothing may be called there."""
+    caller = Caller(loopback=False, pauses=())
+    await settle_one(caller, f"http://127.0.0.1:{hook.port}/{TOKEN}")
+    await asyncio.gather(*caller._calls)
+    assert hook.connections == 0
+    assert "came to nothing" in caplog.text
+    assert TOKEN not in caplog.text
+
+
+@pytest.mark.parametrize("url", ["https://hooks.example/c", "https://hooks.example:8443/c?x=1", "https://8.8.8.8/"])
+def test_a_public_https_address_may_be_called(url: str) -> None:
+    assert judged(url, loopback=False) == url
