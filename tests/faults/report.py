@@ -87,7 +87,7 @@ def pages(tally: Tally, every: Tally, holds: tuple[int, int], seconds: float) ->
         yield f"  {'worlds':<54} {tally.compared[False]:>9,} {tally.compared[True]:>9,}"
         for number, policy in enumerate(POLICIES):
             yield f"  {policy.name:<54} {tally.twice[number, False]:>9,} {tally.twice[number, True]:>9,}"
-        yield f"  {'callsheet':<54} {tally.doubles(crashes=False):>9,} {tally.doubles(crashes=True):>9,}"
+        yield f"  {'ours: the ledger decides':<54} {tally.doubles(crashes=False):>9,} {tally.doubles(crashes=True):>9,}"
     yield ""
     yield (
         f"Killed once at each point of a run: {every.crashes} of {every.worlds} worlds, {every.jobs:,} jobs for "
