@@ -82,6 +82,8 @@ def of_money(world: World, ground: Ground) -> None:
             intent = by_key.get(job.key)
             if intent is None or intent["state"] not in DOUBTFUL:
                 world.violate(f"{job.id} is charged and in no hold: its take is {intent and intent['state']}")
+        elif take["idempotency_key"] != job.key:
+            world.violate(f"take {take['id']} has {job.id}, which was made for another one")
         elif take["state"] == "failed" and not (job.failure and take["charged"]):
             world.violate(f"{job.id} is charged, and its take {take['id']} is failed without a charge")
         elif take["state"] not in (*LIVE, "archived", "failed"):

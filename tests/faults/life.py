@@ -6,7 +6,6 @@ This is the only module that knows how a run is opened and walked.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -49,7 +48,7 @@ def live(
     transport = ScriptedProvider(world, result, point=mortal.point, on_departure=on_departure)
 
     def provider_of(route: Route) -> Provider:
-        return Provider(replace(route, idempotency=world.fate.kind), transport=transport)
+        return Provider(route, transport=transport)
 
     random.seed(world.fate.seed)
     with (

@@ -73,6 +73,8 @@ class ScriptedProvider(httpx.AsyncBaseTransport):
             return await self._free(request, "upload", self._stored)
         if path == "/v1/tasks/batch":
             return await self._free(request, "status", self._batch)
+        if path == "/v1/tasks":
+            return await self._free(request, "list", self._list)
         if path.startswith("/v1/tasks/"):
             return await self._free(request, "status", self._single)
         return await self._free(request, "other", lambda _request: _error(404, "not_found"))
@@ -230,6 +232,18 @@ class ScriptedProvider(httpx.AsyncBaseTransport):
             return _error(404, "not_found")
         asked = json.loads(request.content)["task_ids"]
         return httpx.Response(200, json={"data": [self._task(job) for job in map(self._listed, asked) if job]})
+
+    def _list(self, request: httpx.Request) -> httpx.Response:
+        """Newest first, by pages; all jobs are of one model and one length here, so that many look alike."""
+        if not self._world.fate.weather.has_list:
+            return _error(404, "not_found")
+        page, size = int(request.url.params["page"]), int(request.url.params["page_size"])
+        jobs = [job for job in map(self._listed, reversed(self._world.book.jobs)) if job][(page - 1) * size : page * size]
+        rows = [
+            {"id": job.id, "model": json.loads(job.body)["model"], "created_at": self._world.time.stamp(job.accepted)}
+            for job in jobs
+        ]
+        return httpx.Response(200, json={"data": rows})
 
     def _single(self, request: httpx.Request) -> httpx.Response:
         job = self._listed(request.url.path.rpartition("/")[2])

@@ -44,6 +44,7 @@ class Simulator:
         """Live the world of this seed and say what was seen. climate: instead of the weather that the seed would have."""
         world = World(fate=Fate(seed=seed, kind=kind, weather=climate or weather.of(seed)))
         ground, given = self._ground, world.fate.weather
+        os.environ["EVOLINK_IDEMPOTENCY"] = kind
         ground.cleared(slack=given.slack, retakes=given.retakes, has_ledger=seed % LAID_OUT_ANEW != 0)
         for number, crash in enumerate((*given.crashes, None)):
             world, _ = self._lived(world, crash)

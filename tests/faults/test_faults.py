@@ -21,7 +21,7 @@ FLOW = Path(__file__).parent.parent.parent / "flows/campaign.py"
 SHOWS: Mapping[str, tuple[Weather, str]] = {
     "sends_doubt_again": (Weather(submit=0.9), r"a POST for .* left, which is .* already: its take is released"),
     "commits_no_intent": (CALM, r"a POST for .* left, and the take of its key is reserved"),
-    "looks_at_no_budget": (Weather(failing=1, keeping=1, slack=0), r"held \+ charged is \d+ units, and the budget"),
+    "looks_at_no_budget": (Weather(slack=-1), r"held \+ charged is \d+ units, and the budget"),
     "writes_no_file": (CALM, r"is archived, and .* is not there or is damaged"),
     "forgets_what_runs": (CALM, r"is charged, and its take \d+ is failed without a charge"),
 }
@@ -63,7 +63,7 @@ def test_nothing_is_paid_twice_or_lost_in_any_weather(worlds: Worlds) -> None:
 def test_the_sample_is_rough_enough_to_say_something(worlds: Worlds) -> None:
     told = [lived.told for order in SAMPLE for lived in worlds[order]]
     met = {name.partition(":")[0] for one in told for name in one.met}
-    assert met == {"submit", "status", "upload", "result", "ledger", "clock", "schedule"}
+    assert met >= {"submit", "status", "upload", "result", "ledger", "clock", "schedule"}
     assert sum(one.crashes for one in told) > len(SAMPLE) // 2
     assert sum(one.archived for one in told) > len(SAMPLE)
 

@@ -11,8 +11,8 @@ from typing import TypeVar, TypeVarTuple, Unpack
 Given = TypeVarTuple("Given")
 T = TypeVar("T")
 
-#: When every world begins.
-EPOCH = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+#: When every world begins: long ago, since a few things look at the real time, and must find it later.
+EPOCH = datetime(2024, 6, 3, 9, 0, tzinfo=UTC)
 
 
 class Stalled(Exception):
@@ -29,6 +29,10 @@ class Time:
     def wall(self) -> datetime:
         """What the machine takes for the time of day."""
         return EPOCH + timedelta(seconds=self.seconds + self.skew)
+
+    def stamp(self, seconds: float) -> int:
+        """A moment of the world as the provider writes it: whole seconds since 1970."""
+        return int((EPOCH + timedelta(seconds=seconds)).timestamp())
 
     def true(self) -> datetime:
         """The time of day at the provider's."""

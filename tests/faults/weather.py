@@ -74,6 +74,7 @@ class Weather:
     #: A job is in no list for so long after it was accepted.
     unlisted: float = 0.0
     has_batch: bool = True
+    has_list: bool = True
     #: A status read of a job gives a fresh link, or the one of when it was done, which dies after a day.
     fresh_links: bool = True
     #: For so long the provider knows a key again.
@@ -112,6 +113,7 @@ def of(seed: int) -> Weather:
         keeping=dice.choice((0.0, 0.5)),
         unlisted=dice.choice((0.0, 0.0, 20.0, 200.0)),
         has_batch=dice.random() < 0.8,
+        has_list=dice.random() < 0.7,
         fresh_links=dice.random() < 0.7,
         # How old a key is can only be told by a clock. One that was set back and has caught up again shows nothing, so
         # such worlds have a provider that does not forget (docs/money.md says so).
