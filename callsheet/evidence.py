@@ -72,10 +72,15 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """The jobs that the provider lists of a model; complete from `reached` on."""
+    """The jobs that the provider lists of a model; complete from `reached` on.
+
+    told_at: the time by the provider's clock when it answered, where it said so. ahead: how far ours was ahead of it then.
+    """
 
     jobs: tuple[Job, ...]
     reached: datetime
+    told_at: datetime | None = None
+    ahead: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +191,10 @@ def _unclear(
         return "no callback named its job, and this provider has no list of jobs"
     if listing.reached > doubt.since:
         return "the provider's list does not go back to when it was sent"
+    if abs(listing.ahead) > SKEW:
+        words = "ahead of" if listing.ahead > timedelta(0) else "behind"
+        off = f"{abs(listing.ahead).total_seconds():.0f} s {words} the provider's"
+        return f"the clock of this machine is {off}, so when a job was created proves nothing"
     if not candidates:
         return "no callback named its job, and the provider lists none that fits (a list may lag)"
     if len(candidates) > 1:

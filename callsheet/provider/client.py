@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -516,7 +517,7 @@ class Provider:
             if told is None or wire.error_object(answer.document) is not None:
                 raise refusals.of_read(answer, asked)
             if not told.data:
-                return Listing(jobs=tuple(found.values()), reached=since)
+                return Listing(jobs=tuple(found.values()), reached=since, told_at=_date(answer))
             is_new = any(row.id not in found for row in told.data)
             found.update({row.id: _listed(row) for row in told.data})
             dates = [row.created_at for row in told.data if row.created_at is not None]
@@ -524,7 +525,8 @@ class Provider:
             reached = min(reached, *dates) if dates else reached
             if not is_new or (dates and is_sorted and max(dates) < since):
                 break
-        return Listing(jobs=tuple(found.values()), reached=reached if is_sorted else datetime.now(UTC))
+        reached = reached if is_sorted else datetime.now(UTC)
+        return Listing(jobs=tuple(found.values()), reached=reached, told_at=_date(answer))
 
     async def balance(self) -> Credits | None:
         """What this key can still spend: the lesser of the account's balance and the key's limit; None if not told."""
@@ -653,6 +655,15 @@ def _accepted(answer: Answer, asked: Asked) -> Accepted:
 
 def _listed(row: wire.ListedTask) -> Job:
     return Job(id=row.id, model=row.model, created=row.created_at, credits=row.credits_used or None)
+
+
+def _date(answer: Answer) -> datetime | None:
+    """When the server answered, by its own clock (RFC 9110, Date); None where it does not say."""
+    try:
+        moment = parsedate_to_datetime(answer.headers.get("date", ""))
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _is_unknown(task: wire.Task) -> bool:

@@ -8,6 +8,7 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from callsheet import evidence
@@ -15,6 +16,7 @@ from callsheet.errors import ProviderError
 from callsheet.evidence import Callback, Doubt, Found, Job, Listing, Verdict
 from callsheet.ledger.book import Ledger
 from callsheet.provider.client import JobStatus, Provider
+from callsheet.steps import clock
 from callsheet.take import Take
 
 log = logging.getLogger("callsheet.takes")
@@ -75,7 +77,15 @@ async def _listings(provider: Provider, doubts: Sequence[Doubt]) -> dict[str, Li
         model: min(doubt.since for doubt in doubts if doubt.model == model and doubt.is_askable)
         for model in {doubt.model for doubt in doubts if doubt.is_askable}
     }
-    return {model: await provider.listed(model=model, since=moment) for model, moment in sorted(since.items())}
+    return {model: await _listing(provider, model, moment) for model, moment in sorted(since.items())}
+
+
+async def _listing(provider: Provider, model: str, since: datetime) -> Listing | None:
+    """With how wrong our clock is now: it has probably been so when takes were sent, and they are found by their time."""
+    listing = await provider.listed(model=model, since=since)
+    if listing is None or listing.told_at is None:
+        return listing
+    return replace(listing, ahead=clock.now() - listing.told_at)
 
 
 def _jobs(listings: Mapping[str, Listing | None]) -> list[Job]:

@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -59,6 +60,7 @@ class ScriptedProvider(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self._world.pass_request()
         answer = await self._answer(request)
+        answer.headers["Date"] = format_datetime(self._world.time.true(), usegmt=True)
         if answer.is_stream_consumed:  # an answer that was made of whole bytes: as it comes from a network, unread
             return httpx.Response(answer.status_code, headers=answer.headers, stream=_Whole(answer.content))
         return answer
@@ -238,7 +240,9 @@ class ScriptedProvider(httpx.AsyncBaseTransport):
         if not self._world.fate.weather.has_list:
             return _error(404, "not_found")
         page, size = int(request.url.params["page"]), int(request.url.params["page_size"])
-        jobs = [job for job in map(self._listed, reversed(self._world.book.jobs)) if job][(page - 1) * size : page * size]
+        jobs = [job for job in map(self._listed, reversed(self._world.book.jobs)) if job][
+            (page - 1) * size : page * size
+        ]
         rows = [
             {"id": job.id, "model": json.loads(job.body)["model"], "created_at": self._world.time.stamp(job.accepted)}
             for job in jobs

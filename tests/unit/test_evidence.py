@@ -115,6 +115,19 @@ def test_a_list_that_does_not_go_back_far_enough_or_is_not_there_settles_nothing
     assert (type(none), "no list" in none.why) == (Unclear, True)
 
 
+@pytest.mark.parametrize("minutes", [3, -3])
+def test_by_a_clock_that_is_not_the_providers_no_job_is_told_from_another(minutes: int) -> None:
+    """A job that was made for another take, sent by a clock that had jumped, would fit this one by its time alone."""
+    by_a_wrong_clock = Listing(jobs=(job(),), reached=LONG_AGO, ahead=timedelta(minutes=minutes))
+    (verdict,) = weigh([doubt()], listings={MODEL: by_a_wrong_clock}, callbacks=(), claimed=())
+    assert isinstance(verdict, Unclear)
+    assert verdict.candidates == ("job-a",)
+    words = "180 s ahead of" if minutes > 0 else "180 s behind"
+    assert (
+        verdict.why == f"the clock of this machine is {words} the provider's, so when a job was created proves nothing"
+    )
+
+
 def test_a_take_of_another_account_is_not_looked_for_and_takes_nothing_from_others() -> None:
     strange = replace(doubt(2), is_askable=False)
     ours, theirs = weigh([doubt(), strange], listings=listing(job()), callbacks=(), claimed=())
