@@ -1,6 +1,7 @@
 """`callsheet run` on a campaign that is running: it shows that run, buys nothing, and goes on where that one dies."""
 
 import json
+import re
 import signal
 from collections.abc import Mapping
 
@@ -24,7 +25,7 @@ def test_a_second_run_shows_the_first_and_takes_over_when_it_is_killed(
     first.communicate()
     out, err = second.communicate(timeout=PATIENCE)
     assert second.returncode == 0, err
-    assert f"running    3 variants are being rendered by process {first.pid} on " in err
+    assert re.search(rf"running    \d variants? (is|are) being rendered by process {first.pid} on ", err)
     account = json.loads(out)
-    assert account["archived"] == VARIANTS
+    assert account["archived"] + account["skipped"] == VARIANTS  # some may be home before it draws up its plan
     assert_paid_once_and_archived(studio)
