@@ -168,7 +168,8 @@ def test_a_schedule_that_fires_twice_renders_once(campaign: Flow, server: Server
 def test_parameters_are_small_and_printable(ran: Ran) -> None:
     given = ran.flow_run["parameters"]
     assert set(given) == {
-        "spec", "sandbox", "only", "skip", "again", "limit", "pilot", "attach_only", "max_usd", "approved", "approved_by",
+        "spec", "sandbox", "only", "skip", "again", "limit", "pilot", "attach_only", "send_reserved",
+        "max_usd", "approved", "approved_by",
     }  # fmt: skip
     assert given["spec"].endswith("specs/tiny.yaml")
 

@@ -41,6 +41,14 @@ def spec(tmp_path: Path, warm: Path, provider: LocalProvider, monkeypatch: pytes
     return tmp_path / "studio/specs/tiny.yaml"
 
 
+@pytest.fixture
+def cold(tmp_path: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The campaign in a studio in which nothing was ever done."""
+    provider.forget()
+    _use(provider, monkeypatch)
+    return make_studio(tmp_path / "studio", CAMPAIGN)
+
+
 def _use(provider: LocalProvider, patch: pytest.MonkeyPatch) -> None:
     patch.setenv("EVOLINK_BASE_URL", provider.url)
     patch.setenv("EVOLINK_FILES_BASE_URL", provider.url)

@@ -56,9 +56,9 @@ async def test_the_provider_is_not_asked_unless_that_is_wanted(spec: Path, provi
     assert found.statement is None
 
 
-async def test_a_studio_without_a_ledger_has_nothing_to_audit(spec: Path) -> None:
-    assert await audit(spec.parent, online=False) is None
-    assert not (spec.parent.parent / ".callsheet").exists()
+async def test_a_studio_without_a_ledger_has_nothing_to_audit(cold: Path) -> None:
+    assert await audit(cold.parent, online=False) is None
+    assert not (cold.parent.parent / ".callsheet").exists()
 
 
 async def test_asking_needs_a_key(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,12 @@ exec "{ffmpeg}" "$@"
 
 
 @pytest.fixture
+def spec(cold: Path) -> Path:
+    """Nothing is prepared yet."""
+    return cold
+
+
+@pytest.fixture
 def record(tmp_path: Path) -> Path:
     return tmp_path / "encodes"
 

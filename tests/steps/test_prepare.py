@@ -19,6 +19,12 @@ from .shoot import CAMPAIGN, run, takes
 LABEL = "cup--none--odd--16x9"
 
 
+@pytest.fixture
+def spec(cold: Path) -> Path:
+    """Nothing is prepared yet."""
+    return cold
+
+
 @pytest.mark.parametrize("trim", ["", "0s..3s"])
 async def test_a_clip_that_is_saved_again_after_the_plan_is_neither_sent_nor_kept(
     spec: Path, provider: LocalProvider, trim: str
