@@ -231,7 +231,9 @@ def _value_problems(sheet: Sheet, here: Path, axis: str, value: object) -> Itera
     if not isinstance(value, str | bool | int):
         return  # a mistake of form, told there
     if axis in sheet.options:
-        known = [str(option) for option in sheet.options[axis]]
+        known = [str(option) for option in sheet.options[axis] if option is not None]
+        if not known:
+            return  # it has no value at all, which is told where it is written
         if value not in sheet.options[axis]:
             message = f"the option `{axis}` has no value {shown(str(value))}{did_you_mean(str(value), known)}"
             yield sheet.problem(here, message, _choice(known))

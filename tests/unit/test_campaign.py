@@ -471,6 +471,23 @@ def test_any_document_is_a_campaign_or_is_told_why_not(document: dict[str, Any],
     assert all(problem.message.endswith((".", "?")) and "None" not in problem.message for problem in told)
 
 
+def test_an_option_without_a_value_is_told_where_it_is_written_and_not_where_it_is_selected() -> None:
+    document = {
+        "campaign": "summer",
+        "model": "kling-o1-video-edit",
+        "clips": {"beach": "a.mp4"},
+        "prompts": {"dusk": "Dusk"},
+        "references": {"none": []},
+        "options": {"references": None},
+        "sweep": {"exclude": [{"references": "none"}]},
+    }
+    told = _told(json.dumps(document))
+    assert not [
+        problem for problem in told if problem.path.startswith("sweep") or "None" in problem.message + problem.hint
+    ]
+    assert any(problem.path == "options.references" for problem in told)
+
+
 @settings(max_examples=200, deadline=None)
 @given(LIKELY)
 def test_what_the_loader_accepts_the_sweep_expands_and_the_schema_accepts(document: dict[str, Any]) -> None:
