@@ -258,12 +258,11 @@ def keys_of(variants: Sequence[Variant], footage: Mapping[str, Footage]) -> dict
 
 
 class Prices:
-    """The price of a take of many variants, of which most are alike."""
+    """What the catalogue says that a take of each of many variants costs, of which most are alike."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, object, int, int], Credits] = {}
 
-    # What the catalogue says; a route may have another price (`routing`).
     def of(self, variant: Variant, seconds: Fraction) -> Credits:
         # A Fraction is slow to hash.
         alike = (variant.model, variant.options, seconds.numerator, seconds.denominator)
@@ -300,7 +299,7 @@ def draw_up(
 ) -> Plan:
     """The plan of these variants. `footage` by variant label; `again`: labels to render although they are archived.
 
-    pool: the routes, the one of `route` first; only that one, at the catalogue's prices, where none is given.
+    pool: where its jobs may go; only `route`, at the catalogue's prices, where none is given.
     keys: by label, where they are known already. limit: of the variants that would be shot, only the first so many are in
     the plan; all others are.
     """
@@ -313,7 +312,8 @@ def draw_up(
         media = footage[variant.label]
         offers = pool.offers(variant.model, prices.of(variant, media.seconds))
         line = _line(variant, media, keys[variant.label], offers, view, rerender, variant.label in again)
-        if line.action == "attach" and line.take is not None and line.take.route not in pool.names:
+        is_own = line.action == "attach" and not line.owner
+        if is_own and line.take is not None and line.take.route not in pool.names:
             line = _out_of_reach(line, line.take)
         if line.action == "shoot" and line.key in claimed:
             line = _same_as(line, claimed[line.key])

@@ -13,6 +13,13 @@ from typing import Literal
 
 from callsheet.credits import Credits
 
+#: Names of the built-in routes, as the ledger keeps them. Drafts of the sandbox never count as renders of the provider.
+SANDBOX = "sandbox"
+LOOPBACK = "loopback"
+EVOLINK = "evolink"
+#: Routes whose renders are drafts, and cost nothing: the sandbox, and whatever stands in for the provider on this machine.
+PLAY = (SANDBOX, LOOPBACK)
+
 #: What a provider does with an Idempotency-Key that it has seen: gives the first job again, refuses, or ignores it.
 Idempotency = Literal["replay", "reject", "none"]
 KINDS: tuple[Idempotency, ...] = ("replay", "reject", "none")
@@ -96,8 +103,8 @@ def alone(name: str) -> Pool:
 class Health:
     """How a route fares in this process: a circuit breaker. Moments are seconds of any clock that only grows."""
 
-    #: Why it gets nothing more, for as long as the process lives; "" while it does.
-    stopped: str = ""
+    #: It gets nothing more, for as long as the process lives.
+    stopped: bool = False
     _refusals: int = 0
     _down_until: float = 0.0
 

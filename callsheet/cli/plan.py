@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from callsheet.suggest import Suggestion
 
 
-#: A fact of several lines stands in one column.
-NEWLINE, NEXT_LINE = "\n", "\n" + " " * 11
-
-
 def plan(
     spec: options.Spec,
     only: options.Only = None,
@@ -77,8 +73,7 @@ def plan(
     views.by_axis(breakdown.by_axis(drawn.plan.lines), breakdown.summed(None, drawn.plan.lines))
     views.mended(files, all_files=lines)
     facts = facts_of(drawn, work, where=where(drawn, assumed=sandbox is None and on_sandbox))
-    for name, value in facts:
-        console.tell(f"{name:<10} {value.replace(NEWLINE, NEXT_LINE)}")
+    console.facts(facts)
     if suggestions is not None:
         views.suggestions(suggestions)
     if out is not None:
@@ -156,7 +151,9 @@ def where(drawn: Drawn, *, assumed: bool = False) -> str:
     used = Counter(line.route for line in drawn.plan.of("shoot"))
     cards = sorted(drawn.pool.cards, key=lambda card: -used[card.name])
     several = len(cards) > 1 and bool(used)
-    return "\n".join(_route(drawn, card.name, used[card.name] if several else None) for card in cards)
+    lines = [_route(drawn, card.name, used[card.name] if several else None) for card in cards]
+    lines += [f"not {entry.card.name}: {entry.key_name} is not set" for entry in drawn.settings.routes if entry.is_idle]
+    return "\n".join(lines)
 
 
 def _route(drawn: Drawn, name: str, jobs: int | None) -> str:

@@ -46,8 +46,6 @@ Routes = str | Collection[str]
 BATCH = 10_000
 #: States of a take that the provider has made something of.
 RENDERED = frozenset({State.SUCCEEDED, State.ARCHIVED})
-#: Keys in one query; SQLite takes 32,766 values, and older ones 999.
-KEYS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,8 +294,8 @@ class Ledger:
         """Those of these jobs that a take has, on whatever route."""
         found: set[str] = set()
         with self._reading() as connection:
-            for start in range(0, len(jobs), KEYS_AT_ONCE):
-                some = takes.c.job.in_(jobs[start : start + KEYS_AT_ONCE])
+            for batch in databases.batches(jobs):
+                some = takes.c.job.in_(batch)
                 found.update(connection.execute(select(takes.c.job).where(some)).scalars())
         return found
 
@@ -306,8 +304,8 @@ class Ledger:
         found: list[tuple[str, str]] = []
         query = select(callbacks.c.token, callbacks.c.job).order_by(callbacks.c.id)
         with self._reading() as connection:
-            for start in range(0, len(tokens), KEYS_AT_ONCE):
-                some = query.where(callbacks.c.token.in_(tokens[start : start + KEYS_AT_ONCE]))
+            for batch in databases.batches(tokens):
+                some = query.where(callbacks.c.token.in_(batch))
                 found += [(row.token, row.job) for row in connection.execute(some)]
         return tuple(found)
 
@@ -341,8 +339,8 @@ class Ledger:
         found: dict[str, Take] = {}
         query = select(*_TAKE).where(_on(route)).order_by(takes.c.id)
         with self._reading() as connection:
-            for start in range(0, len(keys), KEYS_AT_ONCE):
-                some = query.where(takes.c.key.in_(keys[start : start + KEYS_AT_ONCE]))
+            for batch in databases.batches(keys):
+                some = query.where(takes.c.key.in_(batch))
                 for take in map(_take, connection.execute(some).mappings()):
                     if _outranks(take, found.get(take.key)):
                         found[take.key] = take

@@ -8,6 +8,7 @@ import os
 import socket
 import sqlite3
 import time
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ PATIENCE = timedelta(seconds=30)
 CALLING = timedelta(seconds=10)
 #: Connections of one process, at most: PostgreSQL has 100 for everybody unless told otherwise.
 CONNECTIONS = 5
+#: Keys in one query; SQLite takes 32,766 values, and older ones 999.
+KEYS_AT_ONCE = 500
 #: What chooses a ledger on PostgreSQL, and nothing else does.
 SETTING = "CALLSHEET_LEDGER"
 INSTALL = "pip install 'callsheet[postgres]'"
@@ -126,6 +129,11 @@ def _postgres(url: URL, *, alone: bool) -> Engine:
         connection.commit()
 
     return engine
+
+
+def batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As many as go into one query."""
+    return (keys[start : start + KEYS_AT_ONCE] for start in range(0, len(keys), KEYS_AT_ONCE))
 
 
 def be_the_writer(connection: Connection) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from callsheet.journal import GENESIS
+from callsheet.routing import PLAY
 from callsheet.take import LIVE
 
 
@@ -24,7 +25,7 @@ class Guard(NamedTuple):
 
 ALWAYS = "1 = 1"
 #: Routes where nothing is paid for.
-_PLAY = "'sandbox', 'loopback'"
+_PLAY = ", ".join(f"'{route}'" for route in PLAY)
 _LIVE = ", ".join(f"'{state}'" for state in sorted(LIVE))
 _LAST = "j.id = (select max(l.id) from journal l)"
 #: Of a take and of its entry: what a transition may change.

@@ -6,7 +6,7 @@ can then record what it knows and pay for nothing more. So a lease too short, a 
 costs waiting, never money.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -14,13 +14,12 @@ from uuid import uuid4
 from sqlalchemy import Connection, RowMapping, delete, insert, select, text, update
 
 from callsheet.errors import RunInProgress
+from callsheet.ledger import databases
 from callsheet.ledger.tables import claims, runs
 
 #: How long a run counts as alive after its last sign of life; it gives one three times as often.
 LEASE = timedelta(seconds=60)
 HEARTBEAT = LEASE / 3
-#: Keys in one query; SQLite takes 32,766 values, and older ones 999.
-KEYS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +73,7 @@ def claim(connection: Connection, run: str, keys: Collection[str], now: datetime
     route = connection.execute(select(runs.c.route).where(runs.c.id == run)).scalar_one()
     others = {key: owner for key, owner in owners(connection, route, keys, now).items() if owner.id != run}
     free = [key for key in dict.fromkeys(keys) if key not in others]
-    for some in _batches(free):
+    for some in databases.batches(free):
         connection.execute(delete(claims).where(claims.c.route == route, claims.c.key.in_(some)))
         connection.execute(insert(claims), [{"route": route, "key": key, "run": run} for key in some])
     return others
@@ -85,7 +84,7 @@ def owners(connection: Connection, route: str, keys: Collection[str], now: datet
     found: dict[str, Run] = {}
     query = select(claims.c.key, runs).join(runs, runs.c.id == claims.c.run).where(claims.c.route == route)
     query = query.where(runs.c.ended.is_(None), runs.c.until > now)
-    for some in _batches(list(keys)):
+    for some in databases.batches(list(keys)):
         for row in connection.execute(query.where(claims.c.key.in_(some))).mappings():
             found[row["key"]] = of(row)
     return found
@@ -117,7 +116,3 @@ def refuse_foreign(connection: Connection, *, key: str, run: str, slug: str) -> 
 
 def of(row: RowMapping) -> Run:
     return Run(**{name: row[name] for name in ("id", "campaign", "route", "who", "began", "until", "ended")})
-
-
-def _batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (keys[start : start + KEYS_AT_ONCE] for start in range(0, len(keys), KEYS_AT_ONCE))

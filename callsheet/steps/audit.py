@@ -6,7 +6,6 @@ from pathlib import Path
 
 from callsheet import audit as judging
 from callsheet.audit import Account, Finding, Statement
-from callsheet.provider.client import Provider
 from callsheet.steps import draw_up, studio
 from callsheet.steps import settings as environment
 
@@ -44,15 +43,16 @@ async def audit(folder: Path, *, online: bool, noted_head: str = "") -> Audit | 
         findings = judging.findings(books, noted_head=noted_head)
         statement, name = None, draw_up.route_name(found, sandbox=False)
         if online:
-            async with studio.route(found, name) as route, Provider(route) as provider:
+            async with studio.reached(found, name) as provider:
                 balance = await provider.balance()
             if balance is None:
                 findings.append(
                     Finding(severity="note", what=f"the provider of route {name} does not tell what is left")
                 )
             else:
-                before = ledger.stated(route=name, account=route.account)
-                statement = ledger.state(route=name, account=route.account, balance=balance)
+                account = provider.route.account
+                before = ledger.stated(route=name, account=account)
+                statement = ledger.state(route=name, account=account, balance=balance)
                 findings += judging.against_statement(before, statement, name) if before else []
     return Audit(
         entries=len(books.entries),

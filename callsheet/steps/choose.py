@@ -81,7 +81,7 @@ def refused(counter: Counter, model: str, error: ProviderError) -> None:
         if counter.refusal is None:
             log.error("nothing more is sent on route %s: %s", counter.card.name, error.what)
         counter.refusal = counter.refusal or error
-        counter.health.stopped = counter.refusal.what
+        counter.health.stopped = True
 
 
 def _why_stopped(counter: Counter, model: str) -> ProviderError:

@@ -32,6 +32,7 @@ from callsheet.media import command, probe
 from callsheet.plan import Line, decimal_seconds
 from callsheet.provider.client import Downloaded
 from callsheet.provider.results import OnBytes
+from callsheet.routing import PLAY
 from callsheet.sidecar import (
     AxisValues,
     ClipRecord,
@@ -45,7 +46,6 @@ from callsheet.sidecar import (
 )
 from callsheet.steps import clock, prepare
 from callsheet.steps import studio as studios
-from callsheet.steps.draw_up import PLAY
 from callsheet.steps.studio import Studio
 from callsheet.steps.survey import hash_of
 from callsheet.take import State, Take

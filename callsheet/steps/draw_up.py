@@ -18,7 +18,7 @@ from callsheet.evidence import may_ask_again
 from callsheet.nearest import listed
 from callsheet.pilot import Pilot, pairwise
 from callsheet.plan import LedgerView, Month, Plan
-from callsheet.routing import Idempotency, Pool, alone
+from callsheet.routing import EVOLINK, LOOPBACK, PLAY, SANDBOX, Idempotency, Pool, alone
 from callsheet.selection import Selection
 from callsheet.steps import clock
 from callsheet.steps import settings as environment
@@ -33,13 +33,6 @@ if TYPE_CHECKING:
 
 #: The ledger's file under the home, where CALLSHEET_LEDGER names no other.
 LEDGER = "ledger.sqlite"
-
-#: Names of routes, as the ledger keeps them. Drafts of the sandbox never count as renders of the provider.
-SANDBOX = "sandbox"
-LOOPBACK = "loopback"
-EVOLINK = "evolink"
-#: Routes whose renders are drafts, and cost nothing: the sandbox, and whatever stands in for the provider on this machine.
-PLAY = (SANDBOX, LOOPBACK)
 
 #: How long after the first sending the same Idempotency-Key may be sent again. The provider's clients replay keys, but how
 #: long it remembers them is not documented, so on its route only a fresh one is replayed; our own sandbox never forgets.
@@ -58,7 +51,7 @@ class Drawn:
     survey: Survey
     settings: Settings
     plan: Plan
-    #: Where its jobs may go; the plan is named after the first.
+    #: Where its jobs may go.
     pool: Pool
     #: What the ledger and the archive said when it was drawn up.
     view: LedgerView

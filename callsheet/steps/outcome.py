@@ -82,7 +82,7 @@ def _urgency(line: Line) -> tuple[int, float]:
 def paid_take(plan: Plan, label: str) -> int | None:
     """The take of an earlier run that this line goes on with, where nothing is left to send. It waits behind nothing that
     is still to be bought: its link dies within a day."""
-    line = next(line for line in plan.lines if line.variant.label == label)
+    line = plan.by_label[label]
     is_paid = line.action == "attach" and line.take is not None and line.take.state in _PAID
     return line.take.id if is_paid and line.take is not None else None
 

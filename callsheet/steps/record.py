@@ -8,8 +8,9 @@ from pathlib import Path
 from callsheet import planfile
 from callsheet.errors import MediaError, PlanChanged, SpecError
 from callsheet.planfile import PlanFile
+from callsheet.routing import SANDBOX
 from callsheet.steps import settings
-from callsheet.steps.draw_up import SANDBOX, Drawn, draw_up
+from callsheet.steps.draw_up import Drawn, draw_up
 from callsheet.steps.load import Loaded
 from callsheet.steps.survey import hash_of
 

@@ -19,12 +19,10 @@ from callsheet import catalogue
 from callsheet.errors import SpecError
 from callsheet.hosts import is_loopback
 from callsheet.nearest import did_you_mean, listed
-from callsheet.routing import KINDS, Card, Limits
+from callsheet.routing import EVOLINK, KINDS, LOOPBACK, SANDBOX, Card, Limits
 
-FILE = "routes.toml"
 #: The routes whose address and key are settings (EVOLINK_…): a table of theirs says only how they are used.
-BUILT_IN = ("evolink", "loopback")
-RESERVED = ("sandbox",)
+BUILT_IN = (EVOLINK, LOOPBACK)
 USED = ("models", "price", "idempotency", "in_flight", "per_minute")
 NEW = ("api", "files", "key", *USED)
 #: A dearer or cheaper route than this is a slip of the pen.
@@ -40,6 +38,11 @@ class Entry:
     files: str = ""
     key: SecretStr | None = None
     key_name: str = ""
+
+    @property
+    def is_idle(self) -> bool:
+        """Is it not used, for want of its key?"""
+        return self.key is None and self.key_name != ""
 
     @property
     def is_local(self) -> bool:
@@ -76,7 +79,7 @@ class _Table:
 def _entry(table: _Table, environment: Mapping[str, str]) -> Entry:
     if not isinstance(table.values, dict):
         raise table.wrong("", "this is a value, and a route is a table", f"Write [{table.name}] on a line of its own.")
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,31}", table.name) or table.name in RESERVED:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,31}", table.name) or table.name == SANDBOX:
         raise table.wrong("", "this cannot be the name of a route", "Use a-z, 0-9 and -, and not sandbox.")
     known = USED if table.name in BUILT_IN else NEW
     for key in table.values:

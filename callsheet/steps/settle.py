@@ -74,7 +74,7 @@ async def _by_evidence(settings: Settings, name: str) -> list[Weighed]:
     with closing(drawing.open_ledger(settings)) as ledger:
         takes = [take for take, _ in ledger.doubts() if take.route == name]
         try:
-            async with studio.route(settings, name) as route, studio.provider_of(route) as provider:
+            async with studio.reached(settings, name) as provider:
                 verdicts = await weigh.weigh(provider, ledger)
         except ProviderError as error:
             return [Weighed(take=take, why=f"the provider cannot be asked: {error.what}") for take in takes]
@@ -113,7 +113,7 @@ async def lost(spec: Path, take_id: int) -> Take:
             where=take.slug,
         )
     with closing(drawing.open_ledger(settings)) as ledger, presence.owning(settings, ledger, take):
-        async with studio.route(settings, take.route) as route, studio.provider_of(route) as provider:
+        async with studio.reached(settings, take.route) as provider:
             status = (await provider.status([take.job])).get(take.job)
             why = await _gone(settings, provider, take, status)
         return ledger.failed(take.id, reason=f"given up: {why}", charged=_charged(take, status))
@@ -199,7 +199,7 @@ async def accepted(spec: Path, *, take_id: int, job: str) -> Take:
 async def _refuse_unknown(settings: Settings, take: Take, job: str) -> None:
     is_known = False
     if is_job_id(job):
-        async with studio.route(settings, take.route) as route, studio.provider_of(route) as provider:
+        async with studio.reached(settings, take.route) as provider:
             is_known = job in await provider.status([job])
     if not is_known:
         raise NotThatJob(

@@ -17,10 +17,10 @@ from callsheet import naming
 from callsheet.errors import CallsheetError, ContentRefused, JobFailed
 from callsheet.plan import keys_of
 from callsheet.redact import redact
+from callsheet.routing import PLAY
 from callsheet.sidecar import StrayRecord
 from callsheet.steps import clock, deliver, follow, presence, submit
 from callsheet.steps import studio as studios
-from callsheet.steps.draw_up import PLAY
 from callsheet.steps.studio import Studio
 from callsheet.take import State, Take
 

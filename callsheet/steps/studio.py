@@ -27,11 +27,11 @@ from callsheet.plan import Line, Plan
 from callsheet.provider.client import Provider, Route
 from callsheet.provider.staging import ProviderStaging
 from callsheet.provider.watch import Watch
-from callsheet.routing import Card, Health, Pool
+from callsheet.routing import SANDBOX, Card, Health, Pool
 from callsheet.steps import bring, leftovers, make_room, presence
 from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment
-from callsheet.steps.draw_up import SANDBOX, Drawn
+from callsheet.steps.draw_up import Drawn
 from callsheet.steps.gate import Gate
 from callsheet.steps.load import Loaded, load, resolve
 from callsheet.steps.progress import Event, Listener, Stage, nobody
@@ -173,6 +173,13 @@ def reaching(provider_of: Callable[[Route], Provider]) -> Iterator[None]:
         yield
     finally:
         _provider_of.reset(token)
+
+
+@asynccontextmanager
+async def reached(settings: Settings, name: str) -> AsyncIterator[Provider]:
+    """The provider of this route, for what is asked of it outside of a run."""
+    async with route(settings, name) as way, provider_of(way) as provider:
+        yield provider
 
 
 def provider_of(route: Route) -> Provider:

@@ -32,11 +32,11 @@ from callsheet.hosts import is_loopback
 from callsheet.ledger.book import Booking
 from callsheet.plan import Line
 from callsheet.provider.client import Accepted, JobRequest, Replay
-from callsheet.routing import Idempotency
+from callsheet.routing import SANDBOX, Idempotency
 from callsheet.steps import choose, clock, stage
 from callsheet.steps import studio as studios
 from callsheet.steps import weigh as weighing
-from callsheet.steps.draw_up import SANDBOX, replayable
+from callsheet.steps.draw_up import replayable
 from callsheet.steps.studio import Studio
 from callsheet.steps.weigh import ACCOUNT
 from callsheet.take import State, Take
@@ -160,7 +160,7 @@ async def _intent(studio: Studio, line: Line, take: Take) -> tuple[Take, JobRequ
         except RouteBusy as busy:
             if choose.gives_way(studio, line, counter):
                 why = f"route {take.route} has no room and does not answer."
-                _log(studio.ledger.released(take.id, reason=f"not sent; {why}"))
+                _release(studio, take, f"not sent; {why}")
                 studio.bought -= take.price
                 raise Unavailable(why, where=take.slug) from busy
             wait = busy.after.total_seconds() if busy.after else 1.0

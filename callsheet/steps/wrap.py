@@ -16,10 +16,11 @@ from callsheet.ledger.book import Ledger
 from callsheet.media import frames, probe
 from callsheet.plan import Line, decimal_seconds, keys_of
 from callsheet.review import board
+from callsheet.routing import PLAY
 from callsheet.sidecar import Manifest, ManifestEntry, Sidecar
 from callsheet.steps import clock, deliver, outcome, prepare
 from callsheet.steps import studio as studios
-from callsheet.steps.draw_up import PLAY, Drawn
+from callsheet.steps.draw_up import Drawn
 from callsheet.steps.load import Loaded
 from callsheet.steps.strays import Stray
 from callsheet.steps.studio import Failure, Studio

@@ -13,8 +13,9 @@ from callsheet.credits import Credits
 from callsheet.errors import NotApproved, RunInProgress
 from callsheet.ledger.book import Ledger
 from callsheet.ledger.ownership import new_id
+from callsheet.routing import EVOLINK, LOOPBACK
 from callsheet.steps import outcome, prepare, settle, stage, studio, submit
-from callsheet.steps.draw_up import EVOLINK, LOOPBACK, draw_up, replayable
+from callsheet.steps.draw_up import draw_up, replayable
 from callsheet.take import State, Take
 
 from .local_provider import ACCEPT_THEN_500, LocalProvider

@@ -90,8 +90,8 @@ def test_a_route_that_was_stopped_gets_nothing_and_one_that_is_down_still_does_w
     down = Health()
     for _ in range(OPENS_AFTER):
         down.took_none(0.0)
-    assert order(evolink=Health(stopped="401"), cheap=down) == ["cheap"]
-    assert order(evolink=Health(stopped="401"), cheap=Health(stopped="402")) == []
+    assert order(evolink=Health(stopped=True), cheap=down) == ["cheap"]
+    assert order(evolink=Health(stopped=True), cheap=Health(stopped=True)) == []
 
 
 def test_a_route_alone_has_the_catalogues_prices() -> None:
