@@ -68,20 +68,24 @@ def took(counter: Counter) -> None:
     counter.health.took_one()
 
 
-def refused(counter: Counter, model: str, error: ProviderError) -> None:
-    """A submission was provably not accepted: what that says of the route. Of a doubt nothing is concluded."""
+def refused(counter: Counter, model: str, error: ProviderError) -> ProviderError:
+    """A submission was provably not accepted: what that says of the route, and the error to tell. Of a doubt nothing is
+    concluded. Of many refusals that stop a route, on their way at the same time, the first is told for all.
+    """
     if isinstance(error, Unavailable):
         was_well = counter.health.is_well(_now())
         counter.health.took_none(_now(), wait=error.after.total_seconds() if error.after else None)
         if was_well and not counter.health.is_well(_now()):
             log.warning("route %s is down for now: %s", counter.card.name, error.what)
     elif isinstance(error, Unauthorized) and error.says.code in OF_A_MODEL:
-        counter.refused.setdefault(model, error)
+        return copy.copy(counter.refused.setdefault(model, error))
     elif isinstance(error, Unauthorized | InsufficientCredit):
         if counter.refusal is None:
             log.error("nothing more is sent on route %s: %s", counter.card.name, error.what)
         counter.refusal = counter.refusal or error
         counter.health.stopped = True
+        return copy.copy(counter.refusal)
+    return error
 
 
 def _why_stopped(counter: Counter, model: str) -> ProviderError:

@@ -128,12 +128,12 @@ async def _send_first(studio: Studio, line: Line, take: Take) -> Take:
     except SubmissionInDoubt as error:
         raise _held(studio, take, error) from error
     except (Rejected, Unavailable) as error:
-        choose.refused(counter, line.variant.model, error)
+        told = choose.refused(counter, line.variant.model, error)
         _release(studio, take, _short(error))
         studio.bought -= take.price
-        if isinstance(error, Unauthorized | InsufficientCredit) and choose.another_serves(studio, line):
-            error.retry = "safe"  # it was not accepted, and the next try goes to another route
-        raise
+        if isinstance(told, Unauthorized | InsufficientCredit) and choose.another_serves(studio, line):
+            told.retry = "safe"  # it was not accepted, and the next try goes to another route
+        raise told from None
     choose.took(counter)
     return _accepted(studio, take, accepted)
 

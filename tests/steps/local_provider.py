@@ -108,9 +108,11 @@ class LocalProvider:
         if isinstance(act, int):
             if self.on_refuse is not None:
                 self.on_refuse()
-            return _error(
+            refusal = _error(
                 act, "refused", f"{request.headers['authorization']} may not edit {document['video_urls'][0]}"
             )
+            refusal.headers["X-Request-Id"] = f"req_{len(self.submits):08d}"
+            return refusal
         job = f"task-unified-{len(self.jobs):08d}"
         clip = document.get("video_urls", [f"{self.url}/files/result.mp4"])[0]
         told = {"model": document["model"], "created": time.time(), "callback": document.get("callback_url", "")}

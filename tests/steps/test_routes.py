@@ -88,6 +88,19 @@ async def test_a_route_that_refuses_the_key_or_the_account_is_asked_once_and_say
     assert len(account.of("failed")) == 10
 
 
+async def test_of_jobs_that_are_refused_at_the_same_time_the_first_refusal_is_told_for_all(
+    spec: Path, provider: LocalProvider
+) -> None:
+    spec.write_text(CAMPAIGN.replace("$2.00", "$20.00") + "takes: 5\n")
+    provider.scripts[GOOD] = provider.scripts[ODD] = [402] * 10
+    account, _ = await run(spec)
+    assert len(provider.submits) > 1
+    (reason,) = {ended.reason for ended in account.of("failed")}
+    assert "request id req_0000000" in reason
+    kept = {take.reason for take in takes(spec)}
+    assert len(kept) == len(provider.submits)  # the ledger keeps the request id of each
+
+
 async def test_a_route_that_is_stopped_gives_way_to_another(
     spec: Path, provider: LocalProvider, mirror: LocalProvider
 ) -> None:
