@@ -91,7 +91,7 @@ def _entry(table: _Table, environment: Mapping[str, str]) -> Entry:
         return Entry(card=card)
     name = _text(table, "key")
     if not re.fullmatch(r"[A-Z][A-Z0-9_]{2,63}", name):
-        hint = 'Write the key into .env, as MIRROR_API_KEY=…, and key = "MIRROR_API_KEY" here.'
+        hint = 'Write the key into .env under a name, as MIRROR_API_KEY, and key = "MIRROR_API_KEY" here.'
         raise table.wrong("key", "it has to be the name of a variable of the environment, not the key itself", hint)
     api = _url(table, "api")
     files = _url(table, "files") if "files" in table.values else api

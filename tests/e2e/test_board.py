@@ -167,9 +167,10 @@ def test_a_player_that_falls_out_of_step_is_brought_back(page: Page, board: str,
     page.open(board)
     start(page)
     wait(page, 0.7)
-    page.ask(f"document.querySelector('#g1 .cell video').currentTime += {push}")
-    page.wait_until(f"Math.max(...{DRIFTS}) > 0.12", seconds=3)
-    page.wait_until(f"Math.max(...{DRIFTS}) < 0.05", seconds=4)
+    # Looked at in the very step of the page that pushes it: the board may have it back before anybody asks again.
+    pushed = page.ask(f"(document.querySelector('#g1 .cell video').currentTime += {push}, Math.max(...{DRIFTS}))")
+    assert pushed > 0.12
+    page.wait_until(f"Math.max(...{DRIFTS}) < 0.05", seconds=7)  # the seek itself takes its time
 
 
 def test_the_sheet_loops_and_stays_in_step_at_double_speed(page: Page, board: str) -> None:

@@ -84,6 +84,7 @@ async def test_a_stray_that_stays_in_doubt_is_shown_and_counts_in_the_exit_code(
 ) -> None:
     await left_behind(one, provider, ACCEPT_THEN_500, results=0)
     provider.keys.clear()  # the provider has forgotten the key,
+    provider.has_list = False  # tells of no jobs,
     provider.scripts[ODD] = [400]  # and refuses what it does not know
     account, _ = await run(one)
     assert [take.state for take in takes(one)] == [State.IN_DOUBT, State.ARCHIVED]
