@@ -11,26 +11,12 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from callsheet.credits import Credits
-from callsheet.routing import Idempotency
 from callsheet.take import Take
 
 #: The paid request as a whole may take so long; the vendor's own client waits as long.
 SUBMIT_LIMIT = timedelta(seconds=30)
 #: How far the provider's clock may be from ours. More would mix up what is submitted one after the other.
 SKEW = timedelta(seconds=60)
-
-
-def may_ask_again(kind: Idempotency, take: Take, now: datetime, window: timedelta) -> bool:
-    """May the request key of this take be sent again, so long after its first sending?
-
-    Not when that was in the future: the clock was set back since, and how old the key is nobody knows.
-    """
-    age = now - sent_at(take)
-    return kind != "none" and timedelta(0) <= age <= window
-
-
-def sent_at(take: Take) -> datetime:
-    return take.submitted_at or take.created_at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,11 +35,11 @@ class Doubt:
     @property
     def since(self) -> datetime:
         """The earliest that its job can have been created, by the provider's clock."""
-        return sent_at(self.take) - SKEW
+        return self.take.sent_at - SKEW
 
     @property
     def until(self) -> datetime:
-        return sent_at(self.take) + SUBMIT_LIMIT + SKEW
+        return self.take.sent_at + SUBMIT_LIMIT + SKEW
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +197,7 @@ def _unclear(
 def _when(doubt: Doubt, job: Job) -> str:
     if job.created is None:
         return "created at a time that it does not say"
-    seconds = (job.created - sent_at(doubt.take)).total_seconds()
+    seconds = (job.created - doubt.take.sent_at).total_seconds()
     if -1 < seconds < 1:  # the provider tells whole seconds
         return "created in the second in which it was sent"
     return f"created {abs(seconds):.0f} s {'after' if seconds >= 0 else 'before'} it was sent"

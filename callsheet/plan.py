@@ -264,12 +264,32 @@ class Prices:
         self._known: dict[tuple[str, object, int, int], Credits] = {}
 
     def of(self, variant: Variant, seconds: Fraction) -> Credits:
-        # A Fraction is slow to hash.
-        alike = (variant.model, variant.options, seconds.numerator, seconds.denominator)
+        alike = _alike(variant, seconds)
         price = self._known.get(alike)
         if price is None:
             price = self._known[alike] = price_of_take(variant, seconds)
         return price
+
+
+class Offered:
+    """What the routes of a pool offer for many variants, of which most are alike."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._known: dict[tuple[str, object, int, int], tuple[Offer, ...]] = {}
+
+    def of(self, variant: Variant, seconds: Fraction) -> tuple[Offer, ...]:
+        """The cheapest first."""
+        alike = _alike(variant, seconds)
+        offers = self._known.get(alike)
+        if offers is None:
+            offers = self._known[alike] = self._pool.offers(variant.model, price_of_take(variant, seconds))
+        return offers
+
+
+def _alike(variant: Variant, seconds: Fraction) -> tuple[str, object, int, int]:
+    """Variants that cost the same for it. A Fraction is slow to hash."""
+    return variant.model, variant.options, seconds.numerator, seconds.denominator
 
 
 def price_of_take(variant: Variant, seconds: Fraction) -> Credits:
@@ -307,10 +327,11 @@ def draw_up(
     claimed: dict[str, str] = {}
     room = len(variants) if limit is None else limit
     keys = keys_of(variants, footage) if keys is None else keys
-    prices, pool = Prices(), pool or alone(route)
+    pool = pool or alone(route)
+    offered = Offered(pool)
     for variant in variants:
         media = footage[variant.label]
-        offers = pool.offers(variant.model, prices.of(variant, media.seconds))
+        offers = offered.of(variant, media.seconds)
         line = _line(variant, media, keys[variant.label], offers, view, rerender, variant.label in again)
         is_own = line.action == "attach" and not line.owner
         if is_own and line.take is not None and line.take.route not in pool.names:

@@ -67,6 +67,11 @@ class Take:
     submitted_at: datetime | None = None
 
     @property
+    def sent_at(self) -> datetime:
+        """When its request left; of one that was never sent, when it was reserved."""
+        return self.submitted_at or self.created_at
+
+    @property
     def is_live(self) -> bool:
         return self.state in LIVE
 

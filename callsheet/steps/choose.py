@@ -5,8 +5,9 @@ import copy
 import logging
 
 from callsheet.errors import BudgetExceeded, InsufficientCredit, ProviderError, Unauthorized, Unavailable
+from callsheet.health import in_order
 from callsheet.plan import Line, price_of_take
-from callsheet.routing import Offer, in_order
+from callsheet.routing import Offer
 from callsheet.steps.studio import Counter, Studio
 
 log = logging.getLogger("callsheet.takes")

@@ -314,7 +314,7 @@ def job_of(take: Take) -> JobRecord:
         job=take.job,
         request_id=take.request_id,
         idempotency_key=take.idempotency_key,
-        submitted_at=take.submitted_at or take.created_at,
+        submitted_at=take.sent_at,
         finished_at=take.updated_at,
     )
 

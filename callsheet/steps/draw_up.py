@@ -14,11 +14,10 @@ from callsheet.campaign import Campaign
 from callsheet.credits import ZERO
 from callsheet.digest import Canonical
 from callsheet.errors import LedgerError, LedgerUnreachable, SpecInvalid, StoreUnreachable
-from callsheet.evidence import may_ask_again
 from callsheet.nearest import listed
 from callsheet.pilot import Pilot, pairwise
 from callsheet.plan import LedgerView, Month, Plan
-from callsheet.routing import EVOLINK, LOOPBACK, PLAY, SANDBOX, Idempotency, Pool, alone
+from callsheet.routing import EVOLINK, LOOPBACK, PLAY, SANDBOX, Idempotency, Pool, alone, may_ask_again
 from callsheet.selection import Selection
 from callsheet.steps import clock
 from callsheet.steps import settings as environment

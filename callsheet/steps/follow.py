@@ -41,13 +41,12 @@ async def follow(take_id: int, label: str) -> None:
 
 async def until_succeeded(studio: Studio, take: Take, on_progress: OnProgress | None = None) -> Take:
     """Wait for the end of a submitted take's job, and commit it. JobFailed, ContentRefused once FAILED is committed."""
-    sent = take.submitted_at or take.created_at
     status = await studio.counter(take.route).watch.until_done(
         take.job,
         on_progress=on_progress,
         # Once only: who follows a take again asks at once.
         estimate=studio.estimates.pop(take.id, timedelta(0)),
-        age=max(clock.now() - sent, timedelta(0)),
+        age=max(clock.now() - take.sent_at, timedelta(0)),
         usual=_usual(studio, take),
     )
     return _commit(studio, take, status)

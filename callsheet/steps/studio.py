@@ -20,6 +20,7 @@ from callsheet.archive.disk import DiskStore
 from callsheet.campaign import Campaign
 from callsheet.credits import ZERO, Credits
 from callsheet.errors import ProviderError, SpecInvalid, Unauthorized
+from callsheet.health import Health
 from callsheet.ledger.book import Ledger
 from callsheet.ledger.ownership import Run
 from callsheet.media import command
@@ -27,7 +28,7 @@ from callsheet.plan import Line, Plan
 from callsheet.provider.client import Provider, Route
 from callsheet.provider.staging import ProviderStaging
 from callsheet.provider.watch import Watch
-from callsheet.routing import SANDBOX, Card, Health, Pool
+from callsheet.routing import SANDBOX, Card, Pool
 from callsheet.steps import bring, leftovers, make_room, presence
 from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment

@@ -27,7 +27,7 @@ from callsheet.errors import (
     Unauthorized,
     Unavailable,
 )
-from callsheet.evidence import Found, Verdict, sent_at
+from callsheet.evidence import Found, Verdict
 from callsheet.hosts import is_loopback
 from callsheet.ledger.book import Booking
 from callsheet.plan import Line
@@ -193,7 +193,7 @@ async def ask_again(studio: Studio, take: Take) -> Take:
 async def _sent_again(studio: Studio, take: Take) -> tuple[Accepted | ProviderError, bool]:
     """What the provider says to the same key with the same body; and whether it may be asked so once more. Unavailable."""
     if not _may_ask(studio, take):
-        return SubmissionInDoubt(f"it was sent at {sent_at(take):%Y-%m-%d %H:%M} UTC, and no answer came."), False
+        return SubmissionInDoubt(f"it was sent at {take.sent_at:%Y-%m-%d %H:%M} UTC, and no answer came."), False
     sent = studio.ledger.request(take.id)
     if sent.pop(ACCOUNT, "") != studio.counter(take.route).provider.route.account:
         other = "it was sent with another key or address of the provider, where this one would be a new job."

@@ -19,10 +19,9 @@ from callsheet.evidence import (
     Listing,
     Unclear,
     fits,
-    may_ask_again,
     weigh,
 )
-from callsheet.routing import Idempotency
+from callsheet.routing import Idempotency, may_ask_again
 from callsheet.take import State
 
 from .plans import take_of
