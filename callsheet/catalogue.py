@@ -66,7 +66,8 @@ class ClipLimits:
 class ImageLimits:
     """What a model accepts as images. ratio is width over height; count is of one set, where images are sent at all.
 
-    shape: one field that takes a list, or one field for each image.
+    shape: one field that takes a list, or one field for each image. more_field: another one, for pictures to follow, that
+    a campaign cannot fill.
     """
 
     role: Literal["reference", "frames", "character"]
@@ -78,6 +79,7 @@ class ImageLimits:
     ratio: tuple[Fraction, Fraction]
     shape: Literal["list", "single"] = "list"
     required: bool = False
+    more_field: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ STANDARD_FOR_FLAT = {"pydantic", "pydantic_core", "yaml"}
 
 #: Which third-party library may be imported where, besides what everybody may.
 DOORWAYS = {
-    "httpx": {"provider", "sources"},
+    "httpx": {"provider", "sources", "sandbox"},
     "httpcore": {"provider"},
     "sqlalchemy": {"ledger"},
     "starlette": {"sandbox", "callbacks"},

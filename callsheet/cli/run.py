@@ -68,7 +68,6 @@ def run(
             spec, sandbox=sandbox, attach_only=attach_only, send_reserved=send_reserved, **selection.as_arguments()
         )
     studio.require_key(drawn.settings, sandbox=sandbox)
-    studio.require_drafts(drawn.loaded.campaign, sandbox=sandbox)
     approved_by = _approve(drawn, yes=yes, ceiling=ceiling)
     draw_up.make_archive(drawn)
     draw_up.open_ledger(drawn.settings).close()

@@ -8,6 +8,8 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -19,61 +21,86 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from callsheet import __version__
-from callsheet.sandbox import engine, file_routes, task_routes
+from callsheet.sandbox import (
+    admin_routes,
+    catalogue_routes,
+    darkroom,
+    engine,
+    engines,
+    file_routes,
+    task,
+    task_routes,
+)
 from callsheet.sandbox.book import Book
-from callsheet.sandbox.caller import Caller
-from callsheet.sandbox.darkroom import Darkroom, Engine
+from callsheet.sandbox.caller import PAUSES, Caller
+from callsheet.sandbox.darkroom import Darkroom
 from callsheet.sandbox.desk import Clock, Desk
+from callsheet.sandbox.disk import Disk
+from callsheet.sandbox.engines import Engine, Engines
+from callsheet.sandbox.faults import Faults
 from callsheet.sandbox.intake import Intake
 from callsheet.sandbox.place import Place
+from callsheet.sandbox.policy import Policy
+from callsheet.sandbox.reach import Reach
 from callsheet.sandbox.refusal import Refusal, envelope, file_envelope
+from callsheet.sandbox.saboteur import Saboteur
 
 log = logging.getLogger("callsheet.sandbox")
 
 _FILE_SERVICE = "/api/v1/files"
 #: Links that carry their own permission, and the sign of life.
-_OPEN = ("/health", "/results/", "/files/", f"{_FILE_SERVICE}/download/")
+_OPEN = ("/health", "/results/", "/files/", f"{_FILE_SERVICE}/download/", "/v1/catalog/")
+#: Copies that are under way at the same time: they mostly wait.
+COPIES_AT_ONCE = 1_000
 
 
 def now() -> datetime:
-    return datetime.now(UTC)
+    """To the millisecond, which is what the book keeps: an answer and what is read later say the same."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def make(
     place: Place,
     book: Book,
     *,
+    policy: Policy,
     clock: Clock = now,
-    engine: Engine = engine.render,
+    faults: Faults | None = None,
+    pauses: tuple[float, ...] = PAUSES,
     any_host: bool = False,
-    caller: Caller | None = None,
     on_crash: Callable[[], None] | None = None,
 ) -> ASGIApp:
     """The sandbox as an ASGI application with a lifespan; the doorman is outermost, so that every answer has its id.
 
-    any_host: answer under every Host name, for a server that
-    is meant to be reached from elsewhere. caller: who calls back; by default
-    nothing on this machine is called. on_crash: called when rendering itself breaks down (the book cannot be written).
+    any_host: answer under every Host name, for a server that is meant to be reached from elsewhere. pauses: seconds before
+    each try of a callback. on_crash: called when rendering itself breaks down (the book cannot be written).
     """
+    script = faults or Faults()
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
-        calling = caller or Caller(loopback=False)
-        darkroom = Darkroom(place=place, book=book, engine=engine, clock=clock, on_settled=calling.settled)
-        darkroom.open()
-        work = asyncio.create_task(darkroom.run())
+        desk = _desk(place, book, policy, clock, script, pauses)
+        desk.darkroom.open()
+        desk.caller.open()
+        work = asyncio.create_task(desk.darkroom.run())
         work.add_done_callback(lambda done: _report(done, on_crash))
-        intake = Intake(place=place, book=book, clock=clock)
         try:
-            desk = Desk(place=place, book=book, intake=intake, darkroom=darkroom, caller=calling, clock=clock)
             yield {"desk": desk}
         finally:
             work.cancel()
             await asyncio.wait([work])
-            await calling.stop()
+            await desk.caller.stop()
 
+    routes = [
+        Route("/health", health),
+        *task_routes.ROUTES,
+        *file_routes.ROUTES,
+        *catalogue_routes.ROUTES,
+        *admin_routes.ROUTES,
+    ]
     inner = Starlette(
-        routes=[Route("/health", health), *task_routes.ROUTES, *file_routes.ROUTES],
+        routes=routes,
         exception_handlers={
             Refusal: _answer_refusal,
             HTTPException: _answer_http,
@@ -82,7 +109,54 @@ def make(
         },
         lifespan=lifespan,
     )
-    return Doorman(inner, any_host=any_host)
+    expire = partial(_expire, book, clock)
+    return Doorman(Saboteur(inner, script, on_expire=expire), any_host=any_host, string_codes=policy.string_codes)
+
+
+def _desk(place: Place, book: Book, policy: Policy, clock: Clock, faults: Faults, pauses: tuple[float, ...]) -> Desk:
+    rows = Engines(rows=_engines(policy), book=book, clock=clock)
+
+    def document(job_id: str, base: str) -> Any:
+        job = book.job(job_id)
+        return None if job is None else task.shown(job, book, room, base)
+
+    loopback = policy.loopback_callbacks
+    caller = Caller(book=book, faults=faults, loopback=loopback, document=document, pauses=pauses)
+    room = Darkroom(
+        place=place,
+        book=book,
+        engines=rows,
+        clock=clock,
+        faults=faults,
+        slack=policy.render_time,
+        on_settled=caller.settled,
+    )
+    reach = Reach(public=policy.public_inputs, loopback=policy.loopback_inputs)
+    return Desk(
+        place=place,
+        book=book,
+        intake=Intake(place=place, book=book, clock=clock, reach=reach),
+        darkroom=room,
+        engines=rows,
+        caller=caller,
+        faults=faults,
+        disk=Disk(place=place, most=policy.most_disk),
+        policy=policy,
+        clock=clock,
+    )
+
+
+def _engines(policy: Policy) -> list[Engine]:
+    """The draft engine, and one that copies for when that is down; or the copying one alone."""
+    copying = partial(engines.copied, delay=policy.render_time, plate=engine.render)
+    copy = Engine(name="copy", cost=Fraction(2), at_once=COPIES_AT_ONCE, render=copying)
+    if policy.engine == "copy":
+        return [copy]
+    return [Engine(name="draft", cost=Fraction(1), at_once=darkroom.concurrency(), render=engine.render), copy]
+
+
+def _expire(book: Book, clock: Clock, job_id: str) -> None:
+    book.expire_result(job_id, clock())
 
 
 def _report(work: "asyncio.Task[None]", on_crash: Callable[[], None] | None) -> None:
@@ -101,16 +175,18 @@ async def health(_request: Request) -> Response:
 class Doorman:
     """Gives every request an id, and turns away those with a foreign Host or without a key."""
 
-    def __init__(self, app: ASGIApp, *, any_host: bool) -> None:
+    def __init__(self, app: ASGIApp, *, any_host: bool, string_codes: bool) -> None:
         self._app = app
         self._any_host = any_host
+        self._string_codes = string_codes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         request_id = f"req_{secrets.token_hex(12)}"
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        state["request_id"], state["string_codes"] = request_id, self._string_codes
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -121,7 +197,7 @@ class Doorman:
         if refusal is None:
             await self._app(scope, receive, send_with_id)
         else:
-            await _refused(scope["path"], refusal)(scope, receive, send_with_id)
+            await _refused(scope, refusal)(scope, receive, send_with_id)
 
     def _refusal(self, scope: Scope) -> Refusal | None:
         headers = Headers(scope=scope)
@@ -150,25 +226,30 @@ def _is_local(host: str) -> bool:
     return False
 
 
-def _refused(path: str, refusal: Refusal) -> JSONResponse:
-    shape = file_envelope if path.startswith(_FILE_SERVICE) else envelope
-    headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else None
-    return JSONResponse(shape(refusal), status_code=refusal.status, headers=headers)
+def _refused(scope: Scope, refusal: Refusal) -> JSONResponse:
+    if scope["path"].startswith(_FILE_SERVICE):
+        body = file_envelope(refusal)
+    else:
+        body = envelope(refusal, string_codes=scope["state"]["string_codes"])
+    headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else {}
+    if refusal.retry_after is not None:
+        headers["Retry-After"] = str(refusal.retry_after)
+    return JSONResponse(body, status_code=refusal.status, headers=headers)
 
 
 async def _answer_refusal(request: Request, error: Exception) -> Response:
     if not isinstance(error, Refusal):
         raise error
-    return _refused(request.url.path, error)
+    return _refused(request.scope, error)
 
 
 async def _answer_http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 405:
-        return _refused(request.url.path, Refusal(405, "invalid_request", "This route does not take that method."))
+        return _refused(request.scope, Refusal(405, "invalid_request", "This route does not take that method."))
     if status == 404:
-        return _refused(request.url.path, Refusal(404, "not_found", "There is no such route."))
-    return _refused(request.url.path, Refusal(status, "invalid_request", str(error)))
+        return _refused(request.scope, Refusal(404, "not_found", "There is no such route."))
+    return _refused(request.scope, Refusal(status, "invalid_request", str(error)))
 
 
 async def _answer_nobody(_request: Request, _error: Exception) -> Response:
@@ -178,4 +259,4 @@ async def _answer_nobody(_request: Request, _error: Exception) -> Response:
 
 async def _answer_defect(request: Request, _error: Exception) -> Response:
     """A defect of the sandbox; the traceback is in its log."""
-    return _refused(request.url.path, Refusal(500, "internal_error", "The sandbox made a mistake; its log tells more."))
+    return _refused(request.scope, Refusal(500, "internal_error", "The sandbox made a mistake; its log tells more."))

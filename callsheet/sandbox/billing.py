@@ -8,27 +8,62 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
-from callsheet.catalogue import PriceRule
+from callsheet.catalogue import Model, Options, PriceRule
 
-#: Units (1/10000 credit) in one credit, and credits in one US dollar.
+#: Units (1/10000 credit) in one credit, credits in one US dollar and in one yuan.
 UNITS = 10_000
 CREDITS_PER_USD = 68
+CREDITS_PER_CNY = 10
 
 #: What a new book starts with, in units.
 START_BALANCE = 100_000 * UNITS
 
+_HALF = Fraction(1, 2)
 
-def billed_seconds(seconds: Fraction, rule: PriceRule) -> Fraction:
-    """The length that is paid for: up to the next hundredth, at least the floor, at most the cap."""
-    hundredths = Fraction(ceil(seconds * 100), 100)
-    billed = max(hundredths, rule.floor_seconds)
+
+def quantity(rule: PriceRule, *, clip_seconds: Fraction | None, options: Options) -> Fraction:
+    """What is counted at submission: seconds of the clip or of the result, or one thing. Between floor and cap."""
+    if rule.quantity == "one":
+        return Fraction(1)
+    if rule.quantity == "duration":
+        asked = Fraction(next(int(value) for name, value in options if name == "duration"))
+    elif clip_seconds is None:
+        raise ValueError("a model that is priced by its clip has one")
+    else:
+        asked = clip_seconds
+    return _bounded(_stepped(asked, rule), rule)
+
+
+def _stepped(seconds: Fraction, rule: PriceRule) -> Fraction:
+    steps = seconds / rule.step
+    return (ceil(steps) if rule.rounding == "up" else floor(steps + _HALF)) * rule.step
+
+
+def _bounded(seconds: Fraction, rule: PriceRule) -> Fraction:
+    billed = max(seconds, rule.floor_seconds)
     return billed if rule.cap_seconds is None else min(billed, rule.cap_seconds)
 
 
-def units_for(seconds: Fraction, rule: PriceRule) -> int:
-    """The price of a clip of this container length, in units; half a unit rounds up, as the provider's rule says."""
-    exact = billed_seconds(seconds, rule) * rule.units
-    return floor(exact + Fraction(1, 2))
+def units_for(count: Fraction, rule: PriceRule, options: Options = ()) -> int:
+    """The price of so much, in units; half a unit rounds up, as the provider's rules say."""
+    return max(floor(count * rule.units * rule.factor(options) + _HALF), rule.minimum)
+
+
+def reserved_for(model: Model, *, clip_seconds: Fraction | None, options: Options) -> int:
+    """What a submission holds, in units. clip_seconds: of its clip, exactly, None without one."""
+    rule = model.price
+    return units_for(quantity(rule, clip_seconds=clip_seconds, options=options), rule, options)
+
+
+def charge_for(model: Model, *, reserved: int, result_seconds: Fraction | None, options: Options) -> int:
+    """What a result costs in the end, in units, never more than was reserved.
+
+    `request_then_actual`: the seconds of the result to the nearest whole one (rules file of 2026-10-10).
+    """
+    rule = model.price
+    if rule.basis == "request_only" or result_seconds is None:
+        return reserved
+    return min(reserved, units_for(Fraction(floor(result_seconds + _HALF)), rule, options))
 
 
 def credits_of(units: int) -> int | float:
@@ -45,10 +80,10 @@ def dollars_of(units: int) -> float:
     return round(units / UNITS / CREDITS_PER_USD, 4)
 
 
-def usage(*, reserved: int, charged: int | None) -> dict[str, Any]:
+def usage(rule: PriceRule, *, reserved: int, charged: int | None) -> dict[str, Any]:
     """The `usage` of a task: what was reserved, and once it is settled what was used."""
     shown: dict[str, Any] = {
-        "billing_rule": "per_second",
+        "billing_rule": rule_name(rule),
         "credits_reserved": credits_of(reserved),
         "user_group": "default",
     }
@@ -58,19 +93,24 @@ def usage(*, reserved: int, charged: int | None) -> dict[str, Any]:
     return shown
 
 
+def rule_name(rule: PriceRule) -> str:
+    return "per_call" if rule.quantity == "one" else "per_second"
+
+
 def statement(state: str, *, reserved: int, charged: int | None) -> dict[str, Any]:
-    """The `billing` of a task. A failed one is never charged, and says so by charge_status as by refund_status."""
+    """The `billing` of a task. One that ends without a result is never charged, and says so twice."""
     if state == "completed":
         charge, refund = "charged", "not_required"
-    elif state == "failed":
+    elif state in ("failed", "cancelled"):
         charge, refund = "released", "completed"
     else:
         charge, refund = "reserved", "not_required"
+    came_back = state in ("failed", "cancelled")
     return {
         "refund_scope": "account_balance",
         "charge_status": charge,
         "refund_status": refund,
         "reserved_credits": credits_of(reserved),
         "charged_credits": credits_of(charged or 0),
-        "refunded_credits": credits_of(reserved if state == "failed" else 0),
+        "refunded_credits": credits_of(reserved if came_back else 0),
     }

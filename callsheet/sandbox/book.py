@@ -1,84 +1,34 @@
-"""The sandbox's own book: jobs, files and the account, in SQLite. What is committed here survives kill -9.
+"""The sandbox's own book: jobs, files and the account. What is committed here survives kill -9.
 
-One connection, used from the server's event loop only. Money is in units (1/10000 credit), times are milliseconds since
-1970 in the tables and aware UTC outside. The rules that must not be broken are constraints: a key is used once, and the
-account never holds and charges more than it was granted.
+One connection, used from the server's event loop only. Money is in units (1/10000 credit). The rules that must not be
+broken are constraints of the tables: a key is used once, and the account never holds and charges more than it was granted.
 """
 
+import json
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-from callsheet.errors import ProviderError
+from callsheet.catalogue import Options
+from callsheet.sandbox import account, database
+from callsheet.sandbox.account import Account, Entry
+from callsheet.sandbox.database import milliseconds, moment, transaction
+from callsheet.sandbox.shelf import Shelf, StoredFile, file_of
 
-State = Literal["pending", "processing", "completed", "failed"]
+State = Literal["pending", "processing", "completed", "failed", "cancelled"]
+#: How a job ends without a result.
+Ending = Literal["failed", "cancelled"]
 
-#: Raised with every change of the tables; a book of another version is refused, not guessed at.
-VERSION = 1
 #: A job whose server died this often while it was rendered is failed: the job itself is what kills it.
 MAX_ATTEMPTS = 5
 
 _ID_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
-
-_TABLES = """
-CREATE TABLE account (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    granted INTEGER NOT NULL,
-    held INTEGER NOT NULL DEFAULT 0 CHECK (held >= 0),
-    charged INTEGER NOT NULL DEFAULT 0 CHECK (charged >= 0),
-    CHECK (held + charged <= granted)
-);
-CREATE TABLE file (
-    id TEXT PRIMARY KEY,
-    name TEXT NOT NULL,
-    original_name TEXT NOT NULL,
-    upload_path TEXT NOT NULL,
-    format TEXT NOT NULL,
-    mime TEXT NOT NULL,
-    bytes INTEGER NOT NULL,
-    sha256 TEXT NOT NULL,
-    uploaded_at INTEGER NOT NULL,
-    expires_at INTEGER NOT NULL
-);
-CREATE TABLE job (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    idempotency_key TEXT UNIQUE,
-    body_digest TEXT NOT NULL,
-    request_id TEXT NOT NULL,
-    model TEXT NOT NULL,
-    prompt TEXT NOT NULL,
-    aspect_ratio TEXT,
-    keep_sound INTEGER NOT NULL,
-    seconds TEXT NOT NULL,
-    reserved INTEGER NOT NULL CHECK (reserved >= 0),
-    charged INTEGER,
-    state TEXT NOT NULL CHECK (state IN ('pending', 'processing', 'completed', 'failed')),
-    attempts INTEGER NOT NULL DEFAULT 0,
-    created_at INTEGER NOT NULL,
-    started_at INTEGER,
-    finished_at INTEGER,
-    token TEXT,
-    result_expires_at INTEGER,
-    error_code TEXT,
-    error_message TEXT,
-    CHECK ((state = 'completed') = (charged IS NOT NULL AND token IS NOT NULL))
-);
-CREATE INDEX job_state ON job (state, seq);
-CREATE TABLE input (
-    job_id TEXT NOT NULL REFERENCES job (id),
-    position INTEGER NOT NULL,
-    file_id TEXT NOT NULL REFERENCES file (id),
-    PRIMARY KEY (job_id, position)
-);
-CREATE INDEX input_file ON input (file_id);
-"""
+_UNFINISHED = "state IN ('pending', 'processing')"
 
 
 class KeyUsed(Exception):
@@ -90,35 +40,15 @@ class BalanceTooSmall(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Account:
-    """In units. What is left is granted - held - charged."""
-
-    granted: int
-    held: int
-    charged: int
-
-    @property
-    def left(self) -> int:
-        return self.granted - self.held - self.charged
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoredFile:
-    id: str
-    name: str
-    original_name: str
-    upload_path: str
-    format: str  # what its first bytes say: mp4, mov, jpeg, png, webp ...
-    mime: str
-    bytes: int
-    sha256: str
-    uploaded_at: datetime
-    expires_at: datetime
+class NewInput:
+    file_id: str
+    field: str
+    is_clip: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewJob:
-    """A checked and priced submission. inputs: file ids, the clip first, then the images in their order."""
+    """A checked and priced submission. inputs: the clip first, then the images in their order. seconds: of the result."""
 
     idempotency_key: str | None
     body_digest: str
@@ -127,9 +57,13 @@ class NewJob:
     prompt: str
     aspect_ratio: str | None
     keep_sound: bool
+    options: Options
     seconds: Fraction
     reserved: int
-    inputs: tuple[str, ...]
+    inputs: tuple[NewInput, ...]
+    #: Where to call back, and the address under which this client reaches the server.
+    callback: str | None = None
+    base: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,10 +75,14 @@ class Job:
     prompt: str
     aspect_ratio: str | None
     keep_sound: bool
+    options: Options
     seconds: Fraction
     reserved: int
     charged: int | None
     state: State
+    engine: str | None
+    #: What came out of a job that makes no file: the id of an element.
+    made: str | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -153,59 +91,38 @@ class Job:
     error_code: str | None
     error_message: str | None
 
-
-def _ms(when: datetime) -> int:
-    return int(when.timestamp() * 1000)
-
-
-def _time(ms: int | None) -> datetime | None:
-    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
+    @property
+    def is_finished(self) -> bool:
+        return self.state not in ("pending", "processing")
 
 
-def _known_time(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)
+@dataclass(frozen=True, kw_only=True)
+class JobInput:
+    field: str
+    is_clip: bool
+    file: StoredFile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Callback:
+    """Whom to tell that a job has ended. base: for the links in what is told. tries: those that were begun."""
+
+    job: str
+    url: str = field(repr=False)
+    base: str
+    tries: int
 
 
 class Book:
     """Every method is one transaction, committed when it returns."""
 
     def __init__(self, path: Path, *, granted: int) -> None:
-        """Open the book, or make one whose account starts with `granted` units."""
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.row_factory = sqlite3.Row
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 5000", "foreign_keys = ON"):
-            self._db.execute(f"PRAGMA {pragma}")
-        path.chmod(0o600)
-        self._prepare(path, granted)
+        """Open the book, or make one whose account starts with `granted` units. ProviderError for another version."""
+        self._db = database.opened(path, granted=granted)
+        self.files = Shelf(self._db)
 
     def close(self) -> None:
         self._db.close()
-
-    def _prepare(self, path: Path, granted: int) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == VERSION:
-            return
-        if version != 0:
-            self.close()
-            raise ProviderError(
-                f"The sandbox's book {path} has version {version}; this Callsheet writes version {VERSION}.",
-                hint=f"It only holds drafts: remove the folder {path.parent} and start again.",
-            )
-        with self._transaction():
-            for statement in _TABLES.split(";\n"):
-                self._db.execute(statement)
-            self._db.execute("INSERT INTO account (id, granted) VALUES (1, ?)", (granted,))
-            self._db.execute(f"PRAGMA user_version = {VERSION}")
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     # --- jobs ----------------------------------------------------------------------------------------------------------
 
@@ -216,9 +133,9 @@ class Book:
         """
         job_id = f"task-unified-{int(now.timestamp())}-{''.join(secrets.choice(_ID_LETTERS) for _ in range(8))}"
         try:
-            with self._transaction():
+            with transaction(self._db):
                 self._insert(job_id, new, now)
-                self._db.execute("UPDATE account SET held = held + ?", (new.reserved,))
+                account.reserve(self._db, job_id, new.reserved, now)
         except sqlite3.IntegrityError as error:
             if error.sqlite_errorname == "SQLITE_CONSTRAINT_CHECK":
                 raise BalanceTooSmall from error
@@ -230,7 +147,7 @@ class Book:
     def _insert(self, job_id: str, new: NewJob, now: datetime) -> None:
         self._db.execute(
             "INSERT INTO job (id, idempotency_key, body_digest, request_id, model, prompt, aspect_ratio, keep_sound,"
-            " seconds, reserved, state, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?)",
+            " options, seconds, reserved, state, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?)",
             (
                 job_id,
                 new.idempotency_key,
@@ -240,15 +157,19 @@ class Book:
                 new.prompt,
                 new.aspect_ratio,
                 new.keep_sound,
+                json.dumps(new.options, ensure_ascii=False),
                 str(new.seconds),
                 new.reserved,
-                _ms(now),
+                milliseconds(now),
             ),
         )
         self._db.executemany(
-            "INSERT INTO input (job_id, position, file_id) VALUES (?, ?, ?)",
-            [(job_id, position, file_id) for position, file_id in enumerate(new.inputs)],
+            "INSERT INTO input (job_id, position, file_id, field, is_clip) VALUES (?, ?, ?, ?, ?)",
+            [(job_id, position, one.file_id, one.field, one.is_clip) for position, one in enumerate(new.inputs)],
         )
+        if new.callback is not None:
+            values = (job_id, new.callback, new.base)
+            self._db.execute("INSERT INTO callback (job_id, url, base) VALUES (?, ?, ?)", values)
 
     def job(self, job_id: str) -> Job | None:
         return self._one_job("SELECT * FROM job WHERE id = ?", job_id)
@@ -265,13 +186,14 @@ class Book:
         rows = self._db.execute(page, [*values, limit, offset]).fetchall()
         return [_job(row) for row in rows], total
 
-    def inputs(self, job_id: str) -> list[StoredFile]:
+    def inputs(self, job_id: str) -> list[JobInput]:
         """The clip, then the images in their order."""
         rows = self._db.execute(
-            "SELECT file.* FROM input JOIN file ON file.id = input.file_id WHERE job_id = ? ORDER BY position",
+            "SELECT file.*, field, is_clip FROM input JOIN file ON file.id = input.file_id WHERE job_id = ?"
+            " ORDER BY position",
             (job_id,),
         )
-        return [_file(row) for row in rows]
+        return [JobInput(field=row["field"], is_clip=bool(row["is_clip"]), file=file_of(row)) for row in rows]
 
     def requeue(self, now: datetime) -> list[str]:
         """At start: what a dead server left processing is pending again; ids of all pending jobs, oldest first."""
@@ -280,67 +202,91 @@ class Book:
         ).fetchall()
         for row in worn_out:
             self.fail(row["id"], "service_error", f"The server died {MAX_ATTEMPTS} times while rendering this.", now)
-        with self._transaction():
+        with transaction(self._db):
             self._db.execute("UPDATE job SET state = 'pending' WHERE state = 'processing'")
         return [row["id"] for row in self._db.execute("SELECT id FROM job WHERE state = 'pending' ORDER BY seq")]
 
-    def begin(self, job_id: str, now: datetime) -> Job:
-        with self._transaction():
-            self._db.execute(
-                "UPDATE job SET state = 'processing', started_at = ?, attempts = attempts + 1 WHERE id = ?",
-                (_ms(now), job_id),
+    def begin(self, job_id: str, now: datetime) -> Job | None:
+        """The job, now processing; None where it is not pending any more."""
+        with transaction(self._db):
+            begun = self._db.execute(
+                "UPDATE job SET state = 'processing', started_at = ?, attempts = attempts + 1"
+                " WHERE id = ? AND state = 'pending'",
+                (milliseconds(now), job_id),
             )
-        return self._sure(job_id)
+        return self._sure(job_id) if begun.rowcount else None
+
+    def served_by(self, job_id: str, engine: str) -> None:
+        """Which engine has the job; the last one that is named made the result."""
+        with transaction(self._db):
+            self._db.execute("UPDATE job SET engine = ? WHERE id = ?", (engine, job_id))
 
     def put_back(self, job_id: str) -> None:
         """A server that ends in good order leaves the job pending, and the attempt does not count."""
-        with self._transaction():
+        with transaction(self._db):
             self._db.execute(
                 "UPDATE job SET state = 'pending', attempts = attempts - 1 WHERE id = ? AND state = 'processing'",
                 (job_id,),
             )
 
-    def complete(self, job_id: str, *, token: str, now: datetime, lifetime: timedelta) -> None:
-        """The result is on disk: the hold becomes a charge, and the link lives from now. Nothing if already settled."""
-        with self._transaction():
-            reserved = self._unsettled(job_id)
-            self._db.execute("UPDATE account SET held = held - ?, charged = charged + ?", (reserved, reserved))
+    def complete(
+        self, job_id: str, *, charged: int, token: str, now: datetime, lifetime: timedelta, made: str | None = None
+    ) -> None:
+        """The result is on disk: the hold becomes a charge, and the link lives from now. Nothing if already settled.
+
+        charged: units, at most what is held; the rest comes back. made: instead of a file.
+        """
+        with transaction(self._db):
+            if (held := self._held(job_id)) is None:
+                return
+            account.settle(self._db, job_id, held=held, charged=charged, now=now)
             self._db.execute(
-                "UPDATE job SET state = 'completed', charged = reserved, token = ?, finished_at = ?,"
-                " result_expires_at = ? WHERE id = ? AND state IN ('pending', 'processing')",
-                (token, _ms(now), _ms(now + lifetime), job_id),
+                "UPDATE job SET state = 'completed', charged = ?, token = ?, made = ?, finished_at = ?,"
+                " result_expires_at = ? WHERE id = ?",
+                (charged, token, made, milliseconds(now), milliseconds(now + lifetime), job_id),
             )
 
-    def fail(self, job_id: str, code: str, message: str, now: datetime) -> None:
-        """There will be no result: the hold is released. Nothing if already settled."""
-        with self._transaction():
-            self._db.execute("UPDATE account SET held = held - ?", (self._unsettled(job_id),))
+    def fail(self, job_id: str, code: str, message: str, now: datetime, *, ending: Ending = "failed") -> bool:
+        """There will be no result: the hold is released. False, and nothing happens, if it is already settled."""
+        with transaction(self._db):
+            if (held := self._held(job_id)) is None:
+                return False
+            account.settle(self._db, job_id, held=held, charged=0, now=now)
             self._db.execute(
-                "UPDATE job SET state = 'failed', finished_at = ?, error_code = ?, error_message = ?"
-                " WHERE id = ? AND state IN ('pending', 'processing')",
-                (_ms(now), code, message, job_id),
+                "UPDATE job SET state = ?, finished_at = ?, error_code = ?, error_message = ? WHERE id = ?",
+                (ending, milliseconds(now), code, message, job_id),
             )
+            return True
 
-    def _unsettled(self, job_id: str) -> int:
-        """What the job still holds, in units."""
-        held = "SELECT reserved FROM job WHERE id = ? AND state IN ('pending', 'processing')"
-        row = self._db.execute(held, (job_id,)).fetchone()
-        return 0 if row is None else int(row["reserved"])
+    def _held(self, job_id: str) -> int | None:
+        """What the job still holds, in units; None where it is settled."""
+        row = self._db.execute(f"SELECT reserved FROM job WHERE id = ? AND {_UNFINISHED}", (job_id,)).fetchone()  # noqa: S608
+        return None if row is None else int(row["reserved"])
+
+    def waiting(self) -> int:
+        """Jobs that are not finished."""
+        return int(self._db.execute(f"SELECT count(*) FROM job WHERE {_UNFINISHED}").fetchone()[0])  # noqa: S608
 
     def waiting_before(self, job: Job) -> int:
         """Unfinished jobs that were accepted before this one."""
-        count = (
-            "SELECT count(*) FROM job WHERE state IN ('pending', 'processing')"
-            " AND seq < (SELECT seq FROM job WHERE id = ?)"
-        )
+        count = f"SELECT count(*) FROM job WHERE {_UNFINISHED} AND seq < (SELECT seq FROM job WHERE id = ?)"  # noqa: S608
         return int(self._db.execute(count, (job.id,)).fetchone()[0])
 
     def kept_results(self, now: datetime) -> set[str]:
         """Ids of the jobs whose result is still needed: its link lives, or the job is not settled yet."""
         rows = self._db.execute(
-            "SELECT id FROM job WHERE result_expires_at > ? OR state IN ('pending', 'processing')", (_ms(now),)
+            f"SELECT id FROM job WHERE result_expires_at > ? OR {_UNFINISHED}",  # noqa: S608
+            (milliseconds(now),),
         )
         return {row["id"] for row in rows}
+
+    def expire_result(self, job_id: str, now: datetime) -> None:
+        """The link dies now, and not when it said."""
+        with transaction(self._db):
+            self._db.execute(
+                "UPDATE job SET result_expires_at = min(result_expires_at, ?) WHERE id = ?",
+                (milliseconds(now), job_id),
+            )
 
     def _one_job(self, query: str, value: str) -> Job | None:
         row = self._db.execute(query, (value,)).fetchone()
@@ -352,73 +298,62 @@ class Book:
     # --- account -------------------------------------------------------------------------------------------------------
 
     def account(self) -> Account:
-        row = self._db.execute("SELECT granted, held, charged FROM account").fetchone()
-        return Account(granted=row["granted"], held=row["held"], charged=row["charged"])
+        return account.read(self._db)
 
-    # --- files ---------------------------------------------------------------------------------------------------------
+    def grant(self, units: int, now: datetime) -> None:
+        """Let this much be left. ValueError for less than nothing."""
+        account.grant(self._db, units, now)
 
-    def add_file(self, file: StoredFile) -> None:
-        with self._transaction():
-            self._db.execute(
-                "INSERT INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    file.id,
-                    file.name,
-                    file.original_name,
-                    file.upload_path,
-                    file.format,
-                    file.mime,
-                    file.bytes,
-                    file.sha256,
-                    _ms(file.uploaded_at),
-                    _ms(file.expires_at),
-                ),
-            )
+    def statement(self, *, offset: int, limit: int) -> tuple[list[Entry], int]:
+        """A page of all that changed the account, newest first, and how many entries there are."""
+        return account.statement(self._db, offset=offset, limit=limit)
 
-    def file(self, file_id: str) -> StoredFile | None:
-        row = self._db.execute("SELECT * FROM file WHERE id = ?", (file_id,)).fetchone()
-        return None if row is None else _file(row)
+    # --- callbacks -----------------------------------------------------------------------------------------------------
 
-    def files(self, *, now: datetime, offset: int, limit: int) -> tuple[list[StoredFile], int]:
-        """A page of the files that have not expired, newest first, and how many there are."""
-        total = self.count_files(now)
+    def callbacks_due(self) -> list[Callback]:
+        """Of jobs that have ended, oldest first: those whose call has not been answered or given up."""
         rows = self._db.execute(
-            "SELECT * FROM file WHERE expires_at > ? ORDER BY uploaded_at DESC, rowid DESC LIMIT ? OFFSET ?",
-            (_ms(now), limit, offset),
+            f"SELECT callback.* FROM callback JOIN job ON job.id = job_id WHERE NOT ({_UNFINISHED}) ORDER BY seq"  # noqa: S608
         )
-        return [_file(row) for row in rows], total
+        return [_callback(row) for row in rows]
 
-    def count_files(self, now: datetime) -> int:
-        return int(self._db.execute("SELECT count(*) FROM file WHERE expires_at > ?", (_ms(now),)).fetchone()[0])
+    def callback_of(self, job_id: str) -> Callback | None:
+        row = self._db.execute("SELECT * FROM callback WHERE job_id = ?", (job_id,)).fetchone()
+        return None if row is None else _callback(row)
 
-    def expire_file(self, file_id: str, now: datetime) -> None:
-        """Gone for everyone outside at once; its bytes stay for as long as an accepted job needs them."""
-        with self._transaction():
-            self._db.execute("UPDATE file SET expires_at = min(expires_at, ?) WHERE id = ?", (_ms(now), file_id))
+    def callback_begun(self, job_id: str) -> None:
+        """Before a try: one that was under way when the server died counts."""
+        with transaction(self._db):
+            self._db.execute("UPDATE callback SET tries = tries + 1 WHERE job_id = ?", (job_id,))
 
-    def kept_files(self, now: datetime) -> set[str]:
-        """Ids of the files whose bytes are still needed: not expired, or an input of an unfinished job."""
-        rows = self._db.execute(
-            "SELECT id FROM file WHERE expires_at > ? UNION SELECT file_id FROM input JOIN job ON job.id = job_id"
-            " WHERE state IN ('pending', 'processing')",
-            (_ms(now),),
-        )
-        return {row["id"] for row in rows}
+    def callback_ended(self, job_id: str) -> None:
+        """It was taken, or is given up."""
+        with transaction(self._db):
+            self._db.execute("DELETE FROM callback WHERE job_id = ?", (job_id,))
+
+    # --- engines -------------------------------------------------------------------------------------------------------
+
+    def engines_down(self) -> set[str]:
+        """Names of the engines that are switched off."""
+        return {row["name"] for row in self._db.execute("SELECT name FROM engine WHERE is_down")}
+
+    def switch_engine(self, name: str, *, is_down: bool) -> None:
+        with transaction(self._db):
+            self._db.execute("INSERT OR REPLACE INTO engine (name, is_down) VALUES (?, ?)", (name, is_down))
 
 
 def _job(row: sqlite3.Row) -> Job:
     facts: dict[str, Any] = {name: row[name] for name in Job.__dataclass_fields__}
     for name in ("started_at", "finished_at", "result_expires_at"):
-        facts[name] = _time(row[name])
+        facts[name] = None if row[name] is None else moment(row[name])
     facts |= {
         "seconds": Fraction(row["seconds"]),
         "keep_sound": bool(row["keep_sound"]),
-        "created_at": _known_time(row["created_at"]),
+        "options": tuple((name, value) for name, value in json.loads(row["options"])),
+        "created_at": moment(row["created_at"]),
     }
     return Job(**facts)
 
 
-def _file(row: sqlite3.Row) -> StoredFile:
-    facts: dict[str, Any] = {name: row[name] for name in StoredFile.__dataclass_fields__}
-    facts |= {"uploaded_at": _known_time(row["uploaded_at"]), "expires_at": _known_time(row["expires_at"])}
-    return StoredFile(**facts)
+def _callback(row: sqlite3.Row) -> Callback:
+    return Callback(job=row["job_id"], url=row["url"], base=row["base"], tries=row["tries"])

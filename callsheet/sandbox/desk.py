@@ -9,8 +9,12 @@ from starlette.requests import Request
 from callsheet.sandbox.book import Book
 from callsheet.sandbox.caller import Caller
 from callsheet.sandbox.darkroom import Darkroom
+from callsheet.sandbox.disk import Disk
+from callsheet.sandbox.engines import Engines
+from callsheet.sandbox.faults import Faults
 from callsheet.sandbox.intake import Intake
 from callsheet.sandbox.place import Place
+from callsheet.sandbox.policy import Policy
 
 Clock = Callable[[], datetime]
 
@@ -21,7 +25,11 @@ class Desk:
     book: Book
     intake: Intake
     darkroom: Darkroom
+    engines: Engines
     caller: Caller
+    faults: Faults
+    disk: Disk
+    policy: Policy
     clock: Clock
 
 
@@ -42,6 +50,6 @@ def page_of(request: Request, size_name: str) -> tuple[int, int]:
 
 def _number(request: Request, name: str, default: int, most: int) -> int:
     text = request.query_params.get(name, "")
-    if not text.isdecimal() or len(text) > 9:
+    if not text.isascii() or not text.isdecimal() or len(text) > 9:
         return default
     return min(max(int(text), 1), most)

@@ -18,6 +18,8 @@ from typing import Any
 import ffmpeg
 import numpy as np
 
+from callsheet.catalogue import Kind, Options
+from callsheet.errors import Unacceptable
 from callsheet.limits import ClipFacts
 from callsheet.media import probe, reframe, samples
 from callsheet.media.command import Progress, source, still, write
@@ -51,13 +53,15 @@ COPIED_SOUND = ("aac", "mp3", "mp3float", "ac3", "alac")
 class Shot:
     """What to make. Digests identify the inputs' bytes; seconds is the container's length."""
 
-    clip: Path
+    kind: Kind = "edit"
+    clip: Path | None
     clip_digest: str
     references: tuple[tuple[Path, str], ...]
     prompt: str
     aspect_ratio: str | None
     keep_sound: bool
     seconds: Fraction
+    options: Options = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +105,8 @@ async def render(shot: Shot, target: Path, on_progress: Progress) -> None:
 
     Raises ToolFailed where ffmpeg cannot decode the clip, Unacceptable where a reference cannot be read.
     """
+    if shot.clip is None:
+        raise Unacceptable("needs a clip.")
     clip: Studied = await _memory.of(f"clip {shot.clip_digest}", partial(_study, shot.clip))
     references = [await _memory.of(f"still {digest}", partial(_lab_of, path)) for path, digest in shot.references]
     look = looks.of_prompt(shot.prompt, has_references=bool(references))
@@ -110,7 +116,7 @@ async def render(shot: Shot, target: Path, on_progress: Progress) -> None:
         await asyncio.to_thread(_write_cube, cube, clip, references, look)
         drawn = await asyncio.to_thread(sheets.draw, look, *size, Path(folder))
         picture = _graph(shot.clip, clip.facts, crop, size, cube, drawn, look)
-        streams, options = _with_sound(shot, clip.facts, picture)
+        streams, options = _with_sound(shot, shot.clip, clip.facts, picture)
         await write(
             target, *streams, options=options, seconds=shot.seconds, time_limit=TIME_LIMIT, on_progress=on_progress
         )
@@ -241,7 +247,7 @@ def _glowing(picture: Any, size: tuple[int, int], look: Look) -> Any:
     return _blend(again[0], soft, "normal", opacity=1 - 0.6 * min(look.softness, 1.0))
 
 
-def _with_sound(shot: Shot, facts: ClipFacts, picture: Any) -> tuple[list[Any], dict[str, Any]]:
+def _with_sound(shot: Shot, path: Path, facts: ClipFacts, picture: Any) -> tuple[list[Any], dict[str, Any]]:
     options: dict[str, Any] = {
         "c:v": "libx264",
         "preset": "veryfast",
@@ -257,4 +263,4 @@ def _with_sound(shot: Shot, facts: ClipFacts, picture: Any) -> tuple[list[Any], 
     if not (shot.keep_sound and facts.has_sound):
         return [picture], options
     codec = "copy" if facts.audio_codec in COPIED_SOUND else "aac"
-    return [picture, source(shot.clip)["a:0"]], {**options, "c:a": codec}
+    return [picture, source(path)["a:0"]], {**options, "c:a": codec}

@@ -1,7 +1,7 @@
-"""The inputs of a submission: found among the sandbox's own files, measured, and held against the model's limits.
+"""The inputs of a submission: found or fetched, measured, and held against the model's limits.
 
-The live gateway fetches the URLs when a job is submitted, so everything that is wrong with a file is told then. The
-sandbox fetches nothing from anywhere: it reads the upload that the URL names.
+Everything that is wrong with a file is told when the job is submitted, as the live gateway tells it. A URL of an upload
+names that upload under any address of this machine; any other is fetched, where the server's policy lets it.
 """
 
 import asyncio
@@ -9,36 +9,73 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 from urllib.parse import urlsplit
 
-from callsheet.catalogue import ClipLimits, ImageLimits
+from callsheet.catalogue import ClipLimits, ImageLimits, Model
 from callsheet.errors import MediaError
 from callsheet.limits import ClipFacts, StillFacts
 from callsheet.media import probe
-from callsheet.sandbox.book import Book, StoredFile
-from callsheet.sandbox.order import Edit, Order
+from callsheet.sandbox import fetching
+from callsheet.sandbox.book import Book
+from callsheet.sandbox.order import Link, Order
 from callsheet.sandbox.place import Place
-from callsheet.sandbox.refusal import Refusal
+from callsheet.sandbox.reach import Reach
+from callsheet.sandbox.refusal import Refusal, invalid
+from callsheet.sandbox.shelf import StoredFile
+from callsheet.sandbox.uploads import SUFFIXES, Upload
 
 #: How much a clip may run over the model's limit: Kling refuses above 10.05 s (fal.ai's and ComfyUI's published bound).
 LENGTH_TOLERANCE = Fraction(5, 100)
 #: How far a measured frame rate may lie outside: it is a quotient of rounded times. 23.976 is farther than this from 24.
 RATE_TOLERANCE = Fraction(1, 100)
+#: How long a fetched file waits for its job to be accepted; from then on the job keeps it.
+FETCHED_LIFETIME = timedelta(hours=1)
+
+#: What an element is learnt from (documented: a clip of at most 8 s, 720 to 2160 px; pictures as everywhere).
+ELEMENT_CLIP = ClipLimits(
+    field="model_params.element_video_list",
+    shape="single",
+    formats=("mp4", "mov"),
+    max_bytes=200_000_000,
+    seconds=(Fraction(1), Fraction(8)),
+    pixels=(720, 2160),
+    frame_rates=(24, 60),
+)
+ELEMENT_IMAGES = ImageLimits(
+    role="reference",
+    fields=("model_params.element_image_list",),
+    count=(2, 4),
+    formats=("jpeg", "png"),
+    max_bytes=10_000_000,
+    min_side=300,
+    ratio=(Fraction(2, 5), Fraction(5, 2)),
+)
 
 _FILE_PATH = re.compile(r"/(?:files|api/v1/files/download)/(file_[A-Za-z0-9_-]{24})(?:\.[a-z0-9]{1,5})?")
 
 
 @dataclass(frozen=True, kw_only=True)
+class Input:
+    """A file of a job, and the field of the request that named it."""
+
+    field: str
+    file: StoredFile
+
+
+@dataclass(frozen=True, kw_only=True)
 class Inputs:
-    clip: StoredFile
-    images: tuple[StoredFile, ...]
-    facts: ClipFacts
+    """What was found. facts: of the clip, None without one."""
+
+    clip: Input | None
+    images: tuple[Input, ...]
+    facts: ClipFacts | None
 
     @property
-    def ids(self) -> tuple[str, ...]:
-        return (self.clip.id, *(image.id for image in self.images))
+    def in_order(self) -> tuple[Input, ...]:
+        """The clip first, then the images."""
+        return (*((self.clip,) if self.clip else ()), *self.images)
 
 
 @dataclass(kw_only=True)
@@ -48,47 +85,80 @@ class Intake:
     place: Place
     book: Book
     clock: Callable[[], datetime]
+    reach: Reach
     _clips: dict[str, ClipFacts] = field(default_factory=dict)
     _stills: dict[str, StillFacts] = field(default_factory=dict)
 
     async def fetch(self, order: Order) -> Inputs:
         """Find and measure what the order points at. Refusal 400 names the field, and the numbers that do not fit."""
         model = order.model
-        clip = self.own_file(order.clip_url, model.clip.field)
-        images = tuple(self.own_file(url, model.image_field) for url in order.image_urls)
-        facts = await self._clip_facts(clip, model)
-        check_clip(facts, model)
+        clip = None if order.clip is None else await self._input(order.clip)
+        images = tuple([await self._input(link) for link in order.images])
+        facts = None
+        if clip is not None:
+            facts = await self._clip_facts(clip)
+            limits = ELEMENT_CLIP if model.clip is None else model.clip.under(order.options)
+            check_clip(facts, limits, model)
         for number, image in enumerate(images, start=1):
-            check_image(await self._still_facts(image, model), model.images, number)
+            check_image(await self._still_facts(image), model.images or ELEMENT_IMAGES, number, image.field)
         return Inputs(clip=clip, images=images, facts=facts)
 
-    def own_file(self, url: str, param: str) -> StoredFile:
+    async def _input(self, link: Link) -> Input:
+        return Input(field=link.field, file=await self.file_at(link.url, link.field))
+
+    async def file_at(self, url: str, param: str) -> StoredFile:
+        """The upload that this URL names, else what is fetched from it. Refusal 400, 413."""
+        own = self.own_file(url, param)
+        if own is not None:
+            return own
+        upload = await fetching.fetch(url, param, self.place.files, self.reach)
+        return self._kept(upload)
+
+    def own_file(self, url: str, param: str) -> StoredFile | None:
         """The upload that this URL names. Any loopback address and port will do: a restart may have moved the server."""
         found = _FILE_PATH.fullmatch(_local_path(url))
-        file = self.book.file(found[1]) if found else None
-        if file is None:
-            raise _unreachable(param, "is not one of its own files")
-        if file.expires_at <= self.clock():
-            raise _unreachable(param, "has expired or was deleted")
+        file = self.book.files.get(found[1]) if found else None
+        if file is not None and file.expires_at <= self.clock():
+            raise fetching.unreachable(param, "has expired or was deleted")
         return file
 
-    async def _clip_facts(self, clip: StoredFile, model: Edit) -> ClipFacts:
-        if clip.id not in self._clips:
+    def _kept(self, upload: Upload) -> StoredFile:
+        now = self.clock()
+        name = f"{upload.id}.{SUFFIXES.get(upload.format, upload.format)}"
+        file = StoredFile(
+            id=upload.id,
+            name=name,
+            original_name=name,
+            upload_path="",
+            format=upload.format,
+            mime=upload.mime,
+            bytes=upload.bytes,
+            sha256=upload.sha256,
+            is_fetched=True,
+            uploaded_at=now,
+            expires_at=now + FETCHED_LIFETIME,
+        )
+        upload.keep()
+        self.book.files.add(file)
+        return file
+
+    async def _clip_facts(self, clip: Input) -> ClipFacts:
+        if clip.file.id not in self._clips:
             try:
-                self._clips[clip.id] = await asyncio.to_thread(probe.clip, self.place.stored(clip.id))
+                self._clips[clip.file.id] = await asyncio.to_thread(probe.clip, self.place.stored(clip.file.id))
             except MediaError as error:
                 message = f"Failed to detect video duration, please check the video: it {error.what}"
-                raise Refusal(400, "video_probe_failed", message, param=model.clip.field) from error
-        return self._clips[clip.id]
+                raise Refusal(400, "video_probe_failed", message, param=clip.field) from error
+        return self._clips[clip.file.id]
 
-    async def _still_facts(self, image: StoredFile, model: Edit) -> StillFacts:
-        if image.id not in self._stills:
+    async def _still_facts(self, image: Input) -> StillFacts:
+        if image.file.id not in self._stills:
             try:
-                self._stills[image.id] = await asyncio.to_thread(probe.still, self.place.stored(image.id))
+                self._stills[image.file.id] = await asyncio.to_thread(probe.still, self.place.stored(image.file.id))
             except MediaError as error:
                 message = f"An image cannot be read: it {error.what}"
-                raise Refusal(400, "invalid_media_url", message, param=model.image_field) from error
-        return self._stills[image.id]
+                raise Refusal(400, "invalid_media_url", message, param=image.field) from error
+        return self._stills[image.file.id]
 
 
 def _local_path(url: str) -> str:
@@ -102,21 +172,10 @@ def _local_path(url: str) -> str:
     return parts.path if parts.scheme == "http" and local else ""
 
 
-def _unreachable(param: str, why: str) -> Refusal:
-    return Refusal(
-        400,
-        "invalid_media_url",
-        f"The sandbox reaches nothing but its own files, and a URL in {param} {why}.",
-        param=param,
-        hint="Upload the file to /api/v1/files/upload/stream and send the file_url of the answer.",
-    )
-
-
-def check_clip(facts: ClipFacts, model: Edit) -> None:
-    """Refusal 400 where the clip is outside the model's limits."""
-    limits = model.clip
+def check_clip(facts: ClipFacts, limits: ClipLimits, model: Model) -> None:
+    """Refusal 400 where the clip is outside the limits."""
     _check_container(facts, limits)
-    _check_length(facts.seconds, model)
+    _check_length(facts.seconds, limits, model)
     _check_picture(facts, limits)
 
 
@@ -127,13 +186,11 @@ def _check_container(facts: ClipFacts, limits: ClipLimits) -> None:
         _refuse(limits.field, f"The video has {facts.bytes} bytes; at most {limits.max_bytes} are taken.")
 
 
-def _check_length(seconds: Fraction, model: Edit) -> None:
-    shortest, longest = model.clip.seconds
+def _check_length(seconds: Fraction, limits: ClipLimits, model: Model) -> None:
+    shortest, longest = limits.seconds
     if not shortest <= seconds <= longest + LENGTH_TOLERANCE:
         message = f"The video is {float(seconds):.3f} s long; {model.name} takes {shortest} to {longest} s."
-        raise Refusal(
-            400, "invalid_parameter", message, param=model.clip.field, min=float(shortest), max=float(longest)
-        )
+        raise invalid(limits.field, message, min=float(shortest), max=float(longest))
 
 
 def _check_picture(facts: ClipFacts, limits: ClipLimits) -> None:
@@ -146,21 +203,21 @@ def _check_picture(facts: ClipFacts, limits: ClipLimits) -> None:
         _refuse(limits.field, f"The video has {rate:.3f} frames a second; {slowest} to {fastest} are taken.")
 
 
-def check_image(facts: StillFacts, limits: ImageLimits, number: int) -> None:
-    """Refusal 400 where the reference image (counted from 1) is outside the model's limits."""
+def check_image(facts: StillFacts, limits: ImageLimits, number: int, param: str) -> None:
+    """Refusal 400 where the image (counted from 1) is outside the limits."""
     if facts.format not in limits.formats:
-        _refuse(limits.fields[0], f"Image {number} is {facts.format}; {', '.join(limits.formats)} are taken.")
+        _refuse(param, f"Image {number} is {facts.format}; {', '.join(limits.formats)} are taken.")
     if facts.bytes > limits.max_bytes:
-        _refuse(limits.fields[0], f"Image {number} has {facts.bytes} bytes; at most {limits.max_bytes} are taken.")
+        _refuse(param, f"Image {number} has {facts.bytes} bytes; at most {limits.max_bytes} are taken.")
     if min(facts.width, facts.height) < limits.min_side:
         size = f"{facts.width}x{facts.height}"
-        _refuse(limits.fields[0], f"Image {number} is {size} px; both sides must be at least {limits.min_side} px.")
+        _refuse(param, f"Image {number} is {size} px; both sides must be at least {limits.min_side} px.")
     narrowest, widest = limits.ratio
     if not narrowest <= Fraction(facts.width, facts.height) <= widest:
         size = f"{facts.width}x{facts.height}"
         bounds = f"{float(narrowest):g} to {float(widest):g}"
-        _refuse(limits.fields[0], f"Image {number} is {size} px; width over height must be {bounds}.")
+        _refuse(param, f"Image {number} is {size} px; width over height must be {bounds}.")
 
 
 def _refuse(param: str, message: str) -> None:
-    raise Refusal(400, "invalid_parameter", message, param=param)
+    raise invalid(param, message)

@@ -1,54 +1,51 @@
-"""A submission's JSON, checked against the model's row of the catalogue before anything is fetched."""
+"""A submission's JSON, checked against the model's row of the catalogue before anything is fetched.
+
+Every model goes through one endpoint and differs by its row alone: which fields it has, and what may stand in them.
+"""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from callsheet.catalogue import ClipLimits, ImageLimits, Model, models
-from callsheet.sandbox import caller
-from callsheet.sandbox.refusal import Refusal
+from callsheet.catalogue import ImageLimits, Model, Options, models
+from callsheet.sandbox import caller, order_element, order_options
+from callsheet.sandbox.refusal import Refusal, invalid
 
 #: The vendor's own clients send keys of this form (16 to 96 characters).
 IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9._-]{16,96}")
 #: Longest URL taken, in characters (the documented bound of callback_url, used for all).
 MAX_URL = 2048
-
-
-#: The models whose results the engine can draft.
-DRAFTED = ("kling-o1-video-edit", "kling-o1-video-edit-fast")
+#: Pictures and elements together, with a clip and without one (Kling's own bounds; the O3 pages name the first).
+MOST_WITH_CLIP, MOST_WITHOUT = 4, 7
+#: Fields of every model.
+COMMON = ("model", "prompt", "callback_url")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Edit:
-    """A model that is drafted here: its row, and its inputs, which it has."""
+class Link:
+    """A URL of an input, and the field that it stands in."""
 
-    row: Model
-    clip: ClipLimits
-    images: ImageLimits
-
-    @property
-    def name(self) -> str:
-        return self.row.name
-
-    @property
-    def image_field(self) -> str:
-        return self.images.fields[0]
+    field: str
+    url: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
     """What a valid submission asks for; its inputs are not yet fetched."""
 
-    model: Edit
+    model: Model
     prompt: str
-    clip_url: str
-    image_urls: tuple[str, ...]
+    clip: Link | None
+    images: tuple[Link, ...]
     aspect_ratio: str | None
     keep_sound: bool
+    options: Options
     #: Where to tell how the job ended.
     callback: str | None = None
+    #: Fields that this model does not have. The live gateway lets them pass, and so they change nothing.
+    ignored: tuple[str, ...] = ()
 
 
 def json_object(body: bytes) -> dict[str, Any]:
@@ -63,18 +60,33 @@ def json_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def read(body: Mapping[str, Any], *, loopback_callbacks: bool = False) -> Order:
-    """The order in this body. Refusal (400, or 404 for an unknown model) names the field at fault in `param`."""
+def read(body: Mapping[str, Any], *, loopback_callbacks: bool = False, strict: bool = False) -> Order:
+    """The order in this body. Refusal (400, or 404 for an unknown model) names the field at fault in `param`.
+
+    strict: also refuse fields that the model does not have, which the live gateway ignores.
+    """
     model = _model(body.get("model"))
-    _refuse_unknown(body, model)
+    ignored = tuple(_unknown(body, model))
+    if strict and ignored:
+        message = f"{model.name} has no field {ignored[0]!r}."
+        raise invalid(ignored[0], message, reason="unsupported_parameters")
+    callback = _callback(body, loopback=loopback_callbacks)
+    options = order_options.read(body, model)
+    if model.makes == "element":
+        clip, images = order_element.links(options)
+    else:
+        clip, images = _clip(body, model), tuple(_images(body, model))
+        _check_together(model, options, images, clip)
     return Order(
-        callback=_callback(body, loopback=loopback_callbacks),
+        callback=callback,
         model=model,
-        prompt=_prompt(body.get("prompt"), model),
-        clip_url=_clip_url(body, model),
-        image_urls=_image_urls(body, model),
+        prompt=_prompt(body.get("prompt"), model, options),
+        clip=None if clip is None else Link(field=clip[0], url=url(*clip)),
+        images=tuple(Link(field=field, url=url(field, value)) for field, value in images),
         aspect_ratio=_aspect_ratio(body.get("aspect_ratio"), model),
         keep_sound=_sound(body, model),
+        options=options,
+        ignored=ignored,
     )
 
 
@@ -83,48 +95,59 @@ def idempotency_key(header: str | None) -> str | None:
     if header is None:
         return None
     if not IDEMPOTENCY_KEY.fullmatch(header):
-        raise _invalid("Idempotency-Key", "Idempotency-Key must be 16 to 96 characters of A-Z a-z 0-9 . _ -")
+        raise invalid("Idempotency-Key", "Idempotency-Key must be 16 to 96 characters of A-Z a-z 0-9 . _ -")
     return header
 
 
-def _invalid(param: str, message: str, *, reason: str = "invalid_parameter", **extra: Any) -> Refusal:
-    return Refusal(400, reason, message, param=param, **extra)
+def url(field: str, value: Any) -> str:
+    """The same value. Refusal 400 where it is no URL at all."""
+    if not isinstance(value, str) or not value or len(value) > MAX_URL:
+        raise invalid(field, f"{field} holds something that is not a URL of at most {MAX_URL} characters.")
+    return value
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def edits() -> dict[str, Edit]:
-    """The models that are drafted here, by name."""
-    rows = [models()[name] for name in DRAFTED]
-    return {row.name: Edit(row=row, clip=row.clip, images=row.images) for row in rows if row.clip and row.images}
-
-
-def _model(name: Any) -> Edit:
+def _model(name: Any) -> Model:
     if not isinstance(name, str) or not name:
-        raise _invalid("model", "model is required.")
-    known = edits()
-    if name not in known:
+        raise invalid("model", "model is required.")
+    if name not in models():
         raise Refusal(
             404,
             "model_not_found",
             f"Model {name[:80]!r} does not exist.",
             param="model",
-            hint=f"Models here: {', '.join(known)}.",
+            hint=f"Models here: {', '.join(models())}.",
         )
-    return known[name]
+    return models()[name]
 
 
-def _refuse_unknown(body: Mapping[str, Any], model: Edit) -> None:
-    """The live gateway's schema lets unknown fields pass; here a field that would change nothing is an error."""
-    known = {"model", "prompt", model.clip.field, model.image_field, model.row.sound_field, "callback_url"}
-    if model.row.aspect_ratios:
-        known.add("aspect_ratio")
-    for name in body:
-        if name not in known:
-            message = f"{model.name} has no field {name[:80]!r}."
-            raise _invalid(name[:80], message, reason="unsupported_parameters")
+def _unknown(body: Mapping[str, Any], model: Model) -> Iterator[str]:
+    paths = set(known_fields(model))
+    heads = {path.partition(".")[0] for path in paths}
+    for name, value in body.items():
+        if name not in heads:
+            yield name[:80]
+        elif name not in paths and isinstance(value, dict):
+            yield from (f"{name}.{inner}"[:80] for inner in value if f"{name}.{inner}" not in paths)
+
+
+def known_fields(model: Model) -> Iterator[str]:
+    """Dotted names of all fields of a model's request."""
+    yield from COMMON
+    if model.clip is not None:
+        yield model.clip.field
+    if model.images is not None:
+        yield from model.images.fields
+        if model.images.more_field:
+            yield model.images.more_field
+    if model.sound_field:
+        yield model.sound_field
+    if model.aspect_ratios:
+        yield "aspect_ratio"
+    yield from (option.field for option in model.options.values())
 
 
 def _callback(body: Mapping[str, Any], *, loopback: bool) -> str | None:
@@ -133,61 +156,104 @@ def _callback(body: Mapping[str, Any], *, loopback: bool) -> str | None:
     if value is None:
         return None
     try:
-        url = caller.judged(_url("callback_url", value), loopback=loopback)
+        return caller.judged(url("callback_url", value), loopback=loopback)
     except ValueError as error:
         hint = "https only, no internal addresses; `callsheet sandbox --allow-loopback-callbacks` lets this machine be one."
-        raise _invalid("callback_url", f"callback_url {error}.", hint=hint) from None
-    return url
+        raise invalid("callback_url", f"callback_url {error}.", hint=hint) from None
 
 
-def _prompt(value: Any, model: Edit) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise _invalid("prompt", "prompt is required and must be text.", hint="provide a valid prompt")
-    if len(value) > model.row.prompt_max:
-        message = f"prompt has {len(value)} characters; at most {model.row.prompt_max} are taken."
-        raise _invalid("prompt", message, max=model.row.prompt_max)
+def _prompt(value: Any, model: Model, options: Options) -> str:
+    is_told = any(name == "multi_prompt" for name, _ in options)  # several shots have prompts of their own
+    if value is None and (not model.prompt_required or is_told):
+        return ""
+    if not isinstance(value, str) or (not value.strip() and model.prompt_required and not is_told):
+        raise invalid("prompt", "prompt is required and must be text.", hint="provide a valid prompt")
+    if len(value) > model.prompt_max:
+        message = f"prompt has {len(value)} characters; at most {model.prompt_max} are taken."
+        raise invalid("prompt", message, max=model.prompt_max)
     return value
 
 
-def _clip_url(body: Mapping[str, Any], model: Edit) -> str:
-    field = model.clip.field
-    value = body.get(field)
-    urls = value if model.clip.shape == "list" else [value]
-    if not isinstance(urls, list) or len(urls) != 1:
-        raise _invalid(field, f"{field} must hold exactly one URL.", min=1, max=1)
-    return _url(field, urls[0])
-
-
-def _image_urls(body: Mapping[str, Any], model: Edit) -> tuple[str, ...]:
-    field = model.image_field
-    if body.get(field) is None:
-        return ()
-    urls = body[field]
-    least, most = model.images.count
-    if not isinstance(urls, list) or not least <= len(urls) <= most:
-        message = f"{field} must hold {least} to {most} URLs; leave it out for none."
-        raise _invalid(field, message, min=least, max=most)
-    return tuple(_url(field, url) for url in urls)
-
-
-def _url(field: str, value: Any) -> str:
-    if not isinstance(value, str) or not value or len(value) > MAX_URL:
-        raise _invalid(field, f"{field} holds something that is not a URL of at most {MAX_URL} characters.")
-    return value
-
-
-def _aspect_ratio(value: Any, model: Edit) -> str | None:
-    if value is None:
+def _clip(body: Mapping[str, Any], model: Model) -> tuple[str, Any] | None:
+    limits = model.clip
+    if limits is None or (body.get(limits.field) is None and not limits.required):
         return None
-    if value not in model.row.aspect_ratios:
-        allowed = ", ".join(model.row.aspect_ratios)
-        message = f"aspect_ratio must be one of {allowed}."
-        raise _invalid("aspect_ratio", message, allowed_values=list(model.row.aspect_ratios))
+    value = body.get(limits.field)
+    if limits.shape == "single":
+        if not isinstance(value, str) or not value:
+            raise invalid(limits.field, f"{limits.field} is required and must be one URL.")
+        return limits.field, value
+    if not isinstance(value, list) or len(value) != 1:
+        raise invalid(limits.field, f"{limits.field} must hold exactly one URL.", min=1, max=1)
+    return limits.field, value[0]
+
+
+def _images(body: Mapping[str, Any], model: Model) -> Iterator[tuple[str, Any]]:
+    limits = model.images
+    if limits is None:
+        return
+    if limits.shape == "single":
+        yield from _frames(body, limits)
+    else:
+        yield from _listed(body, limits.fields[0], limits.count, required=limits.required)
+    if limits.more_field:
+        yield from _listed(body, limits.more_field, (1, MOST_WITHOUT), required=False)
+
+
+def _listed(
+    body: Mapping[str, Any], field: str, count: tuple[int, int], *, required: bool
+) -> Iterator[tuple[str, Any]]:
+    urls = body.get(field)
+    if urls is None and not required:
+        return
+    least, most = count
+    if not isinstance(urls, list) or not least <= len(urls) <= most:
+        otherwise = "" if required else "; leave it out for none"
+        message = f"{field} must hold {least if least == most else f'{least} to {most}'} URLs{otherwise}."
+        raise invalid(field, message, min=least, max=most)
+    yield from ((field, one) for one in urls)
+
+
+def _frames(body: Mapping[str, Any], limits: ImageLimits) -> Iterator[tuple[str, Any]]:
+    """One field for each picture: a later one means nothing without the first."""
+    first, *later = limits.fields
+    if body.get(first) is None:
+        for field in later:
+            if body.get(field) is not None:
+                raise invalid(first, f"{field} needs {first}.")
+        if limits.required:
+            raise invalid(first, f"{first} is required and must be one URL.")
+        return
+    yield from ((field, body[field]) for field in limits.fields if body.get(field) is not None)
+
+
+def _check_together(
+    model: Model, options: Options, images: tuple[tuple[str, Any], ...], clip: tuple[str, Any] | None
+) -> None:
+    """Pictures and elements count as one sum, where a model takes both."""
+    if model.images is None or "element_list" not in model.options:
+        return
+    elements = next((len(json.loads(str(value))) for name, value in options if name == "element_list"), 0)
+    most = MOST_WITH_CLIP if clip is not None else MOST_WITHOUT
+    if len(images) + elements > most:
+        message = f"{len(images)} images and {elements} elements; together at most {most} are taken."
+        raise invalid(model.images.more_field or model.images.fields[0], message, max=most)
+
+
+def _aspect_ratio(value: Any, model: Model) -> str | None:
+    if value is None or not model.aspect_ratios:
+        return None
+    if value not in model.aspect_ratios:
+        message = f"aspect_ratio must be one of {', '.join(model.aspect_ratios)}."
+        raise invalid("aspect_ratio", message, allowed_values=list(model.aspect_ratios))
     return str(value)
 
 
-def _sound(body: Mapping[str, Any], model: Edit) -> bool:
-    value = body.get(model.row.sound_field, True)
+def _sound(body: Mapping[str, Any], model: Model) -> bool:
+    """Kept unless said otherwise (product page; documented for the O3 and motion-control models)."""
+    if not model.sound_field:
+        return True
+    value = order_options.at(body, model.sound_field, True)
     if not isinstance(value, bool):
-        raise _invalid(model.row.sound_field, f"{model.row.sound_field} must be true or false.")
+        raise invalid(model.sound_field, f"{model.sound_field} must be true or false.")
     return value

@@ -76,6 +76,13 @@ class Place:
         """Exclusive for the life of a server: one book is never worked by two."""
         return self.root / "server.lock"
 
+    @staticmethod
+    def keep_only(folder: Path, names: set[str]) -> None:
+        """Remove all other files; one whose name begins with a dot is still being written."""
+        for path in folder.iterdir():
+            if path.name not in names and not path.name.startswith("."):
+                path.unlink(missing_ok=True)
+
     def stored(self, file_id: str) -> Path:
         """The bytes of an upload. The id is ours, never a name that came from outside."""
         return self.files / file_id

@@ -13,10 +13,13 @@ TYPES = {
     409: "invalid_request_error",
     410: "not_found_error",
     413: "request_too_large_error",
+    415: "invalid_request_error",
     421: "invalid_request_error",
     429: "rate_limit_error",
     500: "internal_server_error",
+    502: "upstream_error",
     503: "service_unavailable_error",
+    507: "internal_server_error",
 }
 
 
@@ -24,11 +27,19 @@ class Refusal(Exception):
     """A request that is answered with an error; nothing was written to the book.
 
     status: HTTP status. reason: the machine string the live gateway is known to use (its clients classify by it), where
-    it has one. param: the field at fault. hint: `fallback_suggestion`.
+    it has one. param: the field at fault. hint: `fallback_suggestion`. retry_after: seconds, as a header.
     """
 
     def __init__(
-        self, status: int, reason: str, message: str, *, param: str = "", hint: str = "", **extra: Any
+        self,
+        status: int,
+        reason: str,
+        message: str,
+        *,
+        param: str = "",
+        hint: str = "",
+        retry_after: int | None = None,
+        **extra: Any,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -36,13 +47,22 @@ class Refusal(Exception):
         self.message = message
         self.param = param
         self.hint = hint
+        self.retry_after = retry_after
         self.extra = extra
 
 
-def envelope(refusal: Refusal) -> dict[str, Any]:
-    """The gateway's shape: documented integer `code`, and the machine string beside it as `reason`."""
+def invalid(param: str, message: str, *, reason: str = "invalid_parameter", **extra: Any) -> Refusal:
+    """400: this field cannot be taken as it is. extra: what the live gateway tells beside it (min, max, allowed_values)."""
+    return Refusal(400, reason, message, param=param, **extra)
+
+
+def envelope(refusal: Refusal, *, string_codes: bool = False) -> dict[str, Any]:
+    """The gateway's shape: documented integer `code`, and the machine string beside it as `reason`.
+
+    string_codes: the machine string as `code`, which is what the live gateway was seen to send.
+    """
     error: dict[str, Any] = {
-        "code": refusal.status,
+        "code": refusal.reason if string_codes else refusal.status,
         "message": refusal.message,
         "type": TYPES.get(refusal.status, "invalid_request_error"),
         "reason": refusal.reason,

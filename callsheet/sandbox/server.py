@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,12 +20,16 @@ from callsheet.errors import PortTaken
 from callsheet.sandbox import app
 from callsheet.sandbox.billing import START_BALANCE
 from callsheet.sandbox.book import Book
-from callsheet.sandbox.caller import Caller
+from callsheet.sandbox.caller import PAUSES
 from callsheet.sandbox.desk import Clock
+from callsheet.sandbox.faults import Faults
 from callsheet.sandbox.place import Lock, Place, locked
+from callsheet.sandbox.policy import Policy
+from callsheet.sandbox.saboteur import Connection
 
 log = logging.getLogger("callsheet.sandbox")
 
+KEPT_TO_ITSELF = Policy()
 #: How long a server that is starting waits for the one of the same home that is just ending.
 HANDOVER = timedelta(seconds=5)
 #: How often a server that runs only while it is used looks whether it still is, and how long it waits for its first user.
@@ -41,26 +45,33 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     while_used: bool = False,
-    loopback_callbacks: bool = False,
+    policy: Policy = KEPT_TO_ITSELF,
+    granted: int = START_BALANCE,
+    faults: Faults | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the sandbox of this home until SIGINT or SIGTERM; call from the main thread. Blocks.
 
     port: 0 for the one this home had last, or any free one. while_used: also end as soon as no process holds users.lock.
-    loopback_callbacks: may a callback go to plain http on this machine? on_ready: called with the URL, once requests are
-    answered and server.json is written.
+    granted: units that a new account starts with. on_ready: called with the URL, once requests are answered and
+    server.json is written.
     Raises PortTaken, before anything is written, where the port or the home is already being served; ProviderError where
     the home's book is of another version.
     """
-    asyncio.run(_serve(home, host, port, while_used, Caller(loopback=loopback_callbacks), on_ready))
+    stop = asyncio.Event()
+    served = serving(home=home, host=host, port=port, granted=granted, policy=policy, faults=faults, on_crash=stop.set)
+    asyncio.run(_serve(served, home, stop, while_used, on_ready))
 
 
 async def _serve(
-    home: Path, host: str, port: int, while_used: bool, caller: Caller, on_ready: Callable[[str], None] | None
+    served: AbstractAsyncContextManager[str],
+    home: Path,
+    stop: asyncio.Event,
+    while_used: bool,
+    on_ready: Callable[[str], None] | None,
 ) -> None:
-    stop = asyncio.Event()
     with _stopped_by_signals(stop):
-        async with serving(home=home, host=host, port=port, caller=caller, on_crash=stop.set) as url:
+        async with served as url:
             if on_ready is not None:
                 on_ready(url)
             place = Place.under(home)
@@ -79,13 +90,15 @@ async def serving(
     port: int = 0,
     granted: int = START_BALANCE,
     clock: Clock = app.now,
-    caller: Caller | None = None,
+    policy: Policy = KEPT_TO_ITSELF,
+    faults: Faults | None = None,
+    pauses: tuple[float, ...] = PAUSES,
     on_crash: Callable[[], None] | None = None,
 ) -> AsyncIterator[str]:
     """The sandbox of this home, served by this event loop for the length of the block; the value is its URL.
 
-    granted: units that a new account starts with. clock: what expiry is reckoned by. Raises what
-    `serve` does.
+    granted: units that a new account starts with. clock: what expiry is reckoned by. pauses: seconds before each try of a
+    callback. Raises what `serve` does.
     """
     place = Place.under(home)
     async with locked(place.server_lock, limit=HANDOVER) as ours:
@@ -94,7 +107,16 @@ async def serving(
         with _listening(place, host, port) as listener, closing(Book(place.book, granted=granted)) as book:
             url = _url(host, listener.getsockname()[1])
             any_host = not _is_loopback(host)
-            application = app.make(place, book, clock=clock, any_host=any_host, caller=caller, on_crash=on_crash)
+            application = app.make(
+                place,
+                book,
+                policy=policy,
+                clock=clock,
+                faults=faults,
+                pauses=pauses,
+                any_host=any_host,
+                on_crash=on_crash,
+            )
             async with _answering(application, listener):
                 _write(place.address, json.dumps({"url": url, "pid": os.getpid(), "version": __version__}))
                 try:
@@ -127,6 +149,7 @@ class _Server(uvicorn.Server):
 async def _answering(application: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
     config = uvicorn.Config(
         application,
+        http=Connection,
         lifespan="on",
         access_log=False,
         log_config=None,

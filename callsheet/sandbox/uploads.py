@@ -32,16 +32,16 @@ MAX_PARTS = 16
 #: First bytes needed to tell what a file is.
 HEAD = 16
 
-#: What the service stores, by format: MIME type and largest size.
+#: What the service stores: the MIME type of each format.
 KINDS = {
-    "mp4": ("video/mp4", MAX_VIDEO),
-    "mov": ("video/quicktime", MAX_VIDEO),
-    "webm": ("video/webm", MAX_VIDEO),
-    "avi": ("video/x-msvideo", MAX_VIDEO),
-    "jpeg": ("image/jpeg", MAX_IMAGE),
-    "png": ("image/png", MAX_IMAGE),
-    "webp": ("image/webp", MAX_IMAGE),
-    "gif": ("image/gif", MAX_IMAGE),
+    "mp4": "video/mp4",
+    "mov": "video/quicktime",
+    "webm": "video/webm",
+    "avi": "video/x-msvideo",
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "gif": "image/gif",
 }
 SUFFIXES = {"jpeg": "jpg"}
 
@@ -75,8 +75,13 @@ def shown_name(name: str) -> str:
 class Upload:
     """One file on its way to disk. `write` refuses what is too large or of no stored format as soon as it shows."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, *, most_video: int = MAX_VIDEO, most_image: int = MAX_IMAGE, param: str = "file"
+    ) -> None:
+        """most_video, most_image: bytes. param: the field that a refusal names."""
         self.id = f"file_{secrets.token_urlsafe(18)}"
+        self._most = {"video": most_video, "image": most_image}
+        self._param = param
         self.bytes = 0
         self.format = ""
         self._target = folder / self.id
@@ -87,7 +92,7 @@ class Upload:
 
     @property
     def mime(self) -> str:
-        return KINDS[self.format][0]
+        return KINDS[self.format]
 
     @property
     def sha256(self) -> str:
@@ -99,11 +104,10 @@ class Upload:
             if len(self._head) == HEAD:
                 self._recognise()
         self.bytes += len(chunk)
-        limit = KINDS[self.format][1] if self.format else MAX_IMAGE
+        limit = self._most[self.mime.partition("/")[0]] if self.format else self._most["image"]
         if self.bytes > limit:
-            raise Refusal(
-                413, "request_too_large", f"The file is larger than {limit} bytes, the most of a {self.format} file."
-            )
+            message = f"The file is larger than {limit} bytes, the most of a {self.format} file."
+            raise Refusal(413, "request_too_large", message, param=self._param)
         self._digest.update(chunk)
         self._file.write(chunk)
 
@@ -114,7 +118,7 @@ class Upload:
                 400,
                 "invalid_parameter",
                 "The file is neither a video (mp4, mov, webm, avi) nor a picture (jpeg, png, webp, gif).",
-                param="file",
+                param=self._param,
             )
 
     def sync(self) -> None:

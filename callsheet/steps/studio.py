@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from callsheet.archive.disk import DiskStore
-from callsheet.campaign import Campaign
 from callsheet.credits import ZERO, Credits
-from callsheet.errors import ProviderError, SpecInvalid, Unauthorized
+from callsheet.errors import ProviderError, Unauthorized
 from callsheet.health import Health
 from callsheet.ledger.book import Ledger
 from callsheet.ledger.ownership import Run
@@ -246,7 +245,6 @@ async def _opened(loaded: Loaded, *, sandbox: bool, draw: Callable[[], Drawn]) -
     settings = environment.read(loaded.root)
     name = drawing.route_name(settings, sandbox=sandbox)
     require_key(settings, sandbox=sandbox)
-    require_drafts(loaded.campaign, sandbox=sandbox)
     with (
         closing(drawing.open_ledger(settings)) as ledger,
         presence.present(settings, ledger, campaign=loaded.campaign.name, route=name) as run,
@@ -323,19 +321,6 @@ async def _stopped(works: "Iterable[asyncio.Task[PreparedFile]]") -> None:
         work.cancel()
     if going_on:
         await asyncio.wait(going_on)
-
-
-def require_drafts(campaign: Campaign, *, sandbox: bool) -> None:
-    """The sandbox drafts some of the models. SpecInvalid for a campaign with another one, before anything is opened."""
-    if not sandbox:
-        return
-    from callsheet.sandbox import order
-
-    strange = [model.name for model in campaign.all_models if model.name not in order.DRAFTED]
-    if strange:
-        what = f"the sandbox drafts {' and '.join(order.DRAFTED)} only so far, and not {', '.join(strange)}"
-        hint = "`callsheet plan --paid` shows what the provider would charge; run it there, a variant first."
-        raise SpecInvalid([campaign.problem(("model",), what, hint)])
 
 
 def require_key(settings: Settings, *, sandbox: bool) -> None:

@@ -6,6 +6,8 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,10 @@ import pytest
 from callsheet.callbacks import server
 from callsheet.errors import LedgerUnreachable
 from callsheet.ledger.book import Ledger
+from callsheet.sandbox.book import Book, NewJob
 from callsheet.sandbox.caller import Caller, judged
+from callsheet.sandbox.faults import Faults
+from callsheet.sandbox.policy import Policy
 from callsheet.sandbox.server import serving
 from callsheet.steps import hear, weigh
 from callsheet.take import State
@@ -134,7 +139,8 @@ async def test_a_finished_job_is_told_as_the_status_read_tells_it_once_it_is_cha
     tmp_path: Path, hook: Scripted, encode: Encode
 ) -> None:
     hook.on("POST", f"/c/{TOKEN}?of=us", Reply(status=204))
-    async with serving(home=tmp_path, caller=Caller(loopback=True)) as url, client_of(url) as http:
+    policy = Policy(loopback_callbacks=True)
+    async with serving(home=tmp_path, policy=policy) as url, client_of(url) as http:
         sandbox = Sandbox(home=tmp_path, http=http)
         clip = await sandbox.upload(encode())
         made = await sandbox.submit(video_urls=[clip], callback_url=f"{hook.url}/c/{TOKEN}?of=us")
@@ -145,38 +151,80 @@ async def test_a_finished_job_is_told_as_the_status_read_tells_it_once_it_is_cha
         assert (told["status"], told["billing"]["charge_status"]) == ("completed", "charged")
 
 
-async def settle_one(caller: Caller, url: str) -> None:
-    caller.expect(JOB, url, lambda: DONE)
-    caller.settled(JOB)
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[Book]:
+    with closing(Book(tmp_path / "book.sqlite", granted=10**9)) as opened:
+        yield opened
 
 
-async def test_a_callback_that_fails_is_tried_three_times_more_and_then_lost(hook: Scripted) -> None:
+def caller_of(book: Book, *, loopback: bool = True, pauses: tuple[float, ...] = (0, 0.01, 0.01, 0.01)) -> Caller:
+    return Caller(book=book, faults=Faults(), loopback=loopback, document=lambda *_: DONE, pauses=pauses)
+
+
+def ended(book: Book, url: str) -> str:
+    """A job of the book that has ended, and whose end is to be told at this URL."""
+    new = NewJob(
+        idempotency_key=None,
+        body_digest="",
+        request_id="req",
+        model="kling-o3-text-to-video",
+        prompt="at dusk",
+        aspect_ratio=None,
+        keep_sound=True,
+        options=(),
+        seconds=Fraction(5),
+        reserved=1,
+        inputs=(),
+        callback=url,
+        base="http://127.0.0.1:1",
+    )
+    job = book.accept(new, datetime.now(UTC)).id
+    book.fail(job, "service_error", "It did not work.", datetime.now(UTC))
+    return job
+
+
+async def test_a_callback_that_fails_is_tried_three_times_more_and_then_lost(book: Book, hook: Scripted) -> None:
     hook.on("POST", "/c", Reset(), Reply(status=500), Reply(status=302, headers={"location": "/elsewhere"}))
-    caller = Caller(loopback=True, pauses=(0.01, 0.01, 0.01))
-    await settle_one(caller, f"{hook.url}/c")
+    caller = caller_of(book)
+    caller.settled(ended(book, f"{hook.url}/c"))
     await called(hook, 4)
     await asyncio.gather(*caller._calls)
     assert [asked.path for asked in hook.asked] == ["/c"] * 4  # no redirect is followed
     assert {asked.sha256 for asked in hook.asked} == {hook.asked[0].sha256}
+    assert book.callbacks_due() == []
 
 
-async def test_a_callback_is_not_repeated_once_it_is_taken(hook: Scripted) -> None:
+async def test_a_callback_is_not_repeated_once_it_is_taken(book: Book, hook: Scripted) -> None:
     hook.on("POST", "/c", Reply(status=503), Reply(status=200))
-    caller = Caller(loopback=True, pauses=(0.01, 0.01, 0.01))
-    await settle_one(caller, f"{hook.url}/c")
+    caller = caller_of(book)
+    job = ended(book, f"{hook.url}/c")
+    caller.settled(job)
     await called(hook, 2)
     await asyncio.gather(*caller._calls)
     assert len(hook.asked) == 2
-    caller.settled(JOB)
+    caller.settled(job)
     assert not caller._calls
 
 
+async def test_a_server_that_is_started_again_makes_the_calls_that_are_left(book: Book, hook: Scripted) -> None:
+    """It died in its second try; the third and fourth are left."""
+    hook.on("POST", "/c", Reply(status=503), Reply(status=503))
+    job = ended(book, f"{hook.url}/c")
+    book.callback_begun(job)
+    book.callback_begun(job)
+    caller = caller_of(book)
+    caller.open()
+    await asyncio.gather(*caller._calls)
+    assert len(hook.asked) == 2
+    assert book.callbacks_due() == []
+
+
 async def test_an_address_is_judged_again_when_it_is_connected_to(
-    hook: Scripted, caplog: pytest.LogCaptureFixture
+    book: Book, hook: Scripted, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The name was judged at submission; here it means this machine, and nothing may be called there."""
-    caller = Caller(loopback=False, pauses=())
-    await settle_one(caller, f"http://127.0.0.1:{hook.port}/{TOKEN}")
+    caller = caller_of(book, loopback=False, pauses=(0,))
+    caller.settled(ended(book, f"http://127.0.0.1:{hook.port}/{TOKEN}"))
     await asyncio.gather(*caller._calls)
     assert hook.connections == 0
     assert "came to nothing" in caplog.text
