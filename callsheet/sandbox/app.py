@@ -28,6 +28,7 @@ from callsheet.sandbox import (
     engine,
     engines,
     file_routes,
+    openapi,
     task,
     task_routes,
 )
@@ -49,7 +50,7 @@ log = logging.getLogger("callsheet.sandbox")
 
 _FILE_SERVICE = "/api/v1/files"
 #: Links that carry their own permission, and the sign of life.
-_OPEN = ("/health", "/results/", "/files/", f"{_FILE_SERVICE}/download/", "/v1/catalog/")
+_OPEN = ("/health", "/results/", "/files/", f"{_FILE_SERVICE}/download/", "/v1/catalog/", "/openapi.json")
 #: Copies that are under way at the same time: they mostly wait.
 COPIES_AT_ONCE = 1_000
 
@@ -98,6 +99,7 @@ def make(
         *file_routes.ROUTES,
         *catalogue_routes.ROUTES,
         *admin_routes.ROUTES,
+        *openapi.ROUTES,
     ]
     inner = Starlette(
         routes=routes,

@@ -171,7 +171,7 @@ async def test_fields_that_a_model_does_not_have_are_ignored_and_named_unless_th
     body: dict[str, Any] = {"video_urls": [clip], "seed": 7, "model_params": {"mode": "pro"}, "é": 1}
     answer = await sandbox.submit(**body)
     assert answer.status_code == 200
-    assert answer.headers["x-ignored-parameters"] == "seed, model_params, \\xe9"
+    assert answer.headers["x-ignored-parameters"] == "seed, model_params, ?"
     async with serving(home=tmp_path / "strict", policy=Policy(strict=True)) as url, client_of(url) as http:
         strict = Sandbox(home=tmp_path, http=http)
         refused = await strict.submit(**{**body, "video_urls": [await strict.upload(encode())]})
