@@ -142,7 +142,7 @@ CASES = {
         2,
         "beach: media/long.mp4",
         "5:10: error: clips.beach: media/long.mp4 is 12.4 s long, and the model takes at most 10 s.",
-        "Set trim: 0s..10s, or declare two clips.",
+        "Write beach: {source: media/long.mp4, trim: 0s..10s}, or declare two clips.",
         before=BEACH,
     ),
     "a trim outside the clip": spec(
