@@ -331,7 +331,7 @@ CASES = {
         words=(*RUN, "--only", "beech--*"),
         code=2,
         message="error: --only beech--* matches none of the ",
-        hint="A slug looks like beach--none--dusk--16x9; `callsheet plan` lists them all.",
+        hint="A slug looks like beach--none--dusk--16x9; `callsheet plan --lines` lists them all.",
     ),
     "a home that is a file": Case(
         prepare=lambda studio: studio.home.write_text("not a folder"),
