@@ -38,6 +38,7 @@ _STATES = {
     ),
     "pending": ("Pending", "Not finished yet. The next run goes on with it."),
 }
+_GONE = "Its file is not in the archive any more: restore it, or pay again with --again."
 _ORDER = ("archived", "skipped", "pending", "failed", "in_doubt")
 
 
@@ -177,7 +178,8 @@ def _beside(entry: ManifestEntry, known: Mapping[tuple[str, str], str]) -> str:
 
 def _cell(number: int, entry: ManifestEntry) -> Cell:
     label, meaning = _STATES.get(entry.state, (entry.state, ""))
-    playable = entry.state in {"archived", "skipped"} and entry.deliverable
+    kept = entry.state in {"archived", "skipped"}
+    playable = kept and entry.deliverable
     return Cell(
         number=number,
         entry=entry,
@@ -185,7 +187,7 @@ def _cell(number: int, entry: ManifestEntry) -> Cell:
         poster=_url(entry.poster),
         ratio=_ratio(entry),
         state=label,
-        reason=entry.reason or meaning,
+        reason=_GONE if kept and not playable else entry.reason or meaning,
     )
 
 

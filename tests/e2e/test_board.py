@@ -425,6 +425,11 @@ def test_a_variant_that_is_not_rendered_yet_stands_beside_the_source_of_its_clip
     assert found == [["v1", "v4"], ["v2", "v3"], ["v5"]]
 
 
+def test_an_archived_variant_whose_file_is_gone_says_so() -> None:
+    page = build(manifest([entry("beach", "dusk", "16:9", deliverable=None, poster=None)]))
+    assert "Its file is not in the archive any more" in page
+
+
 def test_paid_work_says_charged_and_has_no_draft_badge(page: Page, films: Path, tmp_path: Path) -> None:
     page.open(lay_out(films, tmp_path, manifest(sweep(), draft=False, route="evolink")))
     text = page.ask("document.querySelector('.slate').innerText")
