@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from pydantic_core import ErrorDetails, ValidationError
 
 from callsheet import catalogue
-from callsheet.campaign_form import CAMPAIGN, CHOICES, CLIP, FORMS, PICKS, PROMPT, VALIDATOR
+from callsheet.campaign_form import CAMPAIGN, CHOICES, CLIP, FORMS, PICKS, PROMPT, SWEEP, VALIDATOR
 from callsheet.campaign_text import MAX_RETAKES, MAX_TAKES, MOST_MISTAKES, OVERRIDES
 from callsheet.nearest import did_you_mean, listed, nearest
 from callsheet.yamltext import Path, described, shown
@@ -118,6 +118,8 @@ def _unknown(path: Path) -> Mistake:
             "",
             f"That is an option of {listed(catalogue.options()[str(key)], most=3)}: write options: {{{key}: …}}.",
         )
+    if not close and not parent and key in SWEEP.keys:
+        hint = f"It belongs under sweep: write sweep: {{{key}: …}}."
     return Mistake(path=path, message=f"unknown key {shown(str(key))}{close}", hint=hint, key=True)
 
 

@@ -5,6 +5,7 @@ what must hold across the keys, and for the model that is named, is in campaign_
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -124,7 +125,9 @@ def check_name(text: str) -> str:
             f"the name {shown(text)} has {len(text)} characters, and at most 64 fit a file name", "Shorten it."
         )
     if not _NAME.fullmatch(text):
-        hint = "Use letters, digits, - _ and . only, and begin with a letter or digit."
+        plain = re.sub(r"[^A-Za-z0-9_.]+", "-", unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode())
+        close = plain.strip("-_.")
+        hint = f"Use letters, digits, - _ and . only, and begin with a letter or digit{f': {close}' if close else ''}."
         raise mistake(f"{shown(text)} cannot be a name, because it becomes part of a file name", hint)
     if "--" in text:
         raise mistake(

@@ -34,7 +34,9 @@ class Check:
     @property
     def line(self) -> str:
         """Message and hint as one line."""
-        return f"{self.message.rstrip('.')}. {self.hint}" if self.hint else self.message.rstrip(".")
+        message = self.message.rstrip(".")
+        stop = "" if message.endswith("?") else "."
+        return f"{message}{stop} {self.hint}" if self.hint else message
 
     def as_json(self) -> dict[str, Any]:
         return {"name": self.name, "status": self.status, "message": self.message, "hint": self.hint}

@@ -328,16 +328,23 @@ def _window(facts: ClipFacts, start: Fraction | None, end: Fraction | None) -> _
     return _Window(start=first, end=last, trimmed=first > 0 or last < facts.video_seconds)
 
 
+class TooLong(Unacceptable):
+    """A clip that is longer than the model takes. trim: a window of it that would do."""
+
+    def __init__(self, what: str, *, trim: str) -> None:
+        super().__init__(what, hint=f"Set trim: {trim}, or declare two clips.")
+        self.trim = trim
+
+
 def _refuse_too_long(window: _Window, limits: ClipLimits) -> None:
     longest = limits.seconds[1]
     if window.seconds <= longest + SLACK:
         return
-    begin = spoken_seconds(window.start)
-    hint = f"Set trim: {begin}s..{spoken_seconds(window.start + longest)}s, or declare two clips."
+    trim = f"{spoken_seconds(window.start)}s..{spoken_seconds(window.start + longest)}s"
     takes = f"and the model takes at most {spoken_seconds(longest)} s."
     if window.trimmed:
-        raise Unacceptable(f"is {spoken_seconds(window.seconds)} s long after its trim, {takes}", hint=hint)
-    raise Unacceptable(f"is {spoken_seconds(window.seconds)} s long, {takes}", hint=hint)
+        raise TooLong(f"is {spoken_seconds(window.seconds)} s long after its trim, {takes}", trim=trim)
+    raise TooLong(f"is {spoken_seconds(window.seconds)} s long, {takes}", trim=trim)
 
 
 def _reasons_of_time(facts: ClipFacts, window: _Window, limits: ClipLimits) -> Iterator[str]:

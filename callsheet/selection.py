@@ -93,4 +93,4 @@ def matching(variants: Sequence[Variant], globs: Sequence[str], option: str) -> 
 
 
 def _example(variants: Sequence[Variant]) -> str:
-    return f"A slug looks like {variants[0].slug}; `callsheet plan` lists them all."
+    return f"A slug looks like {variants[0].slug}; `callsheet plan --lines` lists them all."

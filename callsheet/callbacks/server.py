@@ -5,6 +5,7 @@ well-formed job id written down under a token that is known. It moves no take.
 """
 
 import asyncio
+import errno
 import hashlib
 import json
 import logging
@@ -102,7 +103,9 @@ def _bound(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         reason = getattr(error, "strerror", None) or error
+        is_port = getattr(error, "errno", None) in (errno.EADDRINUSE, errno.EACCES)
         raise PortTaken(
-            f"Callbacks cannot be heard on port {port} of {host}: {reason}.", hint="Choose another with --port."
+            f"Callbacks cannot be heard on port {port} of {host}: {reason}.",
+            hint="Choose another with --port." if is_port else "Choose an address of this machine with --host.",
         ) from error
     return listener

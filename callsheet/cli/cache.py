@@ -126,7 +126,7 @@ def _ask(going: Sequence[Entry]) -> None:
         raise NotApproved(what, hint="Pass --yes to approve it without being asked.")
     _name(going)
     if not console.ask(f"Remove {_spoken(going)}? What is needed again is made or fetched again."):
-        raise NotApproved("Nothing was removed.", hint="Pass --yes to approve it without being asked.")
+        raise NotApproved("Nothing was removed.")
 
 
 def _name(going: Sequence[Entry]) -> None:

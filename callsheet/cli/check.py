@@ -13,7 +13,7 @@ def check(
     specs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="SPEC", help="Campaigns, YAML files.", show_default=False, autocompletion=completion.specs
+            metavar="SPEC...", help="Campaigns, YAML files.", show_default=False, autocompletion=completion.specs
         ),
     ],
     json: options.Json = False,

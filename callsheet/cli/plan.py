@@ -137,10 +137,10 @@ def _selected(drawn: Drawn) -> str:
 
 
 def has_key(spec: options.Spec) -> bool:
-    """Is a key of the paid provider set for this checkout?"""
+    """Is a key of a paid route set for this checkout?"""
     from callsheet.steps import settings
 
-    return settings.read(settings.studio_root(spec)).api_key is not None
+    return settings.read(settings.studio_root(spec)).has_key
 
 
 def where(drawn: Drawn, *, assumed: bool = False) -> str:

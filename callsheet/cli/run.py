@@ -179,7 +179,7 @@ def _ask(drawn: Drawn) -> None:
         )
     free = plan.route == "sandbox"
     if not console.ask("Render these drafts?" if free else f"Spend {plan.credits.spoken}{above}?"):
-        raise NotApproved(f"{cost}, and it was not approved.", hint="Pass --yes to approve it without being asked.")
+        raise NotApproved(f"{cost}, and it was not approved.")
 
 
 def _load_flow(root: Path) -> Callable[..., Coroutine[Any, Any, Any]]:

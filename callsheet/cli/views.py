@@ -96,7 +96,8 @@ def plan_facts(
     selected: what it leaves out, in words. approve_above: a dearer plan is shown with the worst that it can come to.
     """
     counts = ", ".join(f"{len(drawn.of(a))} {a}" for a in ("shoot", "attach", "skip", "blocked") if drawn.of(a))
-    facts = [("campaign", drawn.campaign), ("route", where), ("variants", f"{len(drawn.lines)}: {counts}")]
+    how_many = f"{len(drawn.lines)}: {counts}" if counts else "none"
+    facts = [("campaign", drawn.campaign), ("route", where), ("variants", how_many)]
     for owner, count in Counter(line.owner for line in drawn.lines if line.owner).items():
         waited = "1 variant is" if count == 1 else f"{count} variants are"
         facts.append(("running", f"{waited} being rendered by {owner}; nothing new is bought for that"))

@@ -393,13 +393,14 @@ class Provider:
 
     # --- free requests ------------------------------------------------------------------------------------------------
 
-    async def upload(self, file: Path, *, name: str) -> Staged:
+    async def upload(self, file: Path, *, name: str, called: str = "") -> Staged:
         """Put a file where the provider can read it, in constant memory. Free: nothing is charged for staging.
 
-        name: what the files service calls it; its suffix gives the content type. Unavailable (repeat it), Rejected,
-        Unauthorized; OSError when the file itself cannot be read.
+        name: what the files service calls it; its suffix gives the content type. called: what a person calls it, for
+        errors; its file's name otherwise. Unavailable (repeat it), Rejected, Unauthorized; OSError when the file itself
+        cannot be read.
         """
-        asked = self._asked(f"the upload of {file.name}")
+        asked = self._asked(f"the upload of {called or file.name}")
         started = datetime.now(UTC)
         content_type = CONTENT_TYPES.get(Path(name).suffix.lower(), "application/octet-stream")
         with file.open("rb") as data:

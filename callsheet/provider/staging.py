@@ -12,9 +12,10 @@ class ProviderStaging:
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
 
-    async def put(self, file: Path, *, sha256: str, suffix: str) -> Staged:
-        """Upload once. sha256: of the file's bytes. suffix: with its dot (".mp4"). Raises what `Provider.upload` raises.
+    async def put(self, file: Path, *, sha256: str, suffix: str, called: str = "") -> Staged:
+        """Upload once. sha256: of the file's bytes. suffix: with its dot (".mp4"). called: what a person calls it. Raises
+        what `Provider.upload` raises.
 
         The same content put twice is two uploads; who calls keeps what it has until `expires_at`.
         """
-        return await self._provider.upload(file, name=f"{short(sha256)}{suffix}")
+        return await self._provider.upload(file, name=f"{short(sha256)}{suffix}", called=called)

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -38,6 +38,7 @@ _STATES = {
     ),
     "pending": ("Pending", "Not finished yet. The next run goes on with it."),
 }
+_GONE = "Its file is not in the archive any more: restore it, or pay again with --again."
 _ORDER = ("archived", "skipped", "pending", "failed", "in_doubt")
 
 
@@ -74,6 +75,13 @@ class Strip:
     source: str
     poster: str
     cells: tuple[Cell, ...]
+
+    @property
+    def note(self) -> str:
+        """Why there is no source to see."""
+        if all(cell.entry.state == "pending" for cell in self.cells):
+            return "The source is shown once a variant of it is rendered."
+        return "No copy of the source was kept."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,8 +140,10 @@ def _groups(entries: Iterable[ManifestEntry]) -> list[Group]:
     """By clip, then by source, both in order of first appearance."""
     clips: dict[str, dict[str, list[Cell]]] = {}
     posters: dict[tuple[str, str], str] = {}
+    entries = list(entries)
+    known = _sources(entries)
     for number, entry in enumerate(entries, start=1):
-        source = _url(entry.source)
+        source = _url(entry.source) or (_beside(entry, known) if entry.state == "pending" else "")
         clips.setdefault(entry.axes.clip, {}).setdefault(source, []).append(_cell(number, entry))
         place = (entry.axes.clip, source)
         posters[place] = posters.get(place) or _url(entry.source_poster)
@@ -150,9 +160,26 @@ def _groups(entries: Iterable[ManifestEntry]) -> list[Group]:
     ]
 
 
+def _sources(entries: Iterable[ManifestEntry]) -> dict[tuple[str, str], str]:
+    """The first source of each clip in each shape, and under "" in any."""
+    found: dict[tuple[str, str], str] = {}
+    for entry in entries:
+        if source := _url(entry.source):
+            found.setdefault((entry.axes.clip, entry.axes.aspect_ratio), source)
+            found.setdefault((entry.axes.clip, ""), source)
+    return found
+
+
+def _beside(entry: ManifestEntry, known: Mapping[tuple[str, str], str]) -> str:
+    """What a variant that was not rendered yet, and so has no source of its own, is shown beside."""
+    clip, shape = entry.axes.clip, entry.axes.aspect_ratio
+    return known.get((clip, shape)) or known.get((clip, ""), "")
+
+
 def _cell(number: int, entry: ManifestEntry) -> Cell:
     label, meaning = _STATES.get(entry.state, (entry.state, ""))
-    playable = entry.state in {"archived", "skipped"} and entry.deliverable
+    kept = entry.state in {"archived", "skipped"}
+    playable = kept and entry.deliverable
     return Cell(
         number=number,
         entry=entry,
@@ -160,7 +187,7 @@ def _cell(number: int, entry: ManifestEntry) -> Cell:
         poster=_url(entry.poster),
         ratio=_ratio(entry),
         state=label,
-        reason=entry.reason or meaning,
+        reason=_GONE if kept and not playable else entry.reason or meaning,
     )
 
 

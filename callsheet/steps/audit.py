@@ -34,14 +34,13 @@ async def audit(folder: Path, *, online: bool, noted_head: str = "") -> Audit | 
     online: a statement of the provider is recorded, for the next audit to be held against.
     """
     found = environment.read(environment.find_checkout(folder))
-    if online:
-        studio.require_key(found, sandbox=False)
+    name = studio.asked_about(found) if online else draw_up.route_name(found, sandbox=False)
     if not draw_up.has_ledger(found):
         return None
     with closing(draw_up.open_ledger(found)) as ledger:
         books = ledger.books()
         findings = judging.findings(books, noted_head=noted_head)
-        statement, name = None, draw_up.route_name(found, sandbox=False)
+        statement = None
         if online:
             async with studio.reached(found, name) as provider:
                 balance = await provider.balance()

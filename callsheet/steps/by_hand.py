@@ -96,14 +96,18 @@ async def _decided(file: Path, facts: ClipFacts, order: Order) -> ClipPreparatio
     trim = order.trim
     if order.model.clip is None:
         raise Unacceptable(f"is a clip, and {order.model.name} takes none.", where=str(file))
-    preparation = limits.clip_preparation(
-        facts,
-        _limits(order),
-        start=trim.start if trim else None,
-        end=trim.end if trim else None,
-        framing=order.framing,
-        aspect_ratio=order.aspect_ratio,
-    )
+    try:
+        preparation = limits.clip_preparation(
+            facts,
+            _limits(order),
+            start=trim.start if trim else None,
+            end=trim.end if trim else None,
+            framing=order.framing,
+            aspect_ratio=order.aspect_ratio,
+        )
+    except limits.TooLong as error:
+        error.hint = f"Use a part of it: --trim {error.trim}"
+        raise
     if preparation.framing != "crop":
         return preparation
     found = await aim.aim(file, facts, preparation)

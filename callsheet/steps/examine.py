@@ -155,22 +155,46 @@ def _sandbox() -> Check:
 
 
 def _provider(found: Settings) -> Iterator[Check]:
-    """The key, and where it would be sent. What is wrong here stops paid runs only."""
-    from callsheet.provider.client import Route
-
-    if found.api_key is None:
+    """The keys, and where they would be sent. What is wrong here stops paid runs only."""
+    if found.api_key is not None:
+        yield Check(name="key", status="ok", message="EVOLINK_API_KEY is set")
+    elif found.has_key:
+        yield Check(name="key", status="note", message=f"EVOLINK_API_KEY is not set: {_route(found)} gets no jobs")
+    else:
         what = "EVOLINK_API_KEY is not set: runs are free drafts only"
         yield Check(name="key", status="note", message=what, hint=KEY_HINT)
-    else:
-        yield Check(name="key", status="ok", message="EVOLINK_API_KEY is set")
+    if found.api_key is not None or not found.has_key:
+        status: checkup.Status = "note" if found.is_local else "ok"
+        here = ", which is this machine and not EvoLink" if found.is_local else ""
+        good = Check(
+            name="provider", status=status, message=f"paid runs go to {found.api}{here}, uploads to {found.files}"
+        )
+        yield _usable(_route(found), found.api, found.files, found.api_key, good)
+    yield from _further(found)
+
+
+def _further(found: Settings) -> Iterator[Check]:
+    """The routes of routes.toml."""
+    for entry in found.routes:
+        name = entry.card.name
+        if entry.is_idle:
+            what = f"route {name} of routes.toml is not used: {entry.key_name} is not set"
+            yield Check(name="provider", status="note", message=what)
+        elif entry.api:
+            what = f"paid runs go to {entry.api} as route {name}, uploads to {entry.files}"
+            good = Check(name="provider", status="ok", message=what)
+            yield _usable(name, entry.api, entry.files, entry.key, good)
+
+
+def _usable(name: str, api: str, files: str, key: SecretStr | None, good: Check) -> Check:
+    """`good`, unless no client can be made for this route."""
+    from callsheet.provider.client import Route
+
     try:
-        Route(name=_route(found), api=found.api, files=found.files, key=found.api_key or SecretStr("none"))
+        Route(name=name, api=api, files=files, key=key or SecretStr("none"))
     except CallsheetError as error:
-        yield Check(name="provider", status="note", message=f"paid runs cannot work: {error.what}", hint=error.hint)
-        return
-    status: checkup.Status = "note" if found.is_local else "ok"
-    here = ", which is this machine and not EvoLink" if found.is_local else ""
-    yield Check(name="provider", status=status, message=f"paid runs go to {found.api}{here}, uploads to {found.files}")
+        return Check(name="provider", status="note", message=f"paid runs cannot work: {error.what}", hint=error.hint)
+    return good
 
 
 def _route(found: Settings) -> str:
@@ -178,13 +202,10 @@ def _route(found: Settings) -> str:
 
 
 async def _balance(folder: Path) -> Check:
-    from callsheet.provider.client import Provider, Route
-    from callsheet.steps.studio import require_key
+    from callsheet.steps import studio
 
     found = settings.read(settings.studio_root(folder / "-"))
-    require_key(found, sandbox=False)
-    route = Route(name=_route(found), api=found.api, files=found.files, key=found.api_key or SecretStr(""))
-    async with Provider(route) as provider:
+    async with studio.reached(found, studio.asked_about(found)) as provider:
         left = await provider.balance()
     spoken = f", which can spend {left.spoken}" if left is not None else "; it does not say what is left"
-    return Check(name="online", status="ok", message=f"{found.api} takes the key{spoken}")
+    return Check(name="online", status="ok", message=f"{provider.route.api} takes the key{spoken}")

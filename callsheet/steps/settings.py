@@ -81,6 +81,11 @@ class Settings:
         """Do the base URLs point at this machine?"""
         return is_loopback(urlsplit(self.api).hostname or "")
 
+    @property
+    def has_key(self) -> bool:
+        """Is there a key of any paid route, the built-in one or one of routes.toml?"""
+        return self.api_key is not None or any(entry.key is not None for entry in self.routes)
+
     def under(self, root: Path) -> "Settings":
         """The same settings with `home` and the ledger made absolute, relative to the checkout: from another folder the
         same words must not mean another, empty ledger.

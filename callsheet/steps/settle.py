@@ -22,7 +22,7 @@ from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment
 from callsheet.steps.load import resolve
 from callsheet.steps.settings import Settings
-from callsheet.take import State, Take
+from callsheet.take import State, Take, may
 
 #: States in which nobody knows whether the provider has the take.
 UNKNOWN = (State.SUBMITTING, State.IN_DOUBT)
@@ -177,9 +177,11 @@ def doubtful(spec: Path) -> tuple[Take, ...]:
 
 
 def not_accepted(spec: Path, take_id: int) -> Take:
-    """Release the hold of a take. RunInProgress while a run works on it: its answer may be on the way."""
+    """Release the hold of a take. RunInProgress while a run works on it: its answer may be on the way; IllegalTransition
+    for a take that is not in doubt."""
     settings = _settings(spec)
     take = _take(settings, take_id)
+    _refuse_settled(take, State.RELEASED)
     with closing(drawing.open_ledger(settings)) as ledger, presence.owning(settings, ledger, take):
         return ledger.released(take.id, reason="a person says that it was not accepted")
 
@@ -187,13 +189,24 @@ def not_accepted(spec: Path, take_id: int) -> Take:
 async def accepted(spec: Path, *, take_id: int, job: str) -> Take:
     """SUBMITTED under this job. NotThatJob unless the provider knows it: a slip of the pen could not be taken back.
 
-    RunInProgress while a run works on the take; Unauthorized, Unavailable where the provider cannot be asked.
+    RunInProgress while a run works on the take; IllegalTransition for a take that is not in doubt; Unauthorized,
+    Unavailable where the provider cannot be asked.
     """
     settings = _settings(spec)
     take = _take(settings, take_id)
+    _refuse_settled(take, State.SUBMITTED)
     with closing(drawing.open_ledger(settings)) as ledger, presence.owning(settings, ledger, take):
         await _refuse_unknown(settings, take, job)
         return ledger.submitted(take.id, job=job)
+
+
+def _refuse_settled(take: Take, then: State) -> None:
+    if not may(take.state, then):
+        raise IllegalTransition(
+            f"take {take.id} is {take.state}, and only a take in doubt is settled like this.",
+            where=take.slug,
+            hint="`callsheet status` shows how each take stands.",
+        )
 
 
 async def _refuse_unknown(settings: Settings, take: Take, job: str) -> None:

@@ -33,24 +33,28 @@ async def stage(label: str) -> None:
 
 async def staged_clip(studio: Studio, label: str, route: str) -> Staged:
     """Where this route's provider can read the prepared clip."""
-    clip = await prepare.prepared_clip(studio, studio.line(label).variant)
-    return await _once(studio, clip, route)
+    variant = studio.line(label).variant
+    clip = await prepare.prepared_clip(studio, variant)
+    return await _once(studio, clip, route, f"clip {variant.clip}")
 
 
 async def staged_stills(studio: Studio, label: str, route: str) -> list[Staged]:
     variant = studio.line(label).variant
     count = len(studio.drawn.survey.stills[variant.references])
     files = [await prepare.prepared_still(studio, variant, number) for number in range(count)]
-    return [await _once(studio, file, route) for file in files]
+    return [
+        await _once(studio, file, route, f"image {number} of references {variant.references}")
+        for number, file in enumerate(files, start=1)
+    ]
 
 
-async def _once(studio: Studio, file: PreparedFile, route: str) -> Staged:
+async def _once(studio: Studio, file: PreparedFile, route: str, called: str) -> Staged:
     """Variants that need the same file wait for the one that uploads it; a failure or an old link is forgotten."""
     place = (route, file.sha256)
     work = studio.staged.get(place)
     if work is None or _is_stale(work):
         work = studio.staged[place] = asyncio.create_task(
-            studio.counter(route).staging.put(file.path, sha256=file.sha256, suffix=file.path.suffix)
+            studio.counter(route).staging.put(file.path, sha256=file.sha256, suffix=file.path.suffix, called=called)
         )
     try:
         return await asyncio.shield(work)

@@ -325,12 +325,22 @@ async def _stopped(works: "Iterable[asyncio.Task[PreparedFile]]") -> None:
 
 def require_key(settings: Settings, *, sandbox: bool) -> None:
     """No run falls back from the paid provider to the sandbox by itself, or the other way round."""
-    if not sandbox and settings.api_key is None and not any(entry.key for entry in settings.routes):
+    if not sandbox and not settings.has_key:
         raise Unauthorized(
             "There is no EVOLINK_API_KEY, so nothing can be rendered by the provider.",
             hint="Set EVOLINK_API_KEY in the environment or in .env to render for money, "
             "or add --sandbox to render free drafts on this machine.",
         )
+
+
+def asked_about(settings: Settings) -> str:
+    """The route whose account is asked about: the built-in one, or the first other where only others have a key."""
+    if not settings.has_key:
+        raise Unauthorized(
+            "There is no EVOLINK_API_KEY, so the provider cannot be asked.",
+            hint="Set EVOLINK_API_KEY in the environment or in .env, or leave --online out.",
+        )
+    return drawing.pool_of(settings, sandbox=False).cards[0].name
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from callsheet import catalogue, limits
 from callsheet.catalogue import ClipLimits, ImageLimits
 from callsheet.credits import Credits, total
 from callsheet.errors import Problem, SpecInvalid, Unacceptable
-from callsheet.limits import ClipFacts, ClipPreparation, Facts, StillFacts, StillPreparation
+from callsheet.limits import ClipFacts, ClipPreparation, Facts, StillFacts, StillPreparation, TooLong
 from callsheet.steps.load import Loaded, SourceClip
 from callsheet.sweep import Setup, Variant
 from callsheet.tariff import price_of, quantity_of
@@ -202,9 +202,23 @@ def _clip_preparations(
         except Unacceptable as error:
             place = (*source.place, "trim") if source.trim else source.place
             what = f"{loaded.shown(source.path)} {error.what}"
-            problems.append(campaign.problem(place, what, hint=error.hint))
+            problems.append(campaign.problem(place, what, hint=_hint(loaded, source, error)))
             refused.add(name)
     return found
+
+
+def _hint(loaded: Loaded, source: SourceClip, error: Unacceptable) -> str:
+    """What to write. A clip that is a path only has no place for a trim yet, so it is told with its source."""
+    if not isinstance(error, TooLong):
+        return error.hint
+    from callsheet.provenance import value_at  # for a mistake only
+    from callsheet.suggest import written
+
+    form = value_at(loaded.campaign.document, source.place)
+    if not isinstance(form, str) or set("*?[") & set(form):
+        return error.hint
+    line = written(source.place, {"source": form, "trim": error.trim})
+    return f"Write {line}, or declare two clips."
 
 
 def _aimed(

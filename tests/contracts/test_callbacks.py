@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import secrets
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ import httpx
 import pytest
 
 from callsheet.callbacks import server
-from callsheet.errors import LedgerUnreachable
+from callsheet.errors import LedgerUnreachable, PortTaken
 from callsheet.ledger.book import Ledger
 from callsheet.sandbox.book import Book, NewJob
 from callsheet.sandbox.caller import Caller, judged
@@ -114,6 +115,17 @@ async def test_a_ledger_that_cannot_be_written_has_the_provider_try_again() -> N
     transport = httpx.ASGITransport(app=server.make(refuse))
     async with httpx.AsyncClient(transport=transport, base_url="http://hooks") as client:
         assert (await client.post(f"/{TOKEN}", json=DONE)).status_code == 503
+
+
+def test_a_place_that_cannot_be_listened_on_is_told_with_the_option_that_chooses_another() -> None:
+    def listen(host: str, port: int) -> str:
+        with pytest.raises(PortTaken) as refused:
+            server.serve(host=host, port=port, record=lambda _token, _job: None, on_ready=lambda _url: None)
+        return refused.value.hint
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+        assert listen("127.0.0.1", other.getsockname()[1]) == "Choose another with --port."
+    assert listen("192.0.2.1", 0) == "Choose an address of this machine with --host."
 
 
 def test_the_evidence_is_about_the_request_that_named_the_token() -> None:

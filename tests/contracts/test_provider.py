@@ -872,8 +872,9 @@ async def test_an_upload_that_fails_costs_nothing(
     (clip := tmp_path / "clip.mp4").write_bytes(VIDEO)
     server.on(*UPLOAD, reply)
     with pytest.raises(errors.ProviderError) as caught:
-        await provider.upload(clip, name="clip.mp4")
+        await provider.upload(clip, name="clip.mp4", called="clip beach")
     assert (type(caught.value), caught.value.spent) == (kind, "no")
+    assert "upload of clip beach" in caught.value.what
 
 
 async def test_a_file_that_is_not_there_is_not_the_provider_s_fault(provider: Provider, tmp_path: Path) -> None:

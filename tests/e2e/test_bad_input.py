@@ -142,7 +142,7 @@ CASES = {
         2,
         "beach: media/long.mp4",
         "5:10: error: clips.beach: media/long.mp4 is 12.4 s long, and the model takes at most 10 s.",
-        "Set trim: 0s..10s, or declare two clips.",
+        "Write beach: {source: media/long.mp4, trim: 0s..10s}, or declare two clips.",
         before=BEACH,
     ),
     "a trim outside the clip": spec(
@@ -331,7 +331,7 @@ CASES = {
         words=(*RUN, "--only", "beech--*"),
         code=2,
         message="error: --only beech--* matches none of the ",
-        hint="A slug looks like beach--none--dusk--16x9; `callsheet plan` lists them all.",
+        hint="A slug looks like beach--none--dusk--16x9; `callsheet plan --lines` lists them all.",
     ),
     "a home that is a file": Case(
         prepare=lambda studio: studio.home.write_text("not a folder"),

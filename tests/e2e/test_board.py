@@ -411,6 +411,25 @@ def test_a_variant_that_failed_or_is_in_doubt_or_pending_has_its_card_with_the_r
     assert ratios == pytest.approx([16 / 9, 16 / 9, 9 / 16, 1, 1], rel=0.02)
 
 
+def test_a_variant_that_is_not_rendered_yet_stands_beside_the_source_of_its_clip() -> None:
+    ahead: dict[str, Any] = {"state": "pending", "source": None, "source_poster": None, "deliverable": None}
+    entries = [
+        entry("beach", "dusk", "16:9"),
+        entry("beach", "dusk", "9:16", source="tall.mp4"),
+        entry("beach", "neon", "9:16", **ahead),
+        entry("beach", "neon", "1:1", **ahead),
+        entry("pier", "neon", "1:1", **ahead),
+    ]
+    strips = re.split(r'<div class="strip', build(manifest(entries)))[1:]
+    found = [re.findall(r'id="(v\d)"', strip) for strip in strips]
+    assert found == [["v1", "v4"], ["v2", "v3"], ["v5"]]
+
+
+def test_an_archived_variant_whose_file_is_gone_says_so() -> None:
+    page = build(manifest([entry("beach", "dusk", "16:9", deliverable=None, poster=None)]))
+    assert "Its file is not in the archive any more" in page
+
+
 def test_paid_work_says_charged_and_has_no_draft_badge(page: Page, films: Path, tmp_path: Path) -> None:
     page.open(lay_out(films, tmp_path, manifest(sweep(), draft=False, route="evolink")))
     text = page.ask("document.querySelector('.slate').innerText")

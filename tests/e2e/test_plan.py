@@ -240,6 +240,13 @@ def test_what_does_not_go_together_is_refused(left_alone: Studio, words: tuple[s
     assert left_alone.untouched()
 
 
+def test_with_a_key_of_any_paid_route_the_plan_is_that_of_a_run(new_studio: NewStudio) -> None:
+    studio = new_studio(MIRROR_API_KEY="sk-mirror")
+    (studio.root / "routes.toml").write_text('[mirror]\napi = "https://api.example.com"\nkey = "MIRROR_API_KEY"\n')
+    told = rows(studio.call("plan", SPEC))
+    assert "route mirror (https://api.example.com)" in told
+
+
 def test_a_plan_for_the_provider_is_not_run_on_the_sandbox(new_studio: NewStudio) -> None:
     studio = new_studio()
     assert studio.call("plan", SPEC, "--paid", "--out", "plan.json").code == 0

@@ -50,6 +50,12 @@ def test_an_error_of_one_file_stops_no_other_and_is_in_the_document(bench: Studi
     assert [path.name for path in (bench.root / "second").iterdir()] == ["beach.mp4"]
 
 
+def test_a_clip_that_is_too_long_is_told_the_option_that_takes_a_part_of_it(bench: Studio) -> None:
+    ended = bench.call("prepare", "media/long.mp4", "--out", "part")
+    assert ended.code == 3
+    assert "    Use a part of it: --trim 0s..10s\n" in ended.err
+
+
 def test_shape_and_window_are_those_of_a_campaign(bench: Studio) -> None:
     shape = ("--framing", "crop", "--aspect-ratio", "9:16", "--trim", "500ms..2.5s")
     ended = bench.call("prepare", "small.mp4", *shape, "--out", "third", "--json")

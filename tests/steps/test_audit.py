@@ -63,5 +63,18 @@ async def test_a_studio_without_a_ledger_has_nothing_to_audit(cold: Path) -> Non
 
 async def test_asking_needs_a_key(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EVOLINK_API_KEY")
-    with pytest.raises(Unauthorized):
+    with pytest.raises(Unauthorized) as refused:
         await audit(spec.parent, online=True)
+    assert refused.value.hint.endswith("or leave --online out.")
+
+
+async def test_the_one_route_with_a_key_is_asked(
+    spec: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await run(spec, only=["*good*"])
+    monkeypatch.delenv("EVOLINK_API_KEY")
+    monkeypatch.setenv("MIRROR_API_KEY", "sk-mirror")
+    (spec.parent.parent / "routes.toml").write_text(f'[mirror]\napi = "{provider.url}"\nkey = "MIRROR_API_KEY"\n')
+    provider.purse = 1000
+    found = await looked(spec)
+    assert (found.route, found.statement and found.statement.balance) == ("mirror", Credits.of(964))

@@ -21,6 +21,7 @@ NAMES = (
     *("CALLSHEET_HOME", "CALLSHEET_LEDGER", "CALLSHEET_STAGING", "CALLSHEET_MAX_IN_FLIGHT"),
 )
 KEY = "sk-evo-of-a-test-0123456789"
+MIRROR = '[mirror]\napi = "https://api.example.com"\nkey = "MIRROR_API_KEY"\n'
 #: An ffmpeg that runs and says what it is built with; its shell has no PATH, as ours is given none.
 BUILT_WITH = """#!/bin/sh
 case "$*" in
@@ -155,6 +156,19 @@ LACKS = {
         code=0,
         line="EVOLINK_API_KEY is not set: runs are free drafts only. To render for money, put it into the environment",
     ),
+    "a route without its key": Lack(
+        name="provider",
+        code=0,
+        prepare=lambda studio: (studio / "routes.toml").write_text(MIRROR),
+        line="route mirror of routes.toml is not used: MIRROR_API_KEY is not set",
+    ),
+    "a key of another route only": Lack(
+        name="key",
+        code=0,
+        settings={"MIRROR_API_KEY": KEY},
+        prepare=lambda studio: (studio / "routes.toml").write_text(MIRROR),
+        line="EVOLINK_API_KEY is not set: evolink gets no jobs",
+    ),
     "a key with a space": Lack(
         name="provider",
         code=0,
@@ -198,6 +212,15 @@ async def test_a_setting_that_cannot_be_used_ends_the_examination(
     last = (await look(studio))[-1]
     assert (last.name, last.status, last.exit_code) == ("settings", "no", 2)
     assert last.line.startswith("EVOLINK_BASE_URL: must be an https:// URL; plain http is for this machine only")
+
+
+async def test_with_a_key_of_another_route_only_that_one_is_named(
+    studio: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIRROR_API_KEY", KEY)
+    (studio / "routes.toml").write_text(MIRROR)
+    told = [check.message for check in await look(studio) if check.name == "provider"]
+    assert told == ["paid runs go to https://api.example.com as route mirror, uploads to https://api.example.com"]
 
 
 async def test_a_fastapi_that_prefect_does_not_start_with_is_told(

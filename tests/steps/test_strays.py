@@ -1,12 +1,13 @@
 """Takes that no variant carries any more: collected, settled or released all the same, and shown."""
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
 from callsheet.credits import Credits
-from callsheet.errors import Unavailable
+from callsheet.errors import IllegalTransition, Unavailable
 from callsheet.ledger.book import Booking, Ledger
 from callsheet.steps import settle, strays
 from callsheet.take import State
@@ -124,6 +125,19 @@ async def test_a_job_is_taken_for_accepted_only_if_the_provider_knows_it(one: Pa
     assert [take.state for take in takes(one)] == [State.IN_DOUBT]
     await settle.accepted(one, take_id=1, job="task-unified-00000000")
     assert [(take.state, take.job) for take in takes(one)] == [(State.SUBMITTED, "task-unified-00000000")]
+
+
+async def test_a_take_that_is_not_in_doubt_is_not_settled_by_hand(one: Path, provider: LocalProvider) -> None:
+    await run(one)
+    by_hand = (
+        settle.accepted(one, take_id=1, job="task-unified-99999999"),
+        asyncio.to_thread(settle.not_accepted, one, 1),
+    )
+    for settled in by_hand:
+        with pytest.raises(IllegalTransition, match="take 1 is archived, and only a take in doubt") as refused:
+            await settled
+        assert refused.value.spent == "no"
+    assert [take.state for take in takes(one)] == [State.ARCHIVED]
 
 
 async def test_a_provider_that_cannot_be_asked_settles_nothing(

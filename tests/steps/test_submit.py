@@ -147,3 +147,13 @@ async def test_renaming_what_is_not_paid_for_buys_nothing(spec: Path, provider: 
     account, _ = await run(spec)
     assert account.message == "nothing to do, 2 skipped"
     assert len(provider.jobs) == 2
+
+
+async def test_a_failed_upload_is_told_by_the_name_of_the_clip(
+    spec: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVOLINK_FILES_BASE_URL", "http://127.0.0.1:9")
+    account, _ = await run(spec)
+    assert {ended.outcome for ended in account.ended} == {"failed"}
+    assert all("No answer to the upload of clip cup: " in ended.reason for ended in account.ended)
+    assert provider.submits == []

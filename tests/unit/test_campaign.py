@@ -313,6 +313,12 @@ def test_no_number_of_warnings_hides_an_error() -> None:
     assert sum(problem.severity == "warning" for problem in caught.value.problems) == 100
 
 
+def test_a_key_of_the_sweep_that_stands_outside_of_it_is_told_its_place() -> None:
+    with pytest.raises(SpecInvalid) as caught:
+        parse(SMALL + "exclude: [{clip: pier}]\n", file="x.yaml")
+    assert [problem.hint for problem in caught.value.problems] == ["It belongs under sweep: write sweep: {exclude: …}."]
+
+
 def test_a_mistake_in_one_key_does_not_accuse_the_others() -> None:
     text = SMALL.replace("Re-light the scene", "The {{ product }}") + (
         "variabels: {product: the bottle}\naspect_ratois: [9:16, 1:1]\n"

@@ -73,3 +73,10 @@ def test_the_exit_code_is_that_of_the_first_check_that_failed() -> None:
     ]
     assert checkup.exit_code(checks) == 6
     assert checkup.exit_code([fine, less]) == 0
+
+
+def test_a_question_is_not_followed_by_a_stop() -> None:
+    checks = [
+        Check(name="x", status="no", message=text, hint="Correct it.") for text in ("Did you mean `y`?", "Wrong.")
+    ]
+    assert [check.line for check in checks] == ["Did you mean `y`? Correct it.", "Wrong. Correct it."]

@@ -48,7 +48,7 @@ def test_a_glob_that_matches_nothing_and_a_choice_of_nothing_are_errors(selectio
     with pytest.raises(NothingToShoot) as caught:
         selection.of(VARIANTS)
     assert caught.value.what == message
-    assert caught.value.hint == "A slug looks like beach--none--dusk--16x9; `callsheet plan` lists them all."
+    assert caught.value.hint == "A slug looks like beach--none--dusk--16x9; `callsheet plan --lines` lists them all."
 
 
 def test_again_names_itself_in_its_error() -> None:
