@@ -19,6 +19,7 @@ from callsheet.campaign_text import MAX_TAKES
 from callsheet.cli.main import INTERRUPTED, UNEXPECTED, app
 from callsheet.errors import CallsheetError
 from callsheet.plan import Action
+from callsheet.sandbox import faults, openapi
 from callsheet.steps.settings import VARIABLES, Settings
 from callsheet.sweep import expand
 from callsheet.take import State
@@ -99,6 +100,27 @@ def test_every_link_leads_to_a_file_of_the_checkout_and_to_a_heading_in_it(docum
 
 def test_the_documents_are_found() -> None:
     assert {"README.md", "CHANGELOG.md", "specs/README.md", "docs/glossary.md"} <= {named(path) for path in DOCUMENTS}
+
+
+# --- the sandbox --------------------------------------------------------------------------------------------------------
+
+SANDBOX = (ROOT / "docs/sandbox.md").read_text("utf-8")
+
+
+def test_the_faults_in_the_sandbox_s_page_are_a_script_and_its_table_names_every_deed() -> None:
+    (example,) = fences(SANDBOX, "yaml")
+    assert len(faults.read(example).faults) == 6
+    deeds = {deed for row in rows(SANDBOX, "on") for deed in re.findall(r"`(\w+)`", row[1])}
+    assert deeds == {deed for possible in faults.DEEDS.values() for deed in possible}
+
+
+def test_the_sandbox_s_page_has_every_option_of_its_command_and_every_route() -> None:
+    told = {option for row in rows(SANDBOX, "option") for option in re.findall(r"--[a-z-]+", row[0])}
+    assert told == {name for name in options("sandbox") if name.startswith("--")} - {"--help", "--while-used"}
+    routes = " ".join(row[0] for row in rows(SANDBOX, "route"))
+    for path in openapi.document("")["paths"]:
+        tail = path.removeprefix("/api/v1/files/upload/").removeprefix("/api/v1/files/").replace("{task_id}", "{id}")
+        assert re.sub(r"\{(file|upload)_id\}", "{id}", tail) in routes, path
 
 
 # --- commands -----------------------------------------------------------------------------------------------------------

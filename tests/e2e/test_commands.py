@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -360,6 +361,43 @@ def test_the_sandbox_answers_until_it_is_told_to_stop_and_frees_its_port(
     assert running.returncode == 0, said
     assert f"EVOLINK_BASE_URL=http://127.0.0.1:{port}" in said
     socket.create_server(("127.0.0.1", port)).close()
+
+
+def asked(url: str, body: object = None) -> tuple[int, Any]:
+    """Status and document of a request to the sandbox."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data, headers={"Authorization": "Bearer sk-any"})
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def test_the_sandbox_is_poor_faulty_and_spells_its_codes_as_it_is_told(studio: Studio) -> None:
+    (studio.root / "faults.yaml").write_text(
+        "- {on: credits, do: refuse, status: 429, retry_after: 3, skip: 1, times: 1}\n"
+    )
+    running = studio.start(
+        "sandbox", "--port", "0", "--balance", "7", "--string-codes", "--faults", "faults.yaml", "--engine", "copy"
+    )
+    assert running.stdout is not None
+    url = running.stdout.readline().split()[-1]
+    balances = [asked(f"{url}/v1/credits") for _ in range(3)]
+    assert [status for status, _ in balances] == [200, 429, 200]
+    assert balances[0][1]["data"]["user"]["remaining_credits"] == 7
+    poor = asked(f"{url}/v1/videos/generations", {"model": "kling-o3-text-to-video", "prompt": "dusk"})
+    assert (poor[0], poor[1]["error"]["code"]) == (402, "insufficient_quota")
+    running.send_signal(signal.SIGTERM)
+    running.communicate(timeout=10)
+
+
+def test_a_mistake_in_a_file_of_faults_is_told_with_its_place_before_anything_is_served(studio: Studio) -> None:
+    (studio.root / "faults.yaml").write_text("seed: 1\nfaults:\n- {on: submit, do: explode}\n")
+    ended = studio.call("sandbox", "--port", "0", "--faults", "faults.yaml")
+    assert ended.code == 2
+    assert "faults.yaml:3:" in ended.err
+    assert studio.call("sandbox", "--port", "0", "--faults", "none.yaml").code == 2
 
 
 # --- what a command costs before it begins ----------------------------------------------------------------------------
