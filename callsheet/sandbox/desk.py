@@ -43,9 +43,9 @@ def base_of(request: Request) -> str:
     return str(request.base_url).rstrip("/")
 
 
-def page_of(request: Request, size_name: str) -> tuple[int, int]:
+def page_of(request: Request, size_name: str, most: int = 50) -> tuple[int, int]:
     """(page from 1, rows on a page): numbers out of range are brought into it, as lists commonly do."""
-    return _number(request, "page", 1, 1_000_000), _number(request, size_name, 20, 50)
+    return _number(request, "page", 1, 1_000_000), _number(request, size_name, 20, most)
 
 
 def _number(request: Request, name: str, default: int, most: int) -> int:

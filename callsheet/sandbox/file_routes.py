@@ -19,6 +19,8 @@ from callsheet.sandbox.shelf import StoredFile
 
 #: Files that an account may keep at a time (the vendor's client: 100 for a default account, 500 for a VIP one).
 MAX_FILES = 500
+#: Files on a page of the list (the vendor's client asks for up to 100).
+MAX_PAGE = 100
 TOKEN_LIFETIME = timedelta(minutes=5)
 
 
@@ -53,7 +55,7 @@ async def upload_url(request: Request) -> Response:
 
 async def list_files(request: Request) -> Response:
     desk = desk_of(request)
-    page, size = page_of(request, "pageSize")
+    page, size = page_of(request, "pageSize", MAX_PAGE)
     files, total = desk.book.files.page(now=desk.clock(), offset=(page - 1) * size, limit=size)
     rows = [
         {
