@@ -7,21 +7,30 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from callsheet.credits import Credits
-from callsheet.errors import IllegalTransition, LedgerError, ProviderError, ResultExpired, RunInProgress
+from callsheet import expiry
+from callsheet.credits import ZERO, Credits
+from callsheet.errors import (
+    IllegalTransition,
+    LedgerError,
+    ProviderError,
+    ResultExpired,
+    RunInProgress,
+)
 from callsheet.evidence import Found, Unclear
 from callsheet.ledger.book import Ledger
 from callsheet.provider.client import JobStatus, Provider
 from callsheet.provider.wire import is_job_id
-from callsheet.steps import clock, presence, studio, weigh
+from callsheet.steps import clock, deliver, presence, studio, weigh
 from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment
 from callsheet.steps.load import resolve
 from callsheet.steps.settings import Settings
+from callsheet.steps.survey import hash_of
 from callsheet.take import State, Take
 
 #: States in which nobody knows whether the provider has the take.
@@ -44,8 +53,8 @@ class StillThere(ProviderError):
     spent = "yes"
 
 
-#: Bytes of a result at most, to see whether its link still gives one.
-LARGEST_RESULT = 4_000_000_000
+#: A job that is at work for longer than this may never end; jobs take minutes.
+LONGEST_JOB = timedelta(hours=24)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +111,8 @@ def _commit(settings: Settings, ledger: Ledger, verdict: Found | Unclear) -> Wei
 async def lost(spec: Path, take_id: int) -> Take:
     """FAILED, and charged all the same: a person gives up a paid take whose result cannot be had.
 
-    StillThere while the provider works on it or names a link that gives it; IllegalTransition for a take that is not
-    submitted or succeeded; RunInProgress while its campaign runs; ProviderError where the provider cannot be asked.
+    StillThere while the provider works on it (for a day) or names a link that gives it; IllegalTransition for a take that
+    is not submitted or succeeded; RunInProgress while its campaign runs; ProviderError where the provider cannot be asked.
     """
     settings = _settings(spec)
     take = _take(settings, take_id)
@@ -120,7 +129,10 @@ async def lost(spec: Path, take_id: int) -> Take:
 
 
 def _charged(take: Take, status: JobStatus | None) -> Credits:
-    """What the provider says that it charged, else the price: who gives up a result does not get its credits back."""
+    """What the provider says that it charged, else the price: who gives up a result does not get its credits back, unless
+    the provider says that they came back."""
+    if status is not None and status.refunded:
+        return ZERO
     return (status.charged if status else None) or take.charged or take.price
 
 
@@ -129,26 +141,53 @@ async def _gone(settings: Settings, provider: Provider, take: Take, status: JobS
     if status is None:
         return f"the provider does not know job {take.job}"
     if status.state != "succeeded":
-        doing = "ended it as failed" if status.state == "failed" else f"is still at work on it ({status.state})"
-        raise _still_there(take, f"the provider {doing}", "The next run records how it ended.")
+        return _unmade(take, status)
     if status.result is None:
         return f"the provider names no result of job {take.job}"
-    if not await _is_dead(settings, provider, take, status.result):
+    if not (why := await _unusable(settings, provider, take, status.result)):
         raise _still_there(take, "the provider names a link that gives its result", "Run the campaign to fetch it.")
-    return f"the link of job {take.job} is dead, and the provider names no other"
+    return why
 
 
-async def _is_dead(settings: Settings, provider: Provider, take: Take, link: SecretStr) -> bool:
-    """Is it told to have expired? Other trouble with it may pass."""
+def _unmade(take: Take, status: JobStatus) -> str:
+    """Of a job that did not succeed, or does not say so any more."""
+    if status.state == "failed" and take.state is State.SUBMITTED:
+        raise _still_there(take, "the provider ended it as failed", "The next run records how it ended.")
+    if status.state == "failed":
+        return f"the provider ended job {take.job} as failed after all"
+    if clock.now() - take.sent_at < LONGEST_JOB:
+        doing = f"the provider is still at work on it ({status.state})"
+        raise _still_there(take, doing, "A job can be given up a day after it was sent.")
+    since = f"{take.sent_at:%Y-%m-%d %H:%M} UTC"
+    return f"the provider says that it is at work on it since {since} ({status.state}), and gives no result"
+
+
+async def _unusable(settings: Settings, provider: Provider, take: Take, link: SecretStr) -> str:
+    """Why this link will never give the result; "" where it does. Other trouble with it may pass within its day."""
     trial = settings.home / "incoming" / f"trial-{take.id}.mp4"
     await asyncio.to_thread(trial.parent.mkdir, parents=True, exist_ok=True)
     try:
-        await provider.download(link, trial, max_bytes=LARGEST_RESULT)
+        await provider.download(link, trial, max_bytes=deliver.MAX_RESULT)
+        if await asyncio.to_thread(_same, trial, deliver.damaged(settings.home, take)):
+            return f"what comes of it is damaged, each time the same; job {take.job}"
     except ResultExpired:
-        return True
+        return f"the link of job {take.job} is dead, and the provider names no other"
+    except ProviderError as error:
+        if error.retry == "never" or _is_over(take):
+            return f"the result of job {take.job} cannot be fetched: {error.what}"
+        raise
     finally:
         trial.unlink(missing_ok=True)
-    return False
+    return ""
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.is_file() and hash_of(one) == hash_of(other)
+
+
+def _is_over(take: Take) -> bool:
+    """Has the day passed that links of results live?"""
+    return take.state is State.SUCCEEDED and clock.now() >= expiry.dies_at("", finished=take.updated_at)
 
 
 def _still_there(take: Take, what: str, hint: str) -> StillThere:
