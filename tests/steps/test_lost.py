@@ -7,12 +7,14 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
+from callsheet.errors import ProviderError
 from callsheet.steps import clock, settle
 from callsheet.steps.settle import StillThere
 from callsheet.take import State, Take
 
 from .local_provider import FAIL_LATER, LocalProvider
 from .shoot import run, takes
+from .test_routes import routes
 
 ONLY = ["*--odd--*"]
 LATER = timedelta(hours=25)
@@ -76,3 +78,32 @@ async def test_a_film_that_came_damaged_and_is_whole_now_is_not_given_up(spec: P
     await run(spec, only=ONLY)
     with pytest.raises(StillThere, match="gives its result"):
         await settle.lost(spec, 1)
+
+
+async def test_no_result_is_given_up_because_another_provider_does_not_know_it(
+    spec: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A route that was taken out of routes.toml: nobody there can be asked, least of all the built-in one."""
+    monkeypatch.setenv("MIRROR_API_KEY", "sk-mirror")
+    routes(spec, f'[mirror]\napi = "{provider.url}"\nkey = "MIRROR_API_KEY"\nprice = 0.9\n')
+    take = await unfetched(spec, provider)
+    assert take.route == "mirror"
+    provider.jobs.clear()
+    routes(spec, "")
+    with pytest.raises(ProviderError, match="route mirror"):
+        await settle.lost(spec, take.id)
+    monkeypatch.delenv("MIRROR_API_KEY")
+    routes(spec, f'[mirror]\napi = "{provider.url}"\nkey = "MIRROR_API_KEY"\n')
+    with pytest.raises(ProviderError, match="route mirror"):
+        await settle.lost(spec, take.id)
+    assert [one.state for one in takes(spec)] == [State.SUCCEEDED]
+
+
+async def test_no_paid_result_is_given_up_because_a_stand_in_on_this_machine_does_not_know_it(
+    spec: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = await unfetched(spec, provider)
+    for name in ("EVOLINK_BASE_URL", "EVOLINK_FILES_BASE_URL"):
+        monkeypatch.delenv(name)
+    with pytest.raises(ProviderError, match="route loopback"):
+        await settle.lost(spec, take.id)
