@@ -98,9 +98,9 @@ class Studio:
     #: Prepared files by cache name, staged files by route and digest: the work of several variants, done once.
     prepared: dict[str, "asyncio.Task[PreparedFile]"] = field(default_factory=dict)
     staged: dict[tuple[str, str], "asyncio.Task[Staged]"] = field(default_factory=dict)
-    #: The most that this run may newly reserve, and what it has.
+    #: The most that this run may cost, and by how much what it has bought is dearer than in the plan.
     ceiling: Credits | None = None
-    bought: Credits = ZERO
+    dearer: Credits = ZERO
     #: What the provider has accepted and the ledger could not record yet, by take.
     accepted: dict[int, "Accepted"] = field(default_factory=dict)
     #: The evidence on takes in doubt that was gathered last, or is just being gathered, by route.
