@@ -130,6 +130,20 @@ async def test_a_key_that_was_never_seen_is_accepted_by_a_route_that_refuses_rep
     assert len(provider.jobs) == 2
 
 
+async def test_a_job_that_another_key_of_the_account_may_have_made_is_no_evidence(
+    heedless: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key was changed between two lost answers: the account lists the job of the first, and the second was refused."""
+    provider.scripts |= {ODD: [ACCEPT_THEN_500], GOOD: [500]}
+    await run(heedless, only=[LABEL])
+    monkeypatch.setenv("EVOLINK_API_KEY", "sk-evo-the-next-one")
+    await run(heedless, only=["*--good--*"])
+    weighed = await settle.by_evidence(heedless)
+    assert [one.job for one in weighed] == ["", ""]
+    assert "fits take 1 as well" in weighed[1].why
+    assert [take.state for take in takes(heedless)] == [State.IN_DOUBT] * 2
+
+
 # --- never sent ---------------------------------------------------------------------------------------------------------
 
 
