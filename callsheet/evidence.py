@@ -19,6 +19,10 @@ SUBMIT_LIMIT = timedelta(seconds=30)
 SKEW = timedelta(seconds=60)
 
 
+#: Why a take is in doubt that was accepted, by the word of a provider that has seen its key (`reject`).
+ACCEPTED = "the provider knows its request key: it was accepted, and only its list or a callback names the job."
+
+
 @dataclass(frozen=True, kw_only=True)
 class Doubt:
     """A take of which nobody knows whether it was accepted, and what its kept request says.

@@ -169,7 +169,8 @@ class Ledger:
         return self._move(take_id, State.SUBMITTED, job=job, request_id=request_id, request=None, reason=reason)
 
     def in_doubt(self, take_id: int, *, reason: str) -> Take:
-        """SUBMITTING -> IN_DOUBT: it left, and nobody knows what became of it. The price stays held."""
+        """SUBMITTING -> IN_DOUBT: it left, and nobody knows what became of it. The price stays held. IN_DOUBT -> IN_DOUBT:
+        more is known of it, and it is in doubt all the same."""
         return self._move(take_id, State.IN_DOUBT, reason=reason)
 
     def released(self, take_id: int, *, reason: str, run: str = "") -> Take:
@@ -185,12 +186,13 @@ class Ledger:
         return self._move(take_id, State.SUCCEEDED, charged=None if charged is None else charged.units)
 
     def failed(self, take_id: int, *, reason: str, charged: Credits | None = None) -> Take:
-        """SUBMITTED -> FAILED: the provider ended the job without a result; the hold is gone. SUBMITTED or SUCCEEDED ->
-        FAILED: a person gives the result up.
+        """SUBMITTED -> FAILED: the provider ended the job without a result; the hold is gone. SUBMITTED, SUCCEEDED or IN_DOUBT
+        -> FAILED: a person gives the result up.
 
         charged: what the provider keeps all the same; it stays in the budget.
         """
-        return self._move(take_id, State.FAILED, reason=reason, charged=None if charged is None else charged.units)
+        cost = None if charged is None else charged.units
+        return self._move(take_id, State.FAILED, reason=reason, charged=cost, request=None)
 
     def archived(self, take_id: int, *, archive: str, sha256: str) -> Take:
         """SUCCEEDED -> ARCHIVED: the deliverable is in the archive; the hold becomes a charge."""

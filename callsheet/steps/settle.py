@@ -21,7 +21,7 @@ from callsheet.errors import (
     ResultExpired,
     RunInProgress,
 )
-from callsheet.evidence import Found, Unclear
+from callsheet.evidence import ACCEPTED, Found, Unclear
 from callsheet.ledger.book import Ledger
 from callsheet.provider.client import JobStatus, Provider
 from callsheet.provider.wire import is_job_id
@@ -45,6 +45,12 @@ class NotThatJob(ProviderError):
     """The provider knows no such job."""
 
     spent = "unknown"
+
+
+class WasAccepted(ProviderError):
+    """The provider has proved that it has a take of which a person says that it never had it."""
+
+    spent = "yes"
 
 
 class StillThere(ProviderError):
@@ -111,21 +117,33 @@ def _commit(settings: Settings, ledger: Ledger, verdict: Found | Unclear) -> Wei
 async def lost(spec: Path, take_id: int) -> Take:
     """FAILED, and charged all the same: a person gives up a paid take whose result cannot be had.
 
-    StillThere while the provider works on it (for a day) or names a link that gives it; IllegalTransition for a take that
-    is not submitted or succeeded; RunInProgress while its campaign runs; ProviderError where the provider cannot be asked.
+    StillThere while the provider works on it (for a day), names a link that gives it or lists its job; IllegalTransition
+    for a take that is not submitted or succeeded, nor proved to be accepted as a job that nobody knows; RunInProgress while
+    its campaign runs; ProviderError where the provider cannot be asked.
     """
     settings = _settings(spec)
     take = _take(settings, take_id)
-    if take.state not in (State.SUBMITTED, State.SUCCEEDED):
+    is_nameless = take.state is State.IN_DOUBT and take.reason == ACCEPTED
+    if take.state not in (State.SUBMITTED, State.SUCCEEDED) and not is_nameless:
         raise IllegalTransition(
             f"take {take.id} is {take.state}, and only a take with a job and without a file can be given up.",
             where=take.slug,
         )
     with closing(drawing.open_ledger(settings)) as ledger, presence.owning(settings, ledger, take):
         async with studio.reached(settings, take.route) as provider:
+            if is_nameless:
+                return ledger.failed(take.id, reason=await _nameless(provider, ledger, take), charged=take.price)
             status = (await provider.status([take.job])).get(take.job)
             why = await _gone(settings, provider, take, status)
         return ledger.failed(take.id, reason=f"given up: {why}", charged=_charged(take, status))
+
+
+async def _nameless(provider: Provider, ledger: Ledger, take: Take) -> str:
+    """Why a take is given up of which only that it was accepted is known. StillThere where its job is found now."""
+    verdict = (await weigh.weigh(provider, ledger)).get(take.id)
+    if isinstance(verdict, Found):
+        raise _still_there(take, f"its job is {verdict.job}", "Without --lost, `callsheet reconcile` follows it.")
+    return "given up: it was accepted, and nothing names its job"
 
 
 def _charged(take: Take, status: JobStatus | None) -> Credits:
@@ -216,10 +234,18 @@ def doubtful(spec: Path) -> tuple[Take, ...]:
 
 
 def not_accepted(spec: Path, take_id: int) -> Take:
-    """Release the hold of a take. RunInProgress while a run works on it: its answer may be on the way."""
+    """Release the hold of a take. RunInProgress while a run works on it: its answer may be on the way. WasAccepted where
+    the provider has said that it knows its request key: what was released would be bought again."""
     settings = _settings(spec)
     take = _take(settings, take_id)
     with closing(drawing.open_ledger(settings)) as ledger, presence.owning(settings, ledger, take):
+        if ledger.take(take.id).reason == ACCEPTED:
+            raise WasAccepted(
+                f"take {take.id} was accepted: the provider refused its request key because it had seen it.",
+                where=take.slug,
+                hint=f"Look for its job at the provider: callsheet reconcile {spec} --accepted {take.id} JOB. Where nobody "
+                f"can find it, give it up: callsheet reconcile {spec} --lost {take.id}",
+            )
         return ledger.released(take.id, reason="a person says that it was not accepted")
 
 

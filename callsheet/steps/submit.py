@@ -28,7 +28,7 @@ from callsheet.errors import (
     Unauthorized,
     Unavailable,
 )
-from callsheet.evidence import Found, Verdict
+from callsheet.evidence import ACCEPTED, Found, Verdict
 from callsheet.hosts import is_loopback
 from callsheet.ledger.book import Booking
 from callsheet.plan import Line
@@ -190,7 +190,10 @@ async def ask_again(studio: Studio, take: Take) -> Take:
     doubt, can_ask = await _sent_again(studio, take)
     if isinstance(doubt, Accepted):
         return _accepted(studio, take, doubt)
-    if take.state is State.SUBMITTING:
+    if doubt.what == ACCEPTED and take.reason != ACCEPTED:
+        take = studio.ledger.in_doubt(take.id, reason=ACCEPTED)
+        _log(take)
+    elif take.state is State.SUBMITTING:
         take = studio.ledger.in_doubt(take.id, reason=_short(doubt))
         _log(take)
     try:
@@ -219,10 +222,7 @@ async def _sent_again(studio: Studio, take: Take) -> tuple[Accepted | ProviderEr
         raise
     except ProviderError as error:
         if _kind(studio, take) == "reject" and _is_conflict(error):
-            known = (
-                "the provider knows its request key: it was accepted, and only its list or a callback names the job."
-            )
-            return SubmissionInDoubt(known, says=error.says), False
+            return SubmissionInDoubt(ACCEPTED, says=error.says), False
         return error, isinstance(error, SubmissionInDoubt)
 
 

@@ -11,7 +11,7 @@ from callsheet.errors import IllegalTransition, SubmissionInDoubt
 from callsheet.ledger.book import Ledger
 from callsheet.plan import without_new_takes
 from callsheet.steps import hear, settle, studio
-from callsheet.steps.settle import StillThere
+from callsheet.steps.settle import StillThere, WasAccepted
 from callsheet.take import State
 
 from .local_provider import ACCEPT_THEN_500, LocalProvider
@@ -117,6 +117,40 @@ async def test_a_refused_key_without_a_list_is_held_and_not_asked_about_for_ever
     assert doubt.retry == "never"
     assert "it was accepted" in doubt.what
     assert [take.state for take in takes(spec) if take.slug == LABEL] == [State.IN_DOUBT]
+
+
+async def test_what_was_proved_to_be_accepted_is_not_released_by_a_slip_of_the_pen_and_can_be_given_up(
+    spec: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVOLINK_IDEMPOTENCY", "reject")
+    provider.keys_are, provider.has_list = "reject", False
+    provider.scripts[ODD] = [ACCEPT_THEN_500]
+    await run(spec, tries=3, only=[LABEL])
+    (take,) = takes(spec)
+    with pytest.raises(WasAccepted, match=f"take {take.id} was accepted") as refused:
+        settle.not_accepted(spec, take.id)
+    assert f"--lost {take.id}" in refused.value.hint
+    assert f"--accepted {take.id} JOB" in refused.value.hint
+    assert takes(spec) == [take]
+    provider.has_list = True
+    with pytest.raises(StillThere, match="its job is task-unified-00000000"):
+        await settle.lost(spec, take.id)
+    provider.has_list = False
+    gone = await settle.lost(spec, take.id)
+    assert (gone.state, gone.cost) == (State.FAILED, take.price)
+    account, _ = await run(spec, only=[LABEL])
+    assert "pay again with --again" in account.of("failed")[0].reason
+    assert len(provider.jobs) == 1
+
+
+async def test_what_is_in_doubt_without_a_proof_is_released_by_a_person_and_not_given_up(
+    heedless: Path, provider: LocalProvider
+) -> None:
+    provider.scripts[ODD] = [500]
+    await run(heedless, only=[LABEL])
+    with pytest.raises(IllegalTransition, match="is in_doubt"):
+        await settle.lost(heedless, 1)
+    assert settle.not_accepted(heedless, 1).state is State.RELEASED
 
 
 async def test_a_key_that_was_never_seen_is_accepted_by_a_route_that_refuses_repetitions(
