@@ -106,7 +106,7 @@ def test_a_run_that_lost_its_connection_looks_gone_and_goes_on_until_another_tak
         ledger.claim("one", ["a" * 64, "b" * 64])
         with psycopg.connect(postgres, autocommit=True) as admin:
             admin.execute(
-                "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()"
+                "select pg_terminate_backend(pid, 10000) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()"
             )
         assert presence.is_gone(postgres_schema, "one")
         reserved = ledger.reserve(replace(_other("a"), run="one"))
