@@ -136,6 +136,22 @@ def test_what_is_reported_as_committed_is_on_the_disk_of_the_server(postgres: st
         assert connection.exec_driver_sql("show synchronous_commit").scalar_one() == "on"
 
 
+@pytest.mark.parametrize("level", ["repeatable%5C%20read", "serializable"])
+def test_writers_see_what_others_have_just_written_whatever_the_servers_default_is(
+    postgres_schema: str, level: str
+) -> None:
+    """By a view from before its turn, one of two writers would be refused: also the one that records a paid job."""
+    with closing(Ledger(f"{postgres_schema}%20-cdefault_transaction_isolation%3D{level}")) as ledger:
+
+        def buy(number: int) -> State:
+            take = ledger.reserve(replace(BOOKING, key=f"{number:064}"))
+            ledger.submitting(take.id, request={})
+            return ledger.submitted(take.id, job=f"task-{number}").state
+
+        with ThreadPoolExecutor(4) as pool:
+            assert set(pool.map(buy, range(12))) == {State.SUBMITTED}
+
+
 def test_tables_are_never_emptied(postgres: str, postgres_schema: str) -> None:
     with closing(Ledger(postgres_schema)) as ledger:
         walked_to(ledger, State.ARCHIVED)
