@@ -22,9 +22,10 @@ from callsheet.errors import (
     RunInProgress,
 )
 from callsheet.evidence import ACCEPTED, Found, Unclear
-from callsheet.ledger.book import Ledger
+from callsheet.ledger.book import Booking, Ledger
 from callsheet.provider.client import JobStatus, Provider
 from callsheet.provider.wire import is_job_id
+from callsheet.routing import PLAY
 from callsheet.steps import clock, deliver, presence, studio, weigh
 from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment
@@ -250,7 +251,8 @@ def not_accepted(spec: Path, take_id: int) -> Take:
 
 
 async def accepted(spec: Path, *, take_id: int, job: str) -> Take:
-    """SUBMITTED under this job. NotThatJob unless the provider knows it: a slip of the pen could not be taken back.
+    """SUBMITTED under this job. NotThatJob unless the provider knows it: a slip of the pen could not be taken back. The job
+    of a take that was released gets a new take, unless its content was bought again (TakeAlreadyLive).
 
     RunInProgress while a run works on the take; Unauthorized, Unavailable where the provider cannot be asked.
     """
@@ -258,7 +260,28 @@ async def accepted(spec: Path, *, take_id: int, job: str) -> Take:
     take = _take(settings, take_id)
     with closing(drawing.open_ledger(settings)) as ledger, presence.owning(settings, ledger, take):
         await _refuse_unknown(settings, take, job)
+        if ledger.take(take.id).state is State.RELEASED:
+            return _taken_up(ledger, take, job)
         return ledger.submitted(take.id, job=job)
+
+
+def _taken_up(ledger: Ledger, take: Take, job: str) -> Take:
+    """Its price is held whatever the budgets say: it is spent."""
+    paid = tuple(route for route in ledger.routes() if route not in PLAY)
+    booking = Booking(
+        campaign=take.campaign,
+        route=take.route,
+        slug=take.slug,
+        key=take.key,
+        number=take.number,
+        price=take.price,
+        plan=take.plan,
+        supersedes=take.id,
+        budget=None,
+        identity=ledger.identities([take.id])[take.id],
+        pool=() if take.route in PLAY else paid,
+    )
+    return ledger.taken_up(booking, job=job, reason=f"take {take.id} was released, and a person found its job")
 
 
 async def _refuse_unknown(settings: Settings, take: Take, job: str) -> None:

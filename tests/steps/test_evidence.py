@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from callsheet.errors import IllegalTransition, SubmissionInDoubt
+from callsheet.errors import IllegalTransition, SubmissionInDoubt, TakeAlreadyLive
 from callsheet.ledger.book import Ledger
 from callsheet.plan import without_new_takes
 from callsheet.steps import hear, settle, studio
@@ -141,6 +141,34 @@ async def test_what_was_proved_to_be_accepted_is_not_released_by_a_slip_of_the_p
     account, _ = await run(spec, only=[LABEL])
     assert "pay again with --again" in account.of("failed")[0].reason
     assert len(provider.jobs) == 1
+
+
+async def test_a_job_whose_take_was_released_by_mistake_is_taken_up_and_not_bought_again(
+    heedless: Path, provider: LocalProvider
+) -> None:
+    provider.scripts[ODD], provider.has_list = [ACCEPT_THEN_500], False
+    await run(heedless, only=[LABEL])
+    settle.not_accepted(heedless, 1)
+    (job,) = provider.jobs
+    found = await settle.accepted(heedless, take_id=1, job=job)
+    assert (found.id, found.state, found.job, str(found.price)) == (2, State.SUBMITTED, job, "36")
+    account, _ = await run(heedless, only=[LABEL])
+    assert account.message == "1 of 1 archived"
+    assert [take.state for take in takes(heedless)] == [State.RELEASED, State.ARCHIVED]
+    assert len(provider.jobs) == 1
+    with pytest.raises(TakeAlreadyLive, match="take 2 of the same content is archived"):
+        await settle.accepted(heedless, take_id=1, job=job)
+
+
+async def test_a_job_is_not_taken_up_beside_another_purchase_of_the_same_content(
+    heedless: Path, provider: LocalProvider
+) -> None:
+    provider.scripts[ODD], provider.has_list = [ACCEPT_THEN_500], False
+    await run(heedless, only=[LABEL])
+    settle.not_accepted(heedless, 1)
+    await run(heedless, only=[LABEL])
+    with pytest.raises(TakeAlreadyLive, match="take 2 of the same content is archived"):
+        await settle.accepted(heedless, take_id=1, job=min(provider.jobs))
 
 
 async def test_what_is_in_doubt_without_a_proof_is_released_by_a_person_and_not_given_up(
