@@ -19,18 +19,24 @@ SUBMIT_LIMIT = timedelta(seconds=30)
 SKEW = timedelta(seconds=60)
 
 
+#: Why a take is in doubt that was accepted, by the word of a provider that has seen its key (`reject`).
+ACCEPTED = "the provider knows its request key: it was accepted, and only its list or a callback names the job."
+
+
 @dataclass(frozen=True, kw_only=True)
 class Doubt:
     """A take of which nobody knows whether it was accepted, and what its kept request says.
 
     token: SHA-256 of the secret part of its callback address, "" where it named none. is_askable: was it sent to the very
-    account that is asked now?
+    account that is asked now? may_be_listed: can its job be in the list that is read, as that of another key of the same
+    account would be? It is not looked for then, but a job that fits it is no proof for another take.
     """
 
     take: Take
     model: str
     token: str = ""
     is_askable: bool = True
+    may_be_listed: bool = True
 
     @property
     def since(self) -> datetime:
@@ -118,11 +124,11 @@ def weigh(
             verdicts[doubt.take.id] = _by_callback(doubt, jobs, callbacks, named)
     taken = {*claimed, *named}
     found = {take for take, verdict in verdicts.items() if isinstance(verdict, Found)}
-    open_ones = [doubt for doubt in doubts if doubt.take.id not in found and doubt.is_askable]
+    open_ones = [doubt for doubt in doubts if doubt.take.id not in found and doubt.may_be_listed]
     listed = {job.id: job for listing in listings.values() if listing for job in listing.jobs if job.id not in taken}
     fitting = {doubt.take.id: [job for job in listed.values() if fits(doubt, job)] for doubt in open_ones}
     for doubt in open_ones:
-        if doubt.take.id not in verdicts:
+        if doubt.take.id not in verdicts and doubt.is_askable:
             verdicts[doubt.take.id] = _by_list(doubt, listings.get(doubt.model), fitting)
     return tuple(verdicts.get(doubt.take.id) or _not_askable(doubt) for doubt in doubts)
 

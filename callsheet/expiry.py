@@ -32,9 +32,9 @@ def dies_at(url: str, *, finished: datetime) -> datetime:
 
 
 def standing(take: Take, now: datetime, spec: str) -> str:
-    """Of a take that is paid for and not archived: where that leaves it, and what a person can do. "" of any other."""
+    """Of a take that is paid for and not archived: where that leaves it, and what a person can do. Of any other its reason."""
     if take.state is not State.SUCCEEDED:
-        return ""
+        return take.reason
     until = take.updated_at + LIFE
     if now < until:
         return f"paid for, to be fetched by {until:%Y-%m-%d %H:%M} UTC; job {take.job}: run the campaign again"

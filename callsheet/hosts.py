@@ -13,6 +13,9 @@ Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 MADE_UP = ipaddress.ip_network("198.18.0.0/15")
 #: Where a gateway of an IPv6 network reaches IPv4 addresses, the private ones included (RFC 6052).
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+#: All that is given out of IPv6 for the public internet (IANA). What lies outside may lead anywhere: site-local addresses,
+#: IPv4 addresses in old clothes, gateways of somebody's own network (RFC 8215).
+_GIVEN_OUT = ipaddress.ip_network("2000::/3")
 
 
 def literal(host: str) -> Address | None:
@@ -36,6 +39,8 @@ def is_public(address: Address) -> bool:
     if address in MADE_UP:
         return True
     carried = _carried(address)
+    if isinstance(address, ipaddress.IPv6Address) and address not in _GIVEN_OUT and address not in _NAT64:
+        return False
     return address.is_global and not address.is_multicast and (carried is None or is_public(carried))
 
 

@@ -80,6 +80,13 @@ class Line(NamedTuple):
     route: str = ""  # where it would be shot: the cheapest that serves its model
     most: Credits = ZERO  # on the dearest route that serves it, which gets it while the others are down
 
+    @property
+    def costs(self) -> Credits:
+        """What the run that walks it will have paid for it: to send what is reserved costs what it holds."""
+        if self.action == "attach" and not self.owner and self.take is not None and self.take.state is State.RESERVED:
+            return self.take.price
+        return self.credits
+
     def as_json(self) -> dict[str, Any]:
         return {
             "slug": self.variant.slug,
@@ -154,6 +161,11 @@ class Plan:
     def credits(self) -> Credits:
         """What the run would newly spend."""
         return total([line.credits for line in self.lines])
+
+    @cached_property
+    def costs(self) -> Credits:
+        """What the run would send for: what it newly spends, and what is held for takes that were never sent."""
+        return total([line.costs for line in self.lines])
 
     @cached_property
     def most(self) -> Credits:
@@ -502,9 +514,11 @@ def approve(
         )
     _refuse_over_budget(plan, place)
     _refuse_over_month(plan)
-    if ceiling is not None and plan.credits > ceiling:
+    if ceiling is not None and plan.costs > ceiling:
+        held = plan.costs - plan.credits
+        unsent = f" ({held} of it are held for takes that were never sent)" if held else ""
         raise BudgetExceeded(
-            f"this run costs {plan.credits.spoken}, and --max-usd allows {ceiling.spoken}.",
+            f"this run costs {plan.costs.spoken}{unsent}, and --max-usd allows {ceiling.spoken}.",
             hint="Raise --max-usd, or select fewer variants with --only.",
         )
     if not confirmed and approve_above is not None and plan.most > approve_above:

@@ -27,7 +27,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.SUBMITTING: frozenset({State.SUBMITTED, State.IN_DOUBT, State.RELEASED}),
     State.SUBMITTED: frozenset({State.SUCCEEDED, State.FAILED}),
     State.SUCCEEDED: frozenset({State.ARCHIVED, State.FAILED}),
-    State.IN_DOUBT: frozenset({State.SUBMITTED, State.RELEASED}),
+    State.IN_DOUBT: frozenset({State.SUBMITTED, State.RELEASED, State.IN_DOUBT, State.FAILED}),
     State.ARCHIVED: frozenset(),
     State.FAILED: frozenset(),
     State.RELEASED: frozenset(),

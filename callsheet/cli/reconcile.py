@@ -10,6 +10,7 @@ from callsheet.cli import completion, console, options, run
 from callsheet.cli.plan import has_key
 from callsheet.credits import total
 from callsheet.errors import MediaError, SpecError
+from callsheet.evidence import ACCEPTED
 
 if TYPE_CHECKING:
     from callsheet.steps.settle import Weighed
@@ -81,7 +82,10 @@ def _tell(spec: Path, weighed: "Weighed") -> None:
         console.say(f"    It may be job {job}:  callsheet reconcile {spec} --accepted {take.id} {job}")
     if not weighed.candidates:
         console.say(f"    It is at the provider as job JOB:  callsheet reconcile {spec} --accepted {take.id} JOB")
-    console.say(f"    The provider never had it:         callsheet reconcile {spec} --not-accepted {take.id}")
+    if take.reason == ACCEPTED:
+        console.say(f"    Nobody can find its job:           callsheet reconcile {spec} --lost {take.id}")
+    else:
+        console.say(f"    The provider never had it:         callsheet reconcile {spec} --not-accepted {take.id}")
 
 
 def _may_send(spec: Path, *, sandbox: bool, yes: bool) -> bool:

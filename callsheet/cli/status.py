@@ -120,7 +120,7 @@ def _reason(take: Take, spec: Path | None) -> str:
     """What went wrong, or by when a result has to be fetched that is paid for."""
     from callsheet.steps import clock
 
-    return take.reason or expiry.standing(take, clock.now(), str(spec or "SPEC"))
+    return expiry.standing(take, clock.now(), str(spec or "SPEC"))
 
 
 def _row(take: Take, spec: Path | None) -> dict[str, Any]:

@@ -125,29 +125,18 @@ class Ledger:
         another run has claimed the key from this one.
         """
         with self._writing() as connection:
-            if booking.run:
-                ownership.refuse_foreign(connection, key=booking.key, run=booking.run, slug=booking.slug)
-            self._refuse_second_take(connection, booking)
-            self._refuse_overspending(connection, booking)
-            self._refuse_a_dear_month(connection, booking)
-            at = self._now()
-            row = {
-                "id": (connection.execute(select(func.max(takes.c.id))).scalar_one() or 0) + 1,
-                "campaign": booking.campaign,
-                "route": booking.route,
-                "slug": booking.slug,
-                "key": booking.key,
-                "number": booking.number,
-                "state": State.RESERVED,
-                "price": booking.price.units,
-                "idempotency_key": f"callsheet-{uuid4().hex}",
-                "plan": booking.plan,
-                "created_at": at,
-                "updated_at": at,
-                "identity": booking.identity,
-            }
-            _write_down(connection, row, before="")
-            return _take(connection.execute(insert(takes).values(**row).returning(*_TAKE)).mappings().one())
+            return self._reserved(connection, booking)
+
+    def taken_up(self, booking: Booking, *, job: str, reason: str) -> Take:
+        """A new take in SUBMITTED, all in one transaction, for a job that the provider has and whose own take was released:
+        RELEASED is an end. TakeAlreadyLive where its content was bought again since.
+
+        Left in between, it would be a take that is reserved and was never sent, which a run sends.
+        """
+        with self._writing() as connection:
+            take = self._reserved(connection, booking)
+            self._moved(connection, take.id, State.SUBMITTING, request="{}", submitted_at=self._now())
+            return self._moved(connection, take.id, State.SUBMITTED, job=job, request=None, reason=_storable(reason))
 
     def submitting(
         self, take_id: int, *, request: Mapping[str, Any], run: str = "", limits: Limits | None = None
@@ -169,7 +158,8 @@ class Ledger:
         return self._move(take_id, State.SUBMITTED, job=job, request_id=request_id, request=None, reason=reason)
 
     def in_doubt(self, take_id: int, *, reason: str) -> Take:
-        """SUBMITTING -> IN_DOUBT: it left, and nobody knows what became of it. The price stays held."""
+        """SUBMITTING -> IN_DOUBT: it left, and nobody knows what became of it. The price stays held. IN_DOUBT -> IN_DOUBT:
+        more is known of it, and it is in doubt all the same."""
         return self._move(take_id, State.IN_DOUBT, reason=reason)
 
     def released(self, take_id: int, *, reason: str, run: str = "") -> Take:
@@ -185,12 +175,13 @@ class Ledger:
         return self._move(take_id, State.SUCCEEDED, charged=None if charged is None else charged.units)
 
     def failed(self, take_id: int, *, reason: str, charged: Credits | None = None) -> Take:
-        """SUBMITTED -> FAILED: the provider ended the job without a result; the hold is gone. SUBMITTED or SUCCEEDED ->
-        FAILED: a person gives the result up.
+        """SUBMITTED -> FAILED: the provider ended the job without a result; the hold is gone. SUBMITTED, SUCCEEDED or IN_DOUBT
+        -> FAILED: a person gives the result up.
 
         charged: what the provider keeps all the same; it stays in the budget.
         """
-        return self._move(take_id, State.FAILED, reason=reason, charged=None if charged is None else charged.units)
+        cost = None if charged is None else charged.units
+        return self._move(take_id, State.FAILED, reason=reason, charged=cost, request=None)
 
     def archived(self, take_id: int, *, archive: str, sha256: str) -> Take:
         """SUCCEEDED -> ARCHIVED: the deliverable is in the archive; the hold becomes a charge."""
@@ -402,6 +393,31 @@ class Ledger:
 
     # --- inside a transaction ------------------------------------------------------------------------------------------
 
+    def _reserved(self, connection: Connection, booking: Booking) -> Take:
+        if booking.run:
+            ownership.refuse_foreign(connection, key=booking.key, run=booking.run, slug=booking.slug)
+        self._refuse_second_take(connection, booking)
+        self._refuse_overspending(connection, booking)
+        self._refuse_a_dear_month(connection, booking)
+        at = self._now()
+        row = {
+            "id": (connection.execute(select(func.max(takes.c.id))).scalar_one() or 0) + 1,
+            "campaign": booking.campaign,
+            "route": booking.route,
+            "slug": booking.slug,
+            "key": booking.key,
+            "number": booking.number,
+            "state": State.RESERVED,
+            "price": booking.price.units,
+            "idempotency_key": f"callsheet-{uuid4().hex}",
+            "plan": booking.plan,
+            "created_at": at,
+            "updated_at": at,
+            "identity": booking.identity,
+        }
+        _write_down(connection, row, before="")
+        return _take(connection.execute(insert(takes).values(**row).returning(*_TAKE)).mappings().one())
+
     def _refuse_second_take(self, connection: Connection, booking: Booking) -> None:
         newer = connection.execute(
             select(*_TAKE)
@@ -450,18 +466,30 @@ class Ledger:
         if "reason" in values:
             values["reason"] = _storable(values["reason"])
         with self._writing() as connection:
-            row = connection.execute(select(*_MOVED).where(takes.c.id == take_id)).mappings().one_or_none()
-            if row is None:
-                raise KeyError(take_id)
-            _refuse_illegal(row, then)
-            if run:
-                ownership.refuse_foreign(connection, key=row["key"], run=run, slug=row["slug"])
-            if limits is not None:
-                self._refuse_too_many(connection, row["route"], limits)
-            values = {**values, "state": then, "updated_at": self._now()}
-            _write_down(connection, {**row, **values}, before=row["state"])
-            moved = connection.execute(update(takes).where(takes.c.id == take_id).values(**values).returning(*_TAKE))
-            return _take(moved.mappings().one())
+            return self._moved(connection, take_id, then, run=run, limits=limits, **values)
+
+    def _moved(
+        self,
+        connection: Connection,
+        take_id: int,
+        then: State,
+        *,
+        run: str = "",
+        limits: Limits | None = None,
+        **values: Any,
+    ) -> Take:
+        row = connection.execute(select(*_MOVED).where(takes.c.id == take_id)).mappings().one_or_none()
+        if row is None:
+            raise KeyError(take_id)
+        _refuse_illegal(row, then)
+        if run:
+            ownership.refuse_foreign(connection, key=row["key"], run=run, slug=row["slug"])
+        if limits is not None:
+            self._refuse_too_many(connection, row["route"], limits)
+        values = {**values, "state": then, "updated_at": self._now()}
+        _write_down(connection, {**row, **values}, before=row["state"])
+        moved = connection.execute(update(takes).where(takes.c.id == take_id).values(**values).returning(*_TAKE))
+        return _take(moved.mappings().one())
 
     def _refuse_too_many(self, connection: Connection, route: str, limits: Limits) -> None:
         """By what the ledger knows of the route's takes, so a killed process leaves no count behind."""

@@ -100,6 +100,8 @@ def _postgres(url: URL, *, alone: bool) -> Engine:
         engine = create_engine(
             url.set(drivername="postgresql+psycopg"),
             hide_parameters=True,
+            # Whatever the server's default is: a writer that waited for its turn has to see what the one before it wrote.
+            isolation_level="READ COMMITTED",
             pool_pre_ping=not alone,
             **({"poolclass": NullPool} if alone else pool),
             connect_args={

@@ -123,18 +123,19 @@ def lift(connection: Connection) -> None:
 def missing(connection: Connection) -> list[str]:
     """Names of guards of this version that are not there, are switched off, or say something else."""
     told = {name: said for name, _, said in _found(connection)}
-    wanted = {guard.name: "on" if _is_postgres(connection) else _on_sqlite(guard)[0] for guard in GUARDS}
+    wanted = {guard.name: _body(guard) if _is_postgres(connection) else _on_sqlite(guard)[0] for guard in GUARDS}
     if _is_postgres(connection):
-        wanted |= {f"{table}_are_never_emptied": "on" for table in _EMPTIED}
+        bodies = {guard.name: _body(guard) for guard in GUARDS}
+        wanted |= {f"{table}_are_never_emptied": bodies[guarding] for table, guarding in _EMPTIED.items()}
     return [name for name, said in wanted.items() if told.get(name) != said]
 
 
 def _found(connection: Connection) -> list[tuple[str, str, str]]:
-    """Name and table of each trigger, and what it is: its text, or, on PostgreSQL, whether it is on."""
+    """Name and table of each trigger, and what it is: its text, or, on PostgreSQL, what it calls, unless it is off."""
     query = f"select name, tbl_name, sql from sqlite_master where type = 'trigger' and tbl_name in ({_NAMED})"
     if _is_postgres(connection):
-        query = f"""select t.tgname, c.relname, case t.tgenabled when 'D' then 'off' else 'on' end
-                    from pg_trigger t join pg_class c on c.oid = t.tgrelid
+        query = f"""select t.tgname, c.relname, case t.tgenabled when 'D' then 'off' else p.prosrc end
+                    from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_proc p on p.oid = t.tgfoid
                     where not t.tgisinternal and c.relname in ({_NAMED})
                       and c.relnamespace = current_schema()::regnamespace"""
     return [(row[0], row[1], row[2]) for row in connection.execute(text(query))]
@@ -152,12 +153,14 @@ def _on_sqlite(guard: Guard) -> tuple[str, ...]:
     )
 
 
-def _on_postgres(guard: Guard) -> tuple[str, ...]:
+def _body(guard: Guard) -> str:
     passed = "old" if guard.event == "delete" else "new"
+    refused = f"raise exception '{guard.says}' using errcode = '23000'"
+    return f" begin if {guard.wrong} then {refused}; end if; return {passed}; end "
+
+
+def _on_postgres(guard: Guard) -> tuple[str, ...]:
     return (
-        f"""create or replace function {guard.name}() returns trigger language plpgsql as $$ begin
-                if {guard.wrong} then raise exception '{guard.says}' using errcode = '23000'; end if;
-                return {passed};
-            end $$""",
+        f"create or replace function {guard.name}() returns trigger language plpgsql as $${_body(guard)}$$",
         f"create trigger {guard.name} before {guard.event} on {guard.table} for each row execute function {guard.name}()",
     )

@@ -120,12 +120,19 @@ def _give_up_and_own(connection: Connection) -> None:
         table.create(connection)
 
 
+def _know_more_of_doubts(connection: Connection) -> None:
+    """That a take in doubt was accepted, though nobody knows as which job, is kept; and such a one may be given up."""
+    for then in ("in_doubt", "failed"):
+        connection.execute(insert(tables.transitions).values(before="in_doubt", after=then))
+
+
 #: What leads from a version to the next.
 STEPS: Mapping[int, Callable[[Connection], None]] = {
     1: _keep_identities,
     2: _chain_the_journal,
     3: _find_a_month,
     4: _give_up_and_own,
+    5: _know_more_of_doubts,
 }
 
 

@@ -27,7 +27,7 @@ from callsheet.journal import spelt
 from callsheet.take import LIVE, State
 
 #: Raised when a table changes. An older ledger is brought forward (`migrations`); a newer one is refused, never guessed at.
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 
 class UtcTime(TypeDecorator[datetime]):

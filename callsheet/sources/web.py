@@ -8,11 +8,13 @@ proxy resolves, and judging is its work.
 import re
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from ipaddress import IPv4Network, IPv6Network
+from threading import Timer
+from typing import Any
 
 import httpx
 
@@ -25,6 +27,8 @@ from callsheet.sources.transfer import Answer, Version
 MOST_REDIRECTS = 5
 #: Seconds to connect, and between two pieces of the body.
 PATIENCE = httpx.Timeout(30, connect=10)
+#: A host has to have ended its headers so long after it was asked: each piece of them may come in time, and none be the last.
+ANSWERED = timedelta(seconds=60)
 #: A date is exact as a version only this long after the change: within a second a file can change twice.
 SETTLED = timedelta(seconds=60)
 _RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)")
@@ -55,7 +59,9 @@ class Web:
             limits = httpx.Limits(max_keepalive_connections=0)
             client = httpx.Client(verify=self._tls, trust_env=False, proxy=proxy, timeout=PATIENCE, limits=limits)
             with client:
-                response = self._first(client, url, headers, ways=[None] if proxy else self._addresses(url))
+                with _cut_off_late() as trace:
+                    ways = [None] if proxy else self._addresses(url)
+                    response = self._first(client, url, headers, ways, trace)
                 try:
                     yield response
                 finally:
@@ -63,16 +69,16 @@ class Web:
 
     @staticmethod
     def _first(
-        client: httpx.Client, url: httpx.URL, headers: dict[str, str], ways: Sequence[Address | None]
+        client: httpx.Client, url: httpx.URL, headers: dict[str, str], ways: Sequence[Address | None], trace: "_Trace"
     ) -> httpx.Response:
         """The answer of the first of these addresses that can be connected to."""
         *earlier, last = ways
         for way in earlier:
             try:
-                return client.send(_request(client, url, headers, way), stream=True)
+                return client.send(_request(client, url, headers, way, trace), stream=True)
             except (httpx.ConnectError, httpx.ConnectTimeout):
                 continue  # what the last of them says counts
-        return client.send(_request(client, url, headers, last), stream=True)
+        return client.send(_request(client, url, headers, last, trace), stream=True)
 
     def _addresses(self, url: httpx.URL) -> list[Address | None]:
         """What the host's name means now, as far as it may be connected to. SourceError where none of it may."""
@@ -114,12 +120,45 @@ class WebSource:
         raise SourceError(f"redirects more than {MOST_REDIRECTS} times.", hint=_CHECK)
 
 
-def _request(client: httpx.Client, url: httpx.URL, headers: dict[str, str], way: Address | None) -> httpx.Request:
+class _Trace:
+    """httpcore's trace hook: knows the socket that a request goes over. `cut` may be called by another thread."""
+
+    def __init__(self) -> None:
+        self._socket: socket.socket | None = None
+
+    def __call__(self, event: str, facts: Mapping[str, Any]) -> None:
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            self._socket = facts["return_value"].get_extra_info("socket")
+
+    def cut(self) -> None:
+        if self._socket is not None:
+            with suppress(OSError):
+                socket.socket.shutdown(
+                    self._socket, socket.SHUT_RDWR
+                )  # whoever reads from it, over TLS too, hears the end
+
+
+@contextmanager
+def _cut_off_late() -> Iterator[_Trace]:
+    """For a request whose headers are to be there when the block ends."""
+    trace = _Trace()
+    late = Timer(ANSWERED.total_seconds(), trace.cut)
+    late.daemon = True
+    late.start()
+    try:
+        yield trace
+    finally:
+        late.cancel()
+
+
+def _request(
+    client: httpx.Client, url: httpx.URL, headers: dict[str, str], way: Address | None, trace: _Trace
+) -> httpx.Request:
     """To this very address, in the name of the host: for the certificate, and for whoever serves many names there."""
     if way is None:
-        return client.build_request("GET", url, headers=headers)
+        return client.build_request("GET", url, headers=headers, extensions={"trace": trace})
     named = {**headers, "Host": url.netloc.decode("ascii")}
-    extensions = {"sni_hostname": url.raw_host.decode("ascii").strip("[]")}
+    extensions = {"trace": trace, "sni_hostname": url.raw_host.decode("ascii").strip("[]")}
     return client.build_request("GET", url.copy_with(host=str(way)), headers=named, extensions=extensions)
 
 

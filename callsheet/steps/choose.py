@@ -27,7 +27,7 @@ def choose(studio: Studio, line: Line) -> Offer:
     found = list(in_order(open_to, health, _now()))
     if not found:
         raise _why_stopped(studio.counters[offers[0].route], model)
-    affordable = [offer for offer in found if offer.price <= line.price or _may_cost(studio, offer)]
+    affordable = [offer for offer in found if offer.price <= line.price or _may_cost(studio, line, offer)]
     if not affordable:
         raise BudgetExceeded(
             f"only route {found[0].route} is left for it, at {found[0].price.spoken}, and that would pass --max-usd.",
@@ -42,8 +42,9 @@ def offers_of(studio: Studio, line: Line) -> tuple[Offer, ...]:
     return studio.drawn.pool.offers(line.variant.model, price_of_take(line.variant, line.seconds))
 
 
-def _may_cost(studio: Studio, offer: Offer) -> bool:
-    return studio.ceiling is None or studio.bought + offer.price <= studio.ceiling
+def _may_cost(studio: Studio, line: Line, offer: Offer) -> bool:
+    """With all that is still to be bought for this plan at its price."""
+    return studio.ceiling is None or studio.plan.costs + studio.dearer + offer.price - line.costs <= studio.ceiling
 
 
 def another_serves(studio: Studio, line: Line) -> bool:

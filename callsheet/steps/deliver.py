@@ -98,23 +98,25 @@ def _seconds(line: Line) -> Fraction | None:
     return line.seconds if catalogue.model(line.variant.model).price.quantity == "clip" else None
 
 
-def fetched(studio: Studio, take: Take) -> Path:
+def fetched(home: Path, take: Take) -> Path:
     """Where a result lies, complete, until it is archived. Named by the job: takes of two ledgers may share a number.
 
     Not where half-made files come in, which are swept away: this may be the only copy of what was paid for.
     """
-    return studio.home / "fetched" / f"{take.route}--{take.job}.mp4"
+    return home / "fetched" / f"{take.route}--{take.job}.mp4"
+
+
+def damaged(home: Path, take: Take) -> Path:
+    """Where what came damaged lies, for a person to judge."""
+    whole = fetched(home, take)
+    return whole.with_name(f"{whole.stem}.damaged.mp4")
 
 
 def forget(studio: Studio, take: Take) -> None:
     """Remove what was fetched for a take, once the archive has it."""
     if take.state is State.ARCHIVED:
-        for path in (fetched(studio, take), _damaged(fetched(studio, take))):
+        for path in (fetched(studio.home, take), damaged(studio.home, take)):
             path.unlink(missing_ok=True)
-
-
-def _damaged(path: Path) -> Path:
-    return path.with_name(f"{path.stem}.damaged.mp4")
 
 
 async def fetch(
@@ -126,7 +128,7 @@ async def fetch(
     another length, must not count as delivered; it is kept beside for a person to judge. ResultExpired and ResultDamaged
     are safe to repeat: the next try asks for a fresh link. Not so once the same damaged file has come twice.
     """
-    target = fetched(studio, take)
+    target = fetched(studio.home, take)
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     downloaded = await asyncio.to_thread(_kept, target) or await _download(studio, take, target, on_bytes)
     try:
@@ -149,7 +151,7 @@ def _refuse_other_length(seconds: Fraction, expected: Fraction | None) -> None:
 
 def _kept_aside(studio: Studio, take: Take, target: Path, downloaded: Downloaded, error: MediaError) -> ResultDamaged:
     """Put the damaged file where a person finds it. The same bytes once more: that is what the provider has."""
-    aside = _damaged(target)
+    aside = damaged(studio.home, take)
     again = aside.is_file() and hash_of(aside) == downloaded.sha256
     target.replace(aside)
     return ResultDamaged(

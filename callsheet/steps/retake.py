@@ -38,7 +38,7 @@ async def _wait(studio: Studio, label: str, error: JobFailed, made: int) -> None
         loopback=studio.counter(failed.route).provider.route.is_loopback,
         chance=random.random(),  # noqa: S311 - spreads load, guards nothing
     )
-    studio.bought -= failed.price  # this run reserved it, and it is released
+    studio.dearer -= failed.price - studio.line(label).costs  # this run reserved it, and it is released
     seconds = wait.total_seconds()
     log.info("%s: %s; retake %d of %d in %.0f s", label, error.says.code, made, most, seconds)
     studio.tell(label, "follow", "moved", detail=f"{error.says.code}: retake {made} of {most} in {seconds:.0f} s")

@@ -7,21 +7,31 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from callsheet.credits import Credits
-from callsheet.errors import IllegalTransition, LedgerError, ProviderError, ResultExpired, RunInProgress
-from callsheet.evidence import Found, Unclear
-from callsheet.ledger.book import Ledger
+from callsheet import expiry
+from callsheet.credits import ZERO, Credits
+from callsheet.errors import (
+    IllegalTransition,
+    LedgerError,
+    ProviderError,
+    ResultExpired,
+    RunInProgress,
+)
+from callsheet.evidence import ACCEPTED, Found, Unclear
+from callsheet.ledger.book import Booking, Ledger
 from callsheet.provider.client import JobStatus, Provider
 from callsheet.provider.wire import is_job_id
-from callsheet.steps import clock, presence, studio, weigh
+from callsheet.routing import PLAY
+from callsheet.steps import clock, deliver, presence, studio, weigh
 from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment
 from callsheet.steps.load import resolve
 from callsheet.steps.settings import Settings
+from callsheet.steps.survey import hash_of
 from callsheet.take import State, Take, may
 
 #: States in which nobody knows whether the provider has the take.
@@ -38,14 +48,20 @@ class NotThatJob(ProviderError):
     spent = "unknown"
 
 
+class WasAccepted(ProviderError):
+    """The provider has proved that it has a take of which a person says that it never had it."""
+
+    spent = "yes"
+
+
 class StillThere(ProviderError):
     """The result of a take can still be had, or may yet be."""
 
     spent = "yes"
 
 
-#: Bytes of a result at most, to see whether its link still gives one.
-LARGEST_RESULT = 4_000_000_000
+#: A job that is at work for longer than this may never end; jobs take minutes.
+LONGEST_JOB = timedelta(hours=24)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,25 +118,40 @@ def _commit(settings: Settings, ledger: Ledger, verdict: Found | Unclear) -> Wei
 async def lost(spec: Path, take_id: int) -> Take:
     """FAILED, and charged all the same: a person gives up a paid take whose result cannot be had.
 
-    StillThere while the provider works on it or names a link that gives it; IllegalTransition for a take that is not
-    submitted or succeeded; RunInProgress while its campaign runs; ProviderError where the provider cannot be asked.
+    StillThere while the provider works on it (for a day), names a link that gives it or lists its job; IllegalTransition
+    for a take that is not submitted or succeeded, nor proved to be accepted as a job that nobody knows; RunInProgress while
+    its campaign runs; ProviderError where the provider cannot be asked.
     """
     settings = _settings(spec)
     take = _take(settings, take_id)
-    if take.state not in (State.SUBMITTED, State.SUCCEEDED):
+    is_nameless = take.state is State.IN_DOUBT and take.reason == ACCEPTED
+    if take.state not in (State.SUBMITTED, State.SUCCEEDED) and not is_nameless:
         raise IllegalTransition(
             f"take {take.id} is {take.state}, and only a take with a job and without a file can be given up.",
             where=take.slug,
         )
     with closing(drawing.open_ledger(settings)) as ledger, presence.owning(settings, ledger, take):
         async with studio.reached(settings, take.route) as provider:
+            if is_nameless:
+                return ledger.failed(take.id, reason=await _nameless(provider, ledger, take), charged=take.price)
             status = (await provider.status([take.job])).get(take.job)
             why = await _gone(settings, provider, take, status)
         return ledger.failed(take.id, reason=f"given up: {why}", charged=_charged(take, status))
 
 
+async def _nameless(provider: Provider, ledger: Ledger, take: Take) -> str:
+    """Why a take is given up of which only that it was accepted is known. StillThere where its job is found now."""
+    verdict = (await weigh.weigh(provider, ledger)).get(take.id)
+    if isinstance(verdict, Found):
+        raise _still_there(take, f"its job is {verdict.job}", "Without --lost, `callsheet reconcile` follows it.")
+    return "given up: it was accepted, and nothing names its job"
+
+
 def _charged(take: Take, status: JobStatus | None) -> Credits:
-    """What the provider says that it charged, else the price: who gives up a result does not get its credits back."""
+    """What the provider says that it charged, else the price: who gives up a result does not get its credits back, unless
+    the provider says that they came back."""
+    if status is not None and status.refunded:
+        return ZERO
     return (status.charged if status else None) or take.charged or take.price
 
 
@@ -129,26 +160,53 @@ async def _gone(settings: Settings, provider: Provider, take: Take, status: JobS
     if status is None:
         return f"the provider does not know job {take.job}"
     if status.state != "succeeded":
-        doing = "ended it as failed" if status.state == "failed" else f"is still at work on it ({status.state})"
-        raise _still_there(take, f"the provider {doing}", "The next run records how it ended.")
+        return _unmade(take, status)
     if status.result is None:
         return f"the provider names no result of job {take.job}"
-    if not await _is_dead(settings, provider, take, status.result):
+    if not (why := await _unusable(settings, provider, take, status.result)):
         raise _still_there(take, "the provider names a link that gives its result", "Run the campaign to fetch it.")
-    return f"the link of job {take.job} is dead, and the provider names no other"
+    return why
 
 
-async def _is_dead(settings: Settings, provider: Provider, take: Take, link: SecretStr) -> bool:
-    """Is it told to have expired? Other trouble with it may pass."""
+def _unmade(take: Take, status: JobStatus) -> str:
+    """Of a job that did not succeed, or does not say so any more."""
+    if status.state == "failed" and take.state is State.SUBMITTED:
+        raise _still_there(take, "the provider ended it as failed", "The next run records how it ended.")
+    if status.state == "failed":
+        return f"the provider ended job {take.job} as failed after all"
+    if clock.now() - take.sent_at < LONGEST_JOB:
+        doing = f"the provider is still at work on it ({status.state})"
+        raise _still_there(take, doing, "A job can be given up a day after it was sent.")
+    since = f"{take.sent_at:%Y-%m-%d %H:%M} UTC"
+    return f"the provider says that it is at work on it since {since} ({status.state}), and gives no result"
+
+
+async def _unusable(settings: Settings, provider: Provider, take: Take, link: SecretStr) -> str:
+    """Why this link will never give the result; "" where it does. Other trouble with it may pass within its day."""
     trial = settings.home / "incoming" / f"trial-{take.id}.mp4"
     await asyncio.to_thread(trial.parent.mkdir, parents=True, exist_ok=True)
     try:
-        await provider.download(link, trial, max_bytes=LARGEST_RESULT)
+        await provider.download(link, trial, max_bytes=deliver.MAX_RESULT)
+        if await asyncio.to_thread(_same, trial, deliver.damaged(settings.home, take)):
+            return f"what comes of it is damaged, each time the same; job {take.job}"
     except ResultExpired:
-        return True
+        return f"the link of job {take.job} is dead, and the provider names no other"
+    except ProviderError as error:
+        if error.retry == "never" or _is_over(take):
+            return f"the result of job {take.job} cannot be fetched: {error.what}"
+        raise
     finally:
         trial.unlink(missing_ok=True)
-    return False
+    return ""
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.is_file() and hash_of(one) == hash_of(other)
+
+
+def _is_over(take: Take) -> bool:
+    """Has the day passed that links of results live?"""
+    return take.state is State.SUCCEEDED and clock.now() >= expiry.dies_at("", finished=take.updated_at)
 
 
 def _still_there(take: Take, what: str, hint: str) -> StillThere:
@@ -177,26 +235,38 @@ def doubtful(spec: Path) -> tuple[Take, ...]:
 
 
 def not_accepted(spec: Path, take_id: int) -> Take:
-    """Release the hold of a take. RunInProgress while a run works on it: its answer may be on the way; IllegalTransition
-    for a take that is not in doubt."""
+    """Release the hold of a take. RunInProgress while a run works on it: its answer may be on the way. IllegalTransition
+    for a take that is not in doubt; WasAccepted where the provider has said that it knows its request key: what was
+    released would be bought again."""
     settings = _settings(spec)
     take = _take(settings, take_id)
     _refuse_settled(take, State.RELEASED)
     with closing(drawing.open_ledger(settings)) as ledger, presence.owning(settings, ledger, take):
+        if ledger.take(take.id).reason == ACCEPTED:
+            raise WasAccepted(
+                f"take {take.id} was accepted: the provider refused its request key because it had seen it.",
+                where=take.slug,
+                hint=f"Look for its job at the provider: callsheet reconcile {spec} --accepted {take.id} JOB. Where nobody "
+                f"can find it, give it up: callsheet reconcile {spec} --lost {take.id}",
+            )
         return ledger.released(take.id, reason="a person says that it was not accepted")
 
 
 async def accepted(spec: Path, *, take_id: int, job: str) -> Take:
-    """SUBMITTED under this job. NotThatJob unless the provider knows it: a slip of the pen could not be taken back.
+    """SUBMITTED under this job. NotThatJob unless the provider knows it: a slip of the pen could not be taken back. The job
+    of a take that was released gets a new take, unless its content was bought again (TakeAlreadyLive).
 
     RunInProgress while a run works on the take; IllegalTransition for a take that is not in doubt; Unauthorized,
     Unavailable where the provider cannot be asked.
     """
     settings = _settings(spec)
     take = _take(settings, take_id)
-    _refuse_settled(take, State.SUBMITTED)
+    if take.state is not State.RELEASED:
+        _refuse_settled(take, State.SUBMITTED)
     with closing(drawing.open_ledger(settings)) as ledger, presence.owning(settings, ledger, take):
         await _refuse_unknown(settings, take, job)
+        if ledger.take(take.id).state is State.RELEASED:
+            return _taken_up(ledger, take, job)
         return ledger.submitted(take.id, job=job)
 
 
@@ -207,6 +277,25 @@ def _refuse_settled(take: Take, then: State) -> None:
             where=take.slug,
             hint="`callsheet status` shows how each take stands.",
         )
+
+
+def _taken_up(ledger: Ledger, take: Take, job: str) -> Take:
+    """Its price is held whatever the budgets say: it is spent."""
+    paid = tuple(route for route in ledger.routes() if route not in PLAY)
+    booking = Booking(
+        campaign=take.campaign,
+        route=take.route,
+        slug=take.slug,
+        key=take.key,
+        number=take.number,
+        price=take.price,
+        plan=take.plan,
+        supersedes=take.id,
+        budget=None,
+        identity=ledger.identities([take.id])[take.id],
+        pool=() if take.route in PLAY else paid,
+    )
+    return ledger.taken_up(booking, job=job, reason=f"take {take.id} was released, and a person found its job")
 
 
 async def _refuse_unknown(settings: Settings, take: Take, job: str) -> None:

@@ -27,7 +27,7 @@ from callsheet.plan import Line, Plan
 from callsheet.provider.client import Provider, Route
 from callsheet.provider.staging import ProviderStaging
 from callsheet.provider.watch import Watch
-from callsheet.routing import SANDBOX, Card, Pool
+from callsheet.routing import EVOLINK, LOOPBACK, SANDBOX, Card, Pool
 from callsheet.steps import bring, leftovers, make_room, presence
 from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment
@@ -97,9 +97,9 @@ class Studio:
     #: Prepared files by cache name, staged files by route and digest: the work of several variants, done once.
     prepared: dict[str, "asyncio.Task[PreparedFile]"] = field(default_factory=dict)
     staged: dict[tuple[str, str], "asyncio.Task[Staged]"] = field(default_factory=dict)
-    #: The most that this run may newly reserve, and what it has.
+    #: The most that this run may cost, and by how much what it has bought is dearer than in the plan.
     ceiling: Credits | None = None
-    bought: Credits = ZERO
+    dearer: Credits = ZERO
     #: What the provider has accepted and the ledger could not record yet, by take.
     accepted: dict[int, "Accepted"] = field(default_factory=dict)
     #: The evidence on takes in doubt that was gathered last, or is just being gathered, by route.
@@ -132,15 +132,19 @@ class Studio:
         try:
             return self.counters[route]
         except KeyError:
-            raise Unauthorized(
-                f"route {route} is not in {environment.ROUTES} any more, or has no key.",
-                spent="unknown",
-                hint="What was sent to it can be followed once it has.",
-            ) from None
+            raise _out_of_reach(route) from None
 
     def tell(self, label: str, stage: Stage, state: str, fraction: float = 0.0, detail: str = "") -> None:
         self.stages[label] = stage
         self.listener(Event(label=label, stage=stage, state=state, fraction=fraction, detail=detail))  # type: ignore[arg-type]
+
+
+def _out_of_reach(route: str) -> Unauthorized:
+    gone = f"is not in {environment.ROUTES} any more, or has no key"
+    if route in (EVOLINK, LOOPBACK):
+        gone = "is not where EVOLINK_BASE_URL points now"
+    what = f"route {route} {gone}."
+    return Unauthorized(what, spent="unknown", hint="What was sent to it can be followed once it is back.")
 
 
 _current: ContextVar[Studio] = ContextVar("studio")
@@ -345,7 +349,8 @@ def asked_about(settings: Settings) -> str:
 
 @asynccontextmanager
 async def route(settings: Settings, name: str) -> AsyncIterator[Route]:
-    """The route of this name; the sandbox runs for the length of the block."""
+    """The route of this name; the sandbox runs for the length of the block. Unauthorized where settings do not say how to
+    reach it any more."""
     if name == SANDBOX:
         from callsheet.sandbox import launch
 
@@ -355,8 +360,12 @@ async def route(settings: Settings, name: str) -> AsyncIterator[Route]:
     entry = next((one for one in settings.routes if one.card.name == name), None)
     kind = drawing.idempotency_of(settings, name)
     if entry is not None and entry.api:
-        key = entry.key or SecretStr("")
-        yield Route(name=name, api=entry.api, files=entry.files, key=key, idempotency=kind)
+        if entry.key is None:
+            raise _out_of_reach(name)
+        yield Route(name=name, api=entry.api, files=entry.files, key=entry.key, idempotency=kind)
         return
+    # What another provider says of its jobs is no word about them: that it knows none would give a paid result up.
+    if name != drawing.route_name(settings, sandbox=False):
+        raise _out_of_reach(name)
     key = settings.api_key or SecretStr("")
     yield Route(name=name, api=settings.api, files=settings.files, key=key, idempotency=kind)

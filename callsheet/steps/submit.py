@@ -19,6 +19,7 @@ from callsheet import digest
 from callsheet.errors import (
     InsufficientCredit,
     LedgerError,
+    NotApproved,
     ProviderError,
     Rejected,
     RouteBusy,
@@ -27,12 +28,12 @@ from callsheet.errors import (
     Unauthorized,
     Unavailable,
 )
-from callsheet.evidence import Found, Verdict
+from callsheet.evidence import ACCEPTED, Found, Verdict
 from callsheet.hosts import is_loopback
 from callsheet.ledger.book import Booking
 from callsheet.plan import Line
 from callsheet.provider.client import Accepted, JobRequest, Replay
-from callsheet.routing import SANDBOX, Idempotency
+from callsheet.routing import SANDBOX, Idempotency, Offer
 from callsheet.steps import choose, clock, stage
 from callsheet.steps import studio as studios
 from callsheet.steps import weigh as weighing
@@ -50,9 +51,9 @@ TOKEN_BYTES = 24
 async def submit(label: str) -> int:
     """The id of the take that carries this variant, submitted: a new one, or the live one the plan attaches to.
 
-    TakeAlreadyLive, BudgetExceeded: nothing was sent. Rejected, Unavailable: sent and provably not accepted; the hold is
-    released. SubmissionInDoubt: held; `retry` is "safe" where the same key may be sent again. Any other LedgerError
-    names the job, where there is one.
+    TakeAlreadyLive, BudgetExceeded, NotApproved (it costs more than was held for it): nothing was sent. Rejected,
+    Unavailable: sent and provably not accepted; the hold is released. SubmissionInDoubt: held; `retry` is "safe" where the
+    same key may be sent again. Any other LedgerError names the job, where there is one.
     """
     studio = studios.current()
     studio.tell(label, "submit", "began")
@@ -96,6 +97,7 @@ def _why_not_sent(studio: Studio, line: Line, take: Take) -> str:
 
 def _reserve(studio: Studio, line: Line) -> Take:
     offer = choose.choose(studio, line)
+    _refuse_unapproved(line, offer)
     take = studio.ledger.reserve(
         Booking(
             campaign=studio.plan.campaign,
@@ -113,9 +115,20 @@ def _reserve(studio: Studio, line: Line) -> Take:
             run=studio.run.id,
         )
     )
-    studio.bought += take.price
+    studio.dearer += take.price - line.costs
     _log(take)
     return take
+
+
+def _refuse_unapproved(line: Line, offer: Offer) -> None:
+    """NotApproved where what an earlier run had reserved would cost more now: the plan says that it costs nothing new."""
+    if line.action == "attach" and line.take is not None and offer.price > line.take.price:
+        raise NotApproved(
+            f"take {line.take.id} was reserved at {line.take.price} credits and not sent; it costs {offer.price.spoken} now "
+            f"on route {offer.route}, which nobody has approved.",
+            where=line.variant.label,
+            hint="Run the campaign again: its plan has the price of now.",
+        )
 
 
 async def _send_first(studio: Studio, line: Line, take: Take) -> Take:
@@ -130,7 +143,7 @@ async def _send_first(studio: Studio, line: Line, take: Take) -> Take:
     except (Rejected, Unavailable) as error:
         told = choose.refused(counter, line.variant.model, error)
         _release(studio, take, _short(error))
-        studio.bought -= take.price
+        studio.dearer -= take.price - line.costs
         if isinstance(told, Unauthorized | InsufficientCredit) and choose.another_serves(studio, line):
             told.retry = "safe"  # it was not accepted, and the next try goes to another route
         raise told from None
@@ -161,7 +174,7 @@ async def _intent(studio: Studio, line: Line, take: Take) -> tuple[Take, JobRequ
             if choose.gives_way(studio, line, counter):
                 why = f"route {take.route} has no room and does not answer."
                 _release(studio, take, f"not sent; {why}")
-                studio.bought -= take.price
+                studio.dearer -= take.price - line.costs
                 raise Unavailable(why, where=take.slug) from busy
             wait = busy.after.total_seconds() if busy.after else 1.0
             studio.tell(line.variant.label, "submit", "began", detail=busy.what)
@@ -177,7 +190,10 @@ async def ask_again(studio: Studio, take: Take) -> Take:
     doubt, can_ask = await _sent_again(studio, take)
     if isinstance(doubt, Accepted):
         return _accepted(studio, take, doubt)
-    if take.state is State.SUBMITTING:
+    if doubt.what == ACCEPTED and take.reason != ACCEPTED:
+        take = studio.ledger.in_doubt(take.id, reason=ACCEPTED)
+        _log(take)
+    elif take.state is State.SUBMITTING:
         take = studio.ledger.in_doubt(take.id, reason=_short(doubt))
         _log(take)
     try:
@@ -206,10 +222,7 @@ async def _sent_again(studio: Studio, take: Take) -> tuple[Accepted | ProviderEr
         raise
     except ProviderError as error:
         if _kind(studio, take) == "reject" and _is_conflict(error):
-            known = (
-                "the provider knows its request key: it was accepted, and only its list or a callback names the job."
-            )
-            return SubmissionInDoubt(known, says=error.says), False
+            return SubmissionInDoubt(ACCEPTED, says=error.says), False
         return error, isinstance(error, SubmissionInDoubt)
 
 

@@ -16,6 +16,7 @@ from callsheet.errors import ProviderError
 from callsheet.evidence import Callback, Doubt, Found, Job, Listing, Verdict
 from callsheet.ledger.book import Ledger
 from callsheet.provider.client import JobStatus, Provider
+from callsheet.routing import PLAY
 from callsheet.steps import clock
 from callsheet.take import Take
 
@@ -65,10 +66,17 @@ def _doubts(provider: Provider, ledger: Ledger) -> list[Doubt]:
             take=take,
             model=str(request.get("model", "")),
             token=token_of(request),
-            is_askable=request.get(ACCOUNT) == provider.route.account,
+            is_askable=(is_askable := request.get(ACCOUNT) == provider.route.account),
+            may_be_listed=is_askable or _is_kin(take.route, provider.route.name),
         )
         for take, request in ledger.doubts()
     ]
+
+
+def _is_kin(route: str, asked: str) -> bool:
+    """May takes of this route, sent with another key, be of the account that is asked? Which accounts keys belong to is
+    not told; only what is not paid for is a world of its own."""
+    return route == asked or not {route, asked} & set(PLAY)
 
 
 async def _listings(provider: Provider, doubts: Sequence[Doubt]) -> dict[str, Listing | None]:

@@ -270,7 +270,7 @@ def _standing(studio: Studio, take: Take | None) -> str:
     if take is None:
         return "not rendered yet"
     loaded = studio.drawn.loaded
-    return take.reason or expiry.standing(take, clock.now(), loaded.shown(loaded.spec))
+    return expiry.standing(take, clock.now(), loaded.shown(loaded.spec))
 
 
 async def _source(studio: Studio, line: Line) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from callsheet import digest
+from callsheet.audit import findings
 from callsheet.credits import Credits
 from callsheet.errors import (
     BudgetExceeded,
@@ -55,6 +56,20 @@ def test_the_database_itself_refuses_a_transition_that_is_not_in_the_journal(
     walked_to(ledger, State.SUBMITTING)
     with pytest.raises(IntegrityError, match="last entry of the journal does not say so"):
         place.do(f"update takes set state = '{then}', job = 'task-x'")
+
+
+def test_a_job_that_somebody_found_is_held_with_it_in_one_commit(ledger: Ledger) -> None:
+    gone = walked_to(ledger, State.RELEASED)
+    dear = replace(BOOKING, supersedes=gone.id, budget=None)
+    take = ledger.taken_up(dear, job="task-1", reason="a person found it")
+    assert (take.id, take.state, take.job) == (gone.id + 1, State.SUBMITTED, "task-1")
+    assert [after for _, _, after, _ in ledger.history(take.id)] == ["reserved", "submitting", "submitted"]
+    assert findings(ledger.books()) == []
+    with pytest.raises(TakeAlreadyLive):
+        ledger.taken_up(dear, job="task-2", reason="a person found it")
+    with pytest.raises(IllegalTransition):
+        ledger.taken_up(replace(dear, key="o" * 64), job="task-1", reason="a person found it")
+    assert len(ledger.takes()) == 2
 
 
 NEW = (

@@ -111,6 +111,16 @@ def test_a_guard_that_was_taken_away_is_missed(used: Ledger, place: Place) -> No
     assert wrong(used) == ["the database lacks its guard journal_stays: anybody can change the ledger unseen"]
 
 
+def test_a_guard_that_was_made_to_refuse_nothing_is_missed(used: Ledger, place: Place) -> None:
+    if place.is_sqlite:
+        toothless = "create trigger journal_stays before delete on journal when 1 = 0 begin select 1; end"
+        place.do("drop trigger journal_stays", toothless)
+    else:
+        body = "begin return old; end"
+        place.do(f"create or replace function journal_stays() returns trigger language plpgsql as $$ {body} $$")
+    assert "the database lacks its guard journal_stays: anybody can change the ledger unseen" in wrong(used)
+
+
 def test_what_the_provider_charged_otherwise_than_planned_is_noted_and_nothing_wrong(ledger: Ledger) -> None:
     take = walked_to(ledger, State.SUBMITTED)
     ledger.succeeded(take.id, charged=Credits.of(70))

@@ -106,7 +106,7 @@ def test_a_run_that_lost_its_connection_looks_gone_and_goes_on_until_another_tak
         ledger.claim("one", ["a" * 64, "b" * 64])
         with psycopg.connect(postgres, autocommit=True) as admin:
             admin.execute(
-                "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()"
+                "select pg_terminate_backend(pid, 10000) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()"
             )
         assert presence.is_gone(postgres_schema, "one")
         reserved = ledger.reserve(replace(_other("a"), run="one"))
@@ -134,6 +134,22 @@ def test_what_is_reported_as_committed_is_on_the_disk_of_the_server(postgres: st
     lax = f"{postgres_schema}%20-csynchronous_commit%3Doff"
     with closing(Ledger(lax)) as ledger, ledger._engine.connect() as connection:
         assert connection.exec_driver_sql("show synchronous_commit").scalar_one() == "on"
+
+
+@pytest.mark.parametrize("level", ["repeatable%5C%20read", "serializable"])
+def test_writers_see_what_others_have_just_written_whatever_the_servers_default_is(
+    postgres_schema: str, level: str
+) -> None:
+    """By a view from before its turn, one of two writers would be refused: also the one that records a paid job."""
+    with closing(Ledger(f"{postgres_schema}%20-cdefault_transaction_isolation%3D{level}")) as ledger:
+
+        def buy(number: int) -> State:
+            take = ledger.reserve(replace(BOOKING, key=f"{number:064}"))
+            ledger.submitting(take.id, request={})
+            return ledger.submitted(take.id, job=f"task-{number}").state
+
+        with ThreadPoolExecutor(4) as pool:
+            assert set(pool.map(buy, range(12))) == {State.SUBMITTED}
 
 
 def test_tables_are_never_emptied(postgres: str, postgres_schema: str) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from callsheet.errors import SourceError, SourceUnreachable
+from callsheet.sources import web
 from callsheet.sources.transfer import Arrived, Bounds, Stopped, Version, fetch
 from callsheet.sources.web import Web
 
@@ -339,6 +341,18 @@ def test_a_source_that_takes_too_long_is_given_up(server: WebServer, fetched: Fe
     server.files["/clip.mp4"] = File(body=BYTES)
     with pytest.raises(SourceError, match="did not come within 0 minutes"):
         fetched("/clip.mp4", time_limit=timedelta(0))
+
+
+def test_a_host_that_never_ends_its_headers_is_given_up(
+    server: WebServer, fetched: Fetch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each piece of them comes in time, and results that are paid for wait until the plan is drawn up."""
+    monkeypatch.setattr(web, "ANSWERED", timedelta(seconds=0.3))
+    server.files["/clip.mp4"] = File(body=BYTES, trickles=5)
+    began = time.monotonic()
+    with pytest.raises(SourceUnreachable, match="cannot be fetched now"):
+        fetched("/clip.mp4")
+    assert time.monotonic() - began < 4
 
 
 def test_a_disk_that_cannot_be_written_is_told(server: WebServer, fetched: Fetch, target: Path) -> None:

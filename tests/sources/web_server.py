@@ -3,6 +3,7 @@
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ class File:
     #: Status of the next answers, before it behaves.
     failures: list[int] = field(default_factory=list)
     retry_after: str = ""
+    #: Seconds for which a header goes on and on before it ends.
+    trickles: float = 0.0
 
 
 @dataclass
@@ -121,6 +124,10 @@ def _handler(server: WebServer) -> Callable[..., BaseHTTPRequestHandler]:
             for name, value in headers.items():
                 if value:
                     self.send_header(name, value)
+            until = time.monotonic() + server.files.get(self.path, File()).trickles
+            while time.monotonic() < until:
+                self.wfile.write(b"X-More: and more\r\n")
+                time.sleep(0.05)
             self.end_headers()
             self.wfile.write(body)
             self.wfile.flush()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from callsheet.credits import Credits
-from callsheet.errors import IllegalTransition, LedgerUnreachable, SubmissionInDoubt
+from callsheet.errors import BudgetExceeded, IllegalTransition, LedgerUnreachable, NotApproved, SubmissionInDoubt
 from callsheet.ledger.book import Booking, Ledger
 from callsheet.plan import Line
 from callsheet.steps import outcome, prepare, stage, studio, submit
@@ -130,3 +130,33 @@ async def test_a_lost_answer_is_not_asked_about_with_another_key_because_another
     account, _ = await run(spec)
     assert account.message == "1 of 1 archived, 1 skipped"
     assert len(provider.jobs) == 2
+
+
+async def reserved_at(spec: Path, price: int) -> None:
+    """A take that an earlier run reserved at this price, and was killed before it sent it."""
+    async with studio.opened(spec, sandbox=False, only=[LABEL]) as at:
+        at.ledger.reserve(booking(at, at.plan.lines[0], Credits.of(price)))
+
+
+async def test_a_take_reserved_at_a_lower_price_is_not_bought_at_a_higher_one_without_a_word(
+    spec: Path, provider: LocalProvider
+) -> None:
+    await reserved_at(spec, 30)
+    _, ended = await run(spec, only=[LABEL])
+    assert isinstance(ended[LABEL], NotApproved)
+    assert "36 credits" in str(ended[LABEL])
+    assert [take.state for take in takes(spec)] == [State.RELEASED]
+    assert not provider.submits
+    account, _ = await run(spec, only=[LABEL])
+    assert str(account.credits) == "36"
+
+
+async def test_what_was_reserved_and_not_sent_counts_into_the_ceiling_of_the_run_that_sends_it(
+    spec: Path, provider: LocalProvider
+) -> None:
+    await reserved_at(spec, 36)
+    with pytest.raises(BudgetExceeded, match="--max-usd allows"):
+        await run(spec, only=[LABEL], max_usd="0.50")  # 34 credits
+    assert not provider.submits
+    account, _ = await run(spec, only=[LABEL], max_usd="0.60")
+    assert str(account.credits) == "36"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from callsheet.errors import IllegalTransition, SubmissionInDoubt
+from callsheet.errors import IllegalTransition, SubmissionInDoubt, TakeAlreadyLive
 from callsheet.ledger.book import Ledger
 from callsheet.plan import without_new_takes
 from callsheet.steps import hear, settle, studio
-from callsheet.steps.settle import StillThere
+from callsheet.steps.settle import StillThere, WasAccepted
 from callsheet.take import State
 
 from .local_provider import ACCEPT_THEN_500, LocalProvider
@@ -119,6 +119,68 @@ async def test_a_refused_key_without_a_list_is_held_and_not_asked_about_for_ever
     assert [take.state for take in takes(spec) if take.slug == LABEL] == [State.IN_DOUBT]
 
 
+async def test_what_was_proved_to_be_accepted_is_not_released_by_a_slip_of_the_pen_and_can_be_given_up(
+    spec: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVOLINK_IDEMPOTENCY", "reject")
+    provider.keys_are, provider.has_list = "reject", False
+    provider.scripts[ODD] = [ACCEPT_THEN_500]
+    await run(spec, tries=3, only=[LABEL])
+    (take,) = takes(spec)
+    with pytest.raises(WasAccepted, match=f"take {take.id} was accepted") as refused:
+        settle.not_accepted(spec, take.id)
+    assert f"--lost {take.id}" in refused.value.hint
+    assert f"--accepted {take.id} JOB" in refused.value.hint
+    assert takes(spec) == [take]
+    provider.has_list = True
+    with pytest.raises(StillThere, match="its job is task-unified-00000000"):
+        await settle.lost(spec, take.id)
+    provider.has_list = False
+    gone = await settle.lost(spec, take.id)
+    assert (gone.state, gone.cost) == (State.FAILED, take.price)
+    account, _ = await run(spec, only=[LABEL])
+    assert "pay again with --again" in account.of("failed")[0].reason
+    assert len(provider.jobs) == 1
+
+
+async def test_a_job_whose_take_was_released_by_mistake_is_taken_up_and_not_bought_again(
+    heedless: Path, provider: LocalProvider
+) -> None:
+    provider.scripts[ODD], provider.has_list = [ACCEPT_THEN_500], False
+    await run(heedless, only=[LABEL])
+    settle.not_accepted(heedless, 1)
+    (job,) = provider.jobs
+    found = await settle.accepted(heedless, take_id=1, job=job)
+    assert (found.id, found.state, found.job, str(found.price)) == (2, State.SUBMITTED, job, "36")
+    account, _ = await run(heedless, only=[LABEL])
+    assert account.message == "1 of 1 archived"
+    assert [take.state for take in takes(heedless)] == [State.RELEASED, State.ARCHIVED]
+    assert len(provider.jobs) == 1
+    with pytest.raises(TakeAlreadyLive, match="take 2 of the same content is archived"):
+        await settle.accepted(heedless, take_id=1, job=job)
+
+
+async def test_a_job_is_not_taken_up_beside_another_purchase_of_the_same_content(
+    heedless: Path, provider: LocalProvider
+) -> None:
+    provider.scripts[ODD], provider.has_list = [ACCEPT_THEN_500], False
+    await run(heedless, only=[LABEL])
+    settle.not_accepted(heedless, 1)
+    await run(heedless, only=[LABEL])
+    with pytest.raises(TakeAlreadyLive, match="take 2 of the same content is archived"):
+        await settle.accepted(heedless, take_id=1, job=min(provider.jobs))
+
+
+async def test_what_is_in_doubt_without_a_proof_is_released_by_a_person_and_not_given_up(
+    heedless: Path, provider: LocalProvider
+) -> None:
+    provider.scripts[ODD] = [500]
+    await run(heedless, only=[LABEL])
+    with pytest.raises(IllegalTransition, match="is in_doubt"):
+        await settle.lost(heedless, 1)
+    assert settle.not_accepted(heedless, 1).state is State.RELEASED
+
+
 async def test_a_key_that_was_never_seen_is_accepted_by_a_route_that_refuses_repetitions(
     spec: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +190,20 @@ async def test_a_key_that_was_never_seen_is_accepted_by_a_route_that_refuses_rep
     account, _ = await run(spec, tries=2)
     assert account.message == "2 of 2 archived"
     assert len(provider.jobs) == 2
+
+
+async def test_a_job_that_another_key_of_the_account_may_have_made_is_no_evidence(
+    heedless: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key was changed between two lost answers: the account lists the job of the first, and the second was refused."""
+    provider.scripts |= {ODD: [ACCEPT_THEN_500], GOOD: [500]}
+    await run(heedless, only=[LABEL])
+    monkeypatch.setenv("EVOLINK_API_KEY", "sk-evo-the-next-one")
+    await run(heedless, only=["*--good--*"])
+    weighed = await settle.by_evidence(heedless)
+    assert [one.job for one in weighed] == ["", ""]
+    assert "fits take 1 as well" in weighed[1].why
+    assert [take.state for take in takes(heedless)] == [State.IN_DOUBT] * 2
 
 
 # --- never sent ---------------------------------------------------------------------------------------------------------

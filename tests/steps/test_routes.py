@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from callsheet.credits import Credits, total
 from callsheet.errors import (
     BudgetExceeded,
     InsufficientCredit,
@@ -120,6 +121,17 @@ async def test_a_dearer_route_is_not_used_past_the_ceiling_of_the_run(
     assert len(mirror.jobs) == 1
     assert [type(error) for error in errors.values() if error] == [Unavailable]
     assert account.message == "1 of 2 archived, 1 failed"
+
+
+async def test_what_a_dearer_route_takes_is_not_missing_for_what_is_still_to_be_bought(
+    spec: Path, provider: LocalProvider, mirror: LocalProvider
+) -> None:
+    """74.12 credits: the plan costs 72, and one of the mirror's and one of the other 75.6."""
+    provider.scripts[GOOD] = [503] * 3
+    await run(spec, tries=5, max_usd="1.09", one_by_one=True)
+    sent = [take.price for take in takes(spec) if take.state is State.ARCHIVED]
+    assert total(sent) <= Credits.of_usd("1.09")
+    assert (len(provider.jobs), len(mirror.jobs)) == (2, 0)
 
 
 async def test_where_only_a_dearer_route_is_left_the_ceiling_is_told(

@@ -128,11 +128,19 @@ def test_by_a_clock_that_is_not_the_providers_no_job_is_told_from_another(minute
 
 
 def test_a_take_of_another_account_is_not_looked_for_and_takes_nothing_from_others() -> None:
-    strange = replace(doubt(2), is_askable=False)
+    strange = replace(doubt(2), is_askable=False, may_be_listed=False)
     ours, theirs = weigh([doubt(), strange], listings=listing(job()), callbacks=(), claimed=())
     assert isinstance(ours, Found)
     assert isinstance(theirs, Unclear)
     assert "another key or address" in theirs.why
+
+
+def test_a_take_of_another_key_may_be_of_the_same_account_and_stands_in_the_way_of_others() -> None:
+    strange = replace(doubt(2), is_askable=False)
+    ours, theirs = weigh([doubt(), strange], listings=listing(job()), callbacks=(), claimed=())
+    assert isinstance(ours, Unclear)
+    assert ours.why == "job job-a of the provider's list fits take 2 as well"
+    assert (isinstance(theirs, Unclear), "another key or address" in theirs.why) == (True, True)
 
 
 def test_a_callback_settles_what_the_list_cannot_tell_apart() -> None:

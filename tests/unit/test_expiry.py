@@ -73,3 +73,9 @@ def test_what_is_paid_for_and_not_fetched_is_named_with_its_job_and_what_can_be_
 @pytest.mark.parametrize("state", [state for state in State if state is not State.SUCCEEDED])
 def test_a_take_in_any_other_state_is_no_such_hold(state: State) -> None:
     assert expiry.standing(replace(TAKE, state=state), DONE + timedelta(days=9), "SPEC") == ""
+
+
+def test_how_its_job_was_found_does_not_hide_by_when_a_result_has_to_be_fetched() -> None:
+    found = replace(TAKE, reason="found in the provider's list: job task-unified-1, created 1 s after it was sent")
+    assert expiry.standing(found, DONE, "SPEC").startswith("paid for, to be fetched by 2026-11-25 12:00 UTC")
+    assert expiry.standing(replace(found, state=State.SUBMITTED), DONE, "SPEC") == found.reason

@@ -31,6 +31,9 @@ def test_public_addresses_are_public(host: str) -> None:
         "ff02::1",
         "64:ff9b::a9fe:a9fe",
         "2002:0a00:0001::",
+        "fec0::1",
+        "64:ff9b:1::a00:1",
+        "::10.0.0.1",
     ],
 )
 def test_private_addresses_are_not_in_whatever_clothes(host: str) -> None:
