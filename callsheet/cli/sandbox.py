@@ -28,11 +28,15 @@ def sandbox(
         int, typer.Option(metavar="PORT", help="Port on 127.0.0.1; 0 takes any free one.", min=0, max=65535)
     ] = 4100,
     engine: Annotated[
-        EngineName, typer.Option(help="What renders: drafts, or the clip itself at once, for load tests.")
-    ] = EngineName.draft,
+        EngineName | None,
+        typer.Option(help="What renders: drafts, or the clip itself at once, for load tests.", show_default="draft"),
+    ] = None,
     render_seconds: Annotated[
-        float, typer.Option(metavar="SECONDS", help="How long a render of --engine copy takes.", min=0, max=86_400)
-    ] = 0.0,
+        float | None,
+        typer.Option(
+            metavar="SECONDS", help="How long a render of --engine copy takes; at once, unless said.", min=0, max=86_400
+        ),
+    ] = None,
     faults: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What is to go wrong, and when (docs/sandbox.md).")
     ] = None,
@@ -73,13 +77,15 @@ def sandbox(
 
     # A studio that hears its callbacks on this machine wants them from the sandbox of its runs as well.
     here = found.callback_url is not None and hosts.is_loopback(urlsplit(found.callback_url).hostname or "")
+    chosen = engine.value if engine else found.sandbox_engine.partition(":")[0]
+    seconds = found.render_seconds if render_seconds is None else render_seconds
     policy = Policy(
         strict=strict or while_used,  # a run's own requests are checked to the letter
         string_codes=string_codes,
         public_inputs=not (offline or while_used),
         loopback_callbacks=allow_loopback_callbacks or here,
-        engine=engine.value,
-        render_time=timedelta(seconds=render_seconds if engine is EngineName.copy else 0),
+        engine=chosen,
+        render_time=timedelta(seconds=seconds if chosen == EngineName.copy else 0),
         most_disk=max_disk_gb * GIGABYTE,
     )
     server.serve(

@@ -66,10 +66,17 @@ class Settings:
     private_sources: str = ""
     #: The public address of `callsheet callbacks`; each request names a secret place below it.
     callback_url: str | None = None
+    #: What the sandbox of a run renders with, and how long that takes where it only copies: "draft", "copy", "copy:20".
+    sandbox_engine: str = "draft"
     #: What routes.toml says: further paid routes, and how the built-in one is used.
     routes: "tuple[Entry, ...]" = ()
     #: What all campaigns may spend together on a paid route in a month (UTC); None for no such ceiling.
     monthly_budget: Credits | None = None
+
+    @property
+    def render_seconds(self) -> int:
+        """What a copying sandbox takes for a render."""
+        return int(self.sandbox_engine.partition(":")[2] or 0)
 
     @property
     def private_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -202,6 +209,14 @@ def _networks(text: str) -> str:
     return text
 
 
+def _engine(text: str) -> str:
+    name, _, seconds = text.partition(":")
+    is_time = seconds.isascii() and seconds.isdecimal() and len(seconds) < 6
+    if text not in ("draft", "copy") and not (name == "copy" and is_time):
+        raise ValueError(f"{text!r} is no engine; there are draft, copy, and copy:20 for copies that take 20 s")
+    return text
+
+
 class Variable(NamedTuple):
     """A variable of the environment: the setting that it is, and how its text is read."""
 
@@ -218,6 +233,7 @@ VARIABLES: Mapping[str, Variable] = {
     "CALLSHEET_LEDGER": Variable("ledger", _ledger),
     "CALLSHEET_MONTHLY_BUDGET": Variable("monthly_budget", _amount),
     "CALLSHEET_CALLBACK_URL": Variable("callback_url", _callback),
+    "CALLSHEET_SANDBOX_ENGINE": Variable("sandbox_engine", _engine),
     "CALLSHEET_STAGING": Variable("staging", _staging),
     "CALLSHEET_MAX_IN_FLIGHT": Variable("max_in_flight", _whole(1, 1000)),
     "CALLSHEET_MAX_SOURCE_MB": Variable("max_source_mb", _whole(1, 1_000_000)),

@@ -176,6 +176,16 @@ def test_another_address_for_callbacks_is_refused(tmp_path: Path, monkeypatch: p
     assert "MARKED" not in str(refused.value)
 
 
+def test_the_sandbox_of_a_run_can_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLSHEET_SANDBOX_ENGINE", "copy:20")
+    found = settings.read(tmp_path)
+    assert (found.sandbox_engine, found.render_seconds) == ("copy:20", 20)
+    for wrong in ("fast", "draft:3", "copy:", "copy:x", "copy:1.5"):
+        monkeypatch.setenv("CALLSHEET_SANDBOX_ENGINE", wrong)
+        with pytest.raises(SettingsWrong, match="is no engine"):
+            settings.read(tmp_path)
+
+
 def test_what_a_route_does_with_request_keys_is_one_of_three_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
