@@ -176,7 +176,7 @@ class Form:
 
     def _on_header_end(self) -> None:
         name, value = self._header
-        self._headers[name.decode("latin-1").lower()] = value.decode("utf-8", "replace")
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")  # what the parser takes it for
         self._header = (b"", b"")
 
     def _on_headers_finished(self) -> None:
