@@ -31,6 +31,7 @@ def shown(job: Job, desk: Desk, base: str) -> dict[str, Any]:
         "usage": billing.usage(reserved=job.reserved, charged=job.charged),
         "billing": billing.statement(job.state, reserved=job.reserved, charged=job.charged),
         "request_id": job.request_id,
+        "sandbox": _asked(job, desk, base),
     }
     if job.finished_at is not None:
         document["duration"] = round((job.finished_at - job.created_at).total_seconds(), 3)
@@ -39,6 +40,22 @@ def shown(job: Job, desk: Desk, base: str) -> dict[str, Any]:
     if job.state == "failed":
         document["error"] = {"code": job.error_code, "message": job.error_message, "type": "task_error"}
     return document
+
+
+def _asked(job: Job, desk: Desk, base: str) -> dict[str, Any]:
+    """What was asked for; the provider's task does not say it."""
+    fields = {True: "video_urls", False: "image_urls"}
+    return {
+        "prompt": job.prompt,
+        "aspect_ratio": job.aspect_ratio,
+        "keep_sound": job.keep_sound,
+        "inputs": [
+            {"field": fields[file.mime.startswith("video/")], "name": file.name, "url": f"{base}/files/{file.id}"}
+            for file in desk.book.inputs(job.id)
+        ],
+        "engine": "draft",
+        "queue_position": desk.book.waiting_before(job),
+    }
 
 
 def listed(job: Job, desk: Desk) -> dict[str, Any]:
