@@ -8,6 +8,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -19,7 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from callsheet import __version__
-from callsheet.sandbox import engine, file_routes, task_routes
+from callsheet.sandbox import catalogue_routes, engine, file_routes, page, task_routes
 from callsheet.sandbox.book import Book
 from callsheet.sandbox.caller import Caller
 from callsheet.sandbox.darkroom import Darkroom, Engine
@@ -46,14 +47,16 @@ def make(
     clock: Clock = now,
     engine: Engine = engine.render,
     any_host: bool = False,
+    studio: Path | None = None,
     caller: Caller | None = None,
     on_crash: Callable[[], None] | None = None,
 ) -> ASGIApp:
     """The sandbox as an ASGI application with a lifespan; the doorman is outermost, so that every answer has its id.
 
     any_host: answer under every Host name, for a server that
-    is meant to be reached from elsewhere. caller: who calls back; by default
-    nothing on this machine is called. on_crash: called when rendering itself breaks down (the book cannot be written).
+    is meant to be reached from elsewhere. studio: the checkout into which the playground may write; None for none.
+    caller: who calls back; by default nothing on this machine is called. on_crash: called when rendering itself breaks
+    down (the book cannot be written).
     """
 
     @asynccontextmanager
@@ -65,7 +68,9 @@ def make(
         work.add_done_callback(lambda done: _report(done, on_crash))
         intake = Intake(place=place, book=book, clock=clock)
         try:
-            desk = Desk(place=place, book=book, intake=intake, darkroom=darkroom, caller=calling, clock=clock)
+            desk = Desk(
+                place=place, book=book, intake=intake, darkroom=darkroom, caller=calling, clock=clock, studio=studio
+            )
             yield {"desk": desk}
         finally:
             work.cancel()
@@ -73,7 +78,13 @@ def make(
             await calling.stop()
 
     inner = Starlette(
-        routes=[Route("/health", health), *task_routes.ROUTES, *file_routes.ROUTES],
+        routes=[
+            Route("/health", health),
+            *task_routes.ROUTES,
+            *catalogue_routes.ROUTES,
+            *file_routes.ROUTES,
+            *page.ROUTES,
+        ],
         exception_handlers={
             Refusal: _answer_refusal,
             HTTPException: _answer_http,
@@ -128,7 +139,7 @@ class Doorman:
         if not self._any_host and not _is_local(headers.get("host", "")):
             # A web page whose name resolves to 127.0.0.1 could otherwise talk to this server from a browser.
             return Refusal(421, "invalid_request", "The sandbox answers to loopback addresses only.")
-        if scope["path"].startswith(_OPEN):
+        if scope["path"].startswith(_OPEN) or page.is_open(scope["path"]):
             return None
         scheme, _, key = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():

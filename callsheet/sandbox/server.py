@@ -42,25 +42,32 @@ def serve(
     port: int = 0,
     while_used: bool = False,
     loopback_callbacks: bool = False,
+    studio: Path | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the sandbox of this home until SIGINT or SIGTERM; call from the main thread. Blocks.
 
     port: 0 for the one this home had last, or any free one. while_used: also end as soon as no process holds users.lock.
-    loopback_callbacks: may a callback go to plain http on this machine? on_ready: called with the URL, once requests are
-    answered and server.json is written.
+    loopback_callbacks: may a callback go to plain http on this machine? studio: the checkout into which the playground may
+    write campaigns. on_ready: called with the URL, once requests are answered and server.json is written.
     Raises PortTaken, before anything is written, where the port or the home is already being served; ProviderError where
     the home's book is of another version.
     """
-    asyncio.run(_serve(home, host, port, while_used, Caller(loopback=loopback_callbacks), on_ready))
+    asyncio.run(_serve(home, host, port, while_used, Caller(loopback=loopback_callbacks), studio, on_ready))
 
 
 async def _serve(
-    home: Path, host: str, port: int, while_used: bool, caller: Caller, on_ready: Callable[[str], None] | None
+    home: Path,
+    host: str,
+    port: int,
+    while_used: bool,
+    caller: Caller,
+    studio: Path | None,
+    on_ready: Callable[[str], None] | None,
 ) -> None:
     stop = asyncio.Event()
     with _stopped_by_signals(stop):
-        async with serving(home=home, host=host, port=port, caller=caller, on_crash=stop.set) as url:
+        async with serving(home=home, host=host, port=port, caller=caller, studio=studio, on_crash=stop.set) as url:
             if on_ready is not None:
                 on_ready(url)
             place = Place.under(home)
@@ -80,6 +87,7 @@ async def serving(
     granted: int = START_BALANCE,
     clock: Clock = app.now,
     caller: Caller | None = None,
+    studio: Path | None = None,
     on_crash: Callable[[], None] | None = None,
 ) -> AsyncIterator[str]:
     """The sandbox of this home, served by this event loop for the length of the block; the value is its URL.
@@ -94,7 +102,15 @@ async def serving(
         with _listening(place, host, port) as listener, closing(Book(place.book, granted=granted)) as book:
             url = _url(host, listener.getsockname()[1])
             any_host = not _is_loopback(host)
-            application = app.make(place, book, clock=clock, any_host=any_host, caller=caller, on_crash=on_crash)
+            application = app.make(
+                place,
+                book,
+                clock=clock,
+                any_host=any_host,
+                studio=None if any_host else studio,  # who is reached from elsewhere lets nobody write here
+                caller=caller,
+                on_crash=on_crash,
+            )
             async with _answering(application, listener):
                 _write(place.address, json.dumps({"url": url, "pid": os.getpid(), "version": __version__}))
                 try:
