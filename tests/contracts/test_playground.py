@@ -172,7 +172,7 @@ async def test_a_campaign_that_could_not_run_is_not_shown(place: Place) -> None:
 
 
 async def test_a_saved_campaign_has_its_media_beside_it_and_replaces_nothing(place: Place, clip: bytes) -> None:
-    request = {
+    request: dict[str, Any] = {
         "video_urls": [await place.upload("../../etc/my [best] clip*.mp4", clip)],
         "image_urls": [await place.upload("雪.png", picture(1)), await place.upload("雪.png", picture(2))],
     }
