@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ import pytest
 from callsheet.catalogue import models
 from callsheet.sandbox.server import serving
 from tests.e2e.browser import Browser, Page, browser
-from tests.e2e.conftest import COMMAND, film
+from tests.e2e.conftest import COMMAND, Studio, film
 
 UNITS = 10_000
 PROMPT = "Re-light the scene at dusk, warm low sun."
@@ -69,7 +70,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("media")
     film(folder / "beach.mp4", "testsrc2=s=1280x720:r=24:d=3")
     film(folder / "long.mp4", "testsrc2=s=720x720:r=24:d=12")
@@ -144,10 +145,10 @@ def answer_with(page: Page, path: str, status: int, body: Any, headers: dict[str
 
 
 def test_a_clip_is_uploaded_priced_rendered_once_and_shown_in_step_with_its_source(
-    page: Page, server: Server, media: Path
+    page: Page, server: Server, footage: Path
 ) -> None:
-    add_clip(page, media / "beach.mp4")
-    add_images(page, media / "one.png", media / "two.png")
+    add_clip(page, footage / "beach.mp4")
+    add_images(page, footage / "one.png", footage / "two.png")
     page.click("#prompt")
     page.write(PROMPT)
     page.wait_until("document.getElementById('sum').textContent === '3 s × 12 credits = 36 credits, $0.53'")
@@ -155,6 +156,7 @@ def test_a_clip_is_uploaded_priced_rendered_once_and_shown_in_step_with_its_sour
     page.click("#go", times=2)
     page.wait_until("document.querySelector('#stage [role=progressbar]')")
     assert server.count() == 1
+    assert text(page, "#counts") == "1 running · 0 completed"
     page.wait_until("document.getElementById('stage').dataset.status === 'completed'", seconds=90)
     page.click("#go")  # the same once more, on purpose: outside the moment of a double click it is another job
     page.wait_until("document.querySelectorAll('.card').length === 2", seconds=10)
@@ -195,10 +197,10 @@ def test_a_double_click_is_one_job(page: Page, server: Server) -> None:
 
 
 def test_what_was_made_is_there_again_and_its_settings_can_be_used_again(
-    page: Page, server: Server, media: Path
+    page: Page, server: Server, footage: Path
 ) -> None:
-    add_clip(page, media / "beach.mp4")
-    add_images(page, media / "two.png")
+    add_clip(page, footage / "beach.mp4")
+    add_images(page, footage / "two.png")
     page.click("#prompt")
     page.write("neon <b>night</b>")
     page.click("#part-settings label:nth-child(3)")
@@ -215,8 +217,8 @@ def test_what_was_made_is_there_again_and_its_settings_can_be_used_again(
     page.wait_until("document.getElementById('sum').textContent.includes('36 credits')")
 
 
-def test_the_statement_lists_what_was_reserved_and_charged(page: Page, server: Server, media: Path) -> None:
-    add_clip(page, media / "beach.mp4")
+def test_the_statement_lists_what_was_reserved_and_charged(page: Page, server: Server, footage: Path) -> None:
+    add_clip(page, footage / "beach.mp4")
     page.click("#prompt")
     page.write(PROMPT)
     page.click("#go")
@@ -229,8 +231,8 @@ def test_the_statement_lists_what_was_reserved_and_charged(page: Page, server: S
     page.wait_until("!document.getElementById('statement').open")
 
 
-def test_files_can_be_dropped_anywhere(page: Page, media: Path) -> None:
-    data = base64.b64encode((media / "one.png").read_bytes()).decode()
+def test_files_can_be_dropped_anywhere(page: Page, footage: Path) -> None:
+    data = base64.b64encode((footage / "one.png").read_bytes()).decode()
     page.ask(
         f"(() => {{ const bytes = Uint8Array.from(atob('{data}'), letter => letter.charCodeAt(0));"
         " const held = new DataTransfer(); held.items.add(new File([bytes], '雪.png', {type: 'image/png'}));"
@@ -281,9 +283,9 @@ def test_a_file_that_is_too_large_or_of_another_kind_is_never_sent(page: Page) -
 
 
 def test_a_clip_of_the_wrong_length_is_told_before_and_refused_at_its_place(
-    page: Page, server: Server, media: Path
+    page: Page, server: Server, footage: Path
 ) -> None:
-    add_clip(page, media / "long.mp4")
+    add_clip(page, footage / "long.mp4")
     page.click("#prompt")
     page.write(PROMPT)
     page.wait_until("document.getElementById('clip-hint').textContent.includes('takes 3 to 10 s')")
@@ -292,13 +294,13 @@ def test_a_clip_of_the_wrong_length_is_told_before_and_refused_at_its_place(
     assert server.count() == 0
 
 
-def test_a_balance_that_is_too_small_is_told_with_its_numbers(chromium: Browser, tmp_path: Path, media: Path) -> None:
+def test_a_balance_that_is_too_small_is_told_with_its_numbers(chromium: Browser, tmp_path: Path, footage: Path) -> None:
     poor = Server(home=tmp_path / "home", studio=tmp_path, credits=10)
     poor.start()
     try:
         with chromium.page() as tab:
             opened(tab, poor)
-            add_clip(tab, media / "beach.mp4")
+            add_clip(tab, footage / "beach.mp4")
             tab.click("#prompt")
             tab.write(PROMPT)
             tab.click("#go")
@@ -365,11 +367,11 @@ def test_a_failed_task_says_why_and_that_nothing_was_charged(page: Page) -> None
 
 
 def test_a_server_that_is_gone_is_told_and_the_page_goes_on_when_it_is_back(
-    chromium: Browser, server: Server, media: Path
+    chromium: Browser, server: Server, footage: Path
 ) -> None:
     with chromium.page() as tab:
         opened(tab, server)
-        add_clip(tab, media / "beach.mp4")
+        add_clip(tab, footage / "beach.mp4")
         tab.click("#prompt")
         tab.write(PROMPT)
         before = server.url
@@ -385,8 +387,8 @@ def test_a_server_that_is_gone_is_told_and_the_page_goes_on_when_it_is_back(
         assert server.count() == 1
 
 
-def test_nobody_asks_while_nobody_looks(page: Page, media: Path) -> None:
-    add_clip(page, media / "beach.mp4")
+def test_nobody_asks_while_nobody_looks(page: Page, footage: Path) -> None:
+    add_clip(page, footage / "beach.mp4")
     page.click("#prompt")
     page.write(PROMPT)
     page.click("#go")
@@ -426,10 +428,10 @@ def test_the_page_speaks_chinese_and_remembers_it(page: Page, server: Server) ->
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_a_phone_shows_everything_in_one_column(page: Page, server: Server, media: Path, language: str) -> None:
+def test_a_phone_shows_everything_in_one_column(page: Page, server: Server, footage: Path, language: str) -> None:
     page.resize(360, 740, scale=2, phone=True)
     page.click(f"[data-lang={language}]")
-    add_images(page, media / "one.png", media / "two.png", media / "three.png")
+    add_images(page, footage / "one.png", footage / "two.png", footage / "three.png")
     for name in models():
         choose_model(page, name)
         page.ask("document.getElementById('more').open = true")
@@ -465,7 +467,7 @@ def test_the_look_follows_the_system_and_the_switch(page: Page, server: Server) 
     assert page.ask(ground) == "rgb(19, 18, 17)"
 
 
-def test_everything_can_be_done_by_keyboard_and_the_focus_is_seen(page: Page, server: Server, media: Path) -> None:
+def test_everything_can_be_done_by_keyboard_and_the_focus_is_seen(page: Page, server: Server, footage: Path) -> None:
     reached: list[str] = []
     for _ in range(60):
         page.press("Tab")
@@ -494,8 +496,8 @@ def test_everything_can_be_done_by_keyboard_and_the_focus_is_seen(page: Page, se
         "snippet",
     ):
         assert one in reached, one
-    add_clip(page, media / "beach.mp4")
-    add_images(page, media / "one.png", media / "two.png", media / "three.png")
+    add_clip(page, footage / "beach.mp4")
+    add_images(page, footage / "one.png", footage / "two.png", footage / "three.png")
     page.ask("document.querySelector('.tile').focus()")
     page.press("ArrowRight")
     assert names(page) == ["two.png", "one.png", "three.png"]
@@ -519,12 +521,12 @@ def test_everything_can_be_done_by_keyboard_and_the_focus_is_seen(page: Page, se
     assert text(page, "#snippet").startswith("import os")
 
 
-def test_those_who_listen_are_told_the_progress_and_every_control_has_a_name(page: Page, media: Path) -> None:
+def test_those_who_listen_are_told_the_progress_and_every_control_has_a_name(page: Page, footage: Path) -> None:
     page.ask(
         "(() => { window.heard = []; new MutationObserver(() => window.heard.push(document.getElementById('said').textContent))"
         ".observe(document.getElementById('said'), {childList: true, characterData: true, subtree: true}) })()"
     )
-    add_clip(page, media / "beach.mp4")
+    add_clip(page, footage / "beach.mp4")
     page.click("#prompt")
     page.write(PROMPT)
     page.click("#go")
@@ -548,9 +550,9 @@ def test_those_who_listen_are_told_the_progress_and_every_control_has_a_name(pag
 
 
 def test_the_python_and_the_curl_of_the_page_run_as_they_are(
-    page: Page, server: Server, media: Path, tmp_path: Path
+    page: Page, server: Server, footage: Path, tmp_path: Path
 ) -> None:
-    add_clip(page, media / "beach.mp4")
+    add_clip(page, footage / "beach.mp4")
     page.click("#prompt")
     page.write('It\'s "dusk" & $HOME `x` \\ {n}\n雪')
     time.sleep(0.4)
@@ -572,9 +574,9 @@ def tasks_of(server: Server) -> list[dict[str, Any]]:
     return [server.get(f"/v1/tasks/{row['id']}") for row in server.get("/v1/tasks")["data"]]
 
 
-def test_a_campaign_is_saved_checks_and_has_the_price_of_the_page(page: Page, server: Server, media: Path) -> None:
-    add_clip(page, media / "beach.mp4")
-    add_images(page, media / "one.png", media / "two.png")
+def test_a_campaign_is_saved_checks_and_has_the_price_of_the_page(page: Page, server: Server, footage: Path) -> None:
+    add_clip(page, footage / "beach.mp4")
+    add_images(page, footage / "one.png", footage / "two.png")
     page.click("#prompt")
     page.write("dusk: warm # low sun, {{ x }}")
     page.click("[data-tab=yaml]")
@@ -600,3 +602,19 @@ def test_a_campaign_is_saved_checks_and_has_the_price_of_the_page(page: Page, se
         timeout=60,
     )
     assert json.loads(planned.stdout)["totals"]["credits"] == "36"
+
+
+def test_the_command_says_where_the_page_is_and_offers_its_studio(studio: Studio) -> None:
+    running = studio.start("sandbox", "--port", "0")
+    try:
+        assert running.stdout is not None
+        said = running.stdout.readline() + running.stdout.readline()
+        found = re.search(r"open (http://127\.0\.0\.1:\d+/) in a browser", said)
+        assert found, said
+        assert "<title>" in httpx.get(found[1], trust_env=False).text
+        headers = {"Authorization": "Bearer any"}
+        session = httpx.get(f"{found[1]}playground/session", headers=headers, trust_env=False).json()
+        assert session["studio"] == studio.root.name
+    finally:
+        running.terminate()
+        running.communicate(timeout=20)

@@ -79,7 +79,9 @@ async function generate() {
   try {
     await Promise.allSettled(inputs().map((media) => media.upload?.done));
     if (inputs().some((media) => !media.url)) return tell("form", t("wrong.upload"));
-    tasks.add(await submitted(body()));
+    const task = await submitted(body());
+    keepOptions(task.id);
+    tasks.add(task);
     changed("money");
     $("stage").scrollIntoView({ block: matchMedia("(max-width: 860px)").matches ? "start" : "nearest" });
   } catch (error) {
@@ -174,8 +176,23 @@ function countdown(seconds) {
   }, 1000);
 }
 
+/** The options of the last tasks, which the API does not tell again. */
+function keepOptions(id) {
+  const kept = Object.entries(keptOptions()).slice(-19);
+  remember("options", JSON.stringify(Object.fromEntries([...kept, [id, store.options]])));
+}
+
+function keptOptions() {
+  try {
+    return JSON.parse(remembered("options") ?? "{}") ?? {};
+  } catch {
+    return {};
+  }
+}
+
 function reuse(task) {
-  const { prompt, aspect_ratio: ratio, keep_sound: keep, options } = task.sandbox;
+  const { prompt, aspect_ratio: ratio, keep_sound: keep } = task.sandbox;
+  const options = task.sandbox.options ?? keptOptions()[task.id];
   store.prompt = prompt ?? "";
   store.ratio = ratio ?? null;
   store.keepSound = keep ?? true;

@@ -80,6 +80,7 @@ export async function refresh() {
 
 /** A task that was just accepted, in front of the others. */
 export function add(task) {
+  if (!store.tasks.has(task.id) && !isEnded(task)) store.counts.running += 1;
   store.tasks.set(task.id, task);
   store.order = [task.id, ...store.order.filter((id) => id !== task.id)].slice(0, LAST);
   store.shown = task.id;
