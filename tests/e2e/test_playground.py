@@ -607,8 +607,8 @@ def test_a_campaign_is_saved_checks_and_has_the_price_of_the_page(page: Page, se
 def test_the_command_says_where_the_page_is_and_offers_its_studio(studio: Studio) -> None:
     running = studio.start("sandbox", "--port", "0")
     try:
-        assert running.stdout is not None
-        said = running.stdout.readline() + running.stdout.readline()
+        assert running.stderr is not None
+        said = running.stderr.readline()
         found = re.search(r"open (http://127\.0\.0\.1:\d+/) in a browser", said)
         assert found, said
         assert "<title>" in httpx.get(found[1], trust_env=False).text
