@@ -11,12 +11,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from callsheet import tariff
 from callsheet.catalogue import models
 from callsheet.sandbox.server import serving
 from tests.e2e.browser import Browser, Page, browser
@@ -254,6 +256,26 @@ def test_the_form_has_what_the_model_takes(page: Page, name: str) -> None:
     assert text(page, "#count").endswith(f"/ {row.prompt_max:,}")
     assert text(page, "#rule")
     assert page.complaints == []
+
+
+def test_the_page_reckons_every_price_as_the_catalogue_does(page: Page) -> None:
+    cases: list[list[Any]] = []
+    wanted: list[list[str]] = []
+    for row in models().values():
+        factors: list[dict[str, Any]] = [{}, *(dict(factor.when) for factor in row.price.factors)]
+        for seconds in ("1", "2.004", "3", "5", "5.77", "7.5", "9.999", "10", "12.345", "30"):
+            for factor in factors:
+                options = row.settled({**factor, "duration": int(float(seconds))})
+                price = tariff.price_of(row, Fraction(seconds), options)
+                cases.append([row.name, float(seconds), dict(options)])
+                wanted.append([str(price.units), f"${price.usd:,}"])
+    got = page.ask(
+        "Promise.all([import('/playground/price.js'), import('/playground/store.js')]).then(([price, {store}]) =>"
+        f" {json.dumps(cases)}.map(([name, seconds, options]) => {{"
+        " const {units} = price.priced(store.models.find(row => row.model_id === name).price, seconds, options);"
+        " return [String(units), price.dollars(units)] }))"
+    )
+    assert got == wanted
 
 
 # --- what goes wrong ---------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ function choose(next, focus = false) {
 
 export const drawCodeSoon = quietly(200, () => drawCode());
 
-export async function drawCode() {
+async function drawCode() {
   const mine = ++turn;
   show($("save"), tab === "yaml" && store.studio !== null);
   if (tab === "curl") return put(curl(complete()));

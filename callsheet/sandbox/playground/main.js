@@ -145,10 +145,10 @@ function worded(error) {
 /** The place of the form that a parameter of the API belongs to; "" for none. */
 function placeOf(param) {
   const name = param.replace(/\[\d+\]|\.\d+$/g, "");
-  const { clip, images, options, sound_field: sound } = store.model;
+  const { clip, images, options = [], sound_field: sound } = store.model ?? {};
   if (!name) return "";
   if (["model", "prompt"].includes(name)) return name;
-  if (name === clip?.field || name === "model_params.element_video_list") return "clip";
+  if (name === (clip?.field ?? null) || name === "model_params.element_video_list") return "clip";
   if (images?.fields.includes(name) || name === images?.more_field || name === "model_params.element_image_list") return "images";
   const option = options.find((one) => one.field === name || one.name === name);
   return option && name !== sound ? `option-${option.name}` : "";

@@ -48,7 +48,7 @@ function takeClip(file) {
   const wrong = complaint(file, "clip", limits);
   if (wrong) return tell("clip", wrong);
   tell("clip", "");
-  store.clip?.upload?.stop();
+  discard(store.clip);
   store.clip = begin(file, "clip");
   measure(store.clip);
   changed("clip");
@@ -86,9 +86,16 @@ function arrived(media, data) {
 
 function failed(media, error) {
   if (error instanceof Gone && error.message === "stopped") return;
-  media.error = error instanceof Gone ? t("error.gone") : has(`error.${error.status}`) ? t(`error.${error.status}`) : error.message;
+  const known = has(`error.${error.status}`) ? t(`error.${error.status}`, { n: error.wait || 5 }) : "";
+  media.error = error instanceof Gone ? t("error.gone") : [known, error.message].filter(Boolean).join(" ");
   say(`${media.name}: ${media.error}`);
   changed(media.kind === "clip" ? "clip" : "images");
+}
+
+/** What is no longer wanted: it is not sent on, and its copy in memory goes. */
+function discard(media) {
+  media?.upload?.stop();
+  if (media?.file) URL.revokeObjectURL(media.preview);
 }
 
 function progressed(media) {
@@ -151,7 +158,7 @@ function clipCard(media) {
   return (media.node = h("div", { class: `clip${media.error ? " bad" : ""}` },
     h("div", { class: "thumb" }, film, bar(media)),
     h("div", { class: "about" }, h("p", { class: "file" }, media.name), h("p", { class: "hint" }, facts.filter(Boolean).join(" · ")), trouble(media)),
-    button("cross", t("remove", { name: media.name }), () => { media.upload?.stop(); store.clip = null; changed("clip"); })));
+    button("cross", t("remove", { name: media.name }), () => { discard(media); store.clip = null; changed("clip"); $("pick-clip")?.focus(); })));
 }
 
 function bar(media) {
@@ -246,7 +253,7 @@ function move(from, to) {
 
 function remove(index) {
   const [media] = store.images.splice(index, 1);
-  media.upload?.stop();
+  discard(media);
   changed("images");
   say(t("removed", { name: media.name }));
   ($("images").querySelector(`[data-focus="tile-${Math.min(index, store.images.length - 1)}"]`) ?? $("pick-image"))?.focus();

@@ -49,7 +49,7 @@ function ruleOf(rule) {
   if (rule.quantity === "one") return t("rule.one", { rate });
   const parts = [t(rule.quantity === "clip" ? "rule.clip" : "rule.duration", { rate }), t("rule.least", { n: rule.minimum_credits })];
   if (rule.cap_seconds) parts.push(t("rule.cap", { n: rule.cap_seconds }));
-  if (rule.factors.length) parts.push(t("rule.factors"));
+  if (rule.factors?.length) parts.push(t("rule.factors"));
   if (rule.basis === "request_then_actual") parts.push(t("rule.actual"));
   return parts.join(language() === "zh" ? "" : " ");
 }

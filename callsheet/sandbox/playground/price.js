@@ -43,7 +43,7 @@ function perSecond(rule) {
 }
 
 function factor(rule, options) {
-  const found = rule.factors.find(({ when }) => Object.entries(when).every(([name, value]) => options[name] === value));
+  const found = rule.factors?.find(({ when }) => Object.entries(when).every(([name, value]) => options[name] === value));
   return found ? micro(found.times) : MICRO;
 }
 

@@ -86,7 +86,7 @@ function slider(option, value) {
 
 function toggle(option, value) {
   return switched(`option-${option.name}`, nameOf(option), told(option), Boolean(value), (on) => {
-    if (on) for (const needed of option.needs) prepare(needed);
+    if (on) for (const needed of option.needs ?? []) prepare(needed);
     choose(option.name, on);
   });
 }

@@ -10,7 +10,7 @@ const MOST = 8000;
 /** Between two looks at the list while nothing is under way: another client may have sent something. */
 const IDLE = 20_000;
 
-export const ENDED = new Set(["completed", "failed", "cancelled"]);
+const ENDED = new Set(["completed", "failed", "cancelled"]);
 export const isEnded = (task) => ENDED.has(task.status);
 
 store.order = [];
@@ -63,7 +63,7 @@ async function follow(ids) {
 const told = (task) => `${task.status}${task.progress}${task.sandbox?.queue_position ?? ""}`;
 
 /** The list, and how many there are of each kind. */
-export async function refresh() {
+async function refresh() {
   const [list, running, completed] = await Promise.all([
     get(`/v1/tasks?page=1&page_size=${LAST}`),
     get("/v1/tasks?status=processing&page=1&page_size=1"),
@@ -73,6 +73,7 @@ export async function refresh() {
   const unknown = list.data.filter((row) => store.tasks.get(row.id)?.status !== row.status).map((row) => row.id);
   if (unknown.length) for (const task of (await post("/v1/tasks/batch", { task_ids: unknown })).data) store.tasks.set(task.id, task);
   store.order = ids.filter((id) => store.tasks.has(id));
+  store.shown ??= store.order.find((id) => !isEnded(store.tasks.get(id))) ?? null;
   store.counts = { running: running.total, completed: completed.total };
   changed("tasks");
   changed("money");
