@@ -67,12 +67,14 @@ def sandbox(
     from callsheet.sandbox.policy import Policy
     from callsheet.steps import draw_up, settings
 
-    found = settings.read(settings.studio_root(Path.cwd() / "-"))
+    root = settings.studio_root(Path.cwd() / "-")
+    found = settings.read(root)
     script = None if faults is None else _script(faults)
     draw_up.make_home(found)
 
     def ready(url: str) -> None:
         console.tell(f"Callsheet sandbox on {url}")
+        console.say(f"Playground: open {url}/ in a browser.")
         console.say(f"Point a client at it with EVOLINK_BASE_URL={url} and any EVOLINK_API_KEY. Ctrl-C stops it.")
 
     # A studio that hears its callbacks on this machine wants them from the sandbox of its runs as well.
@@ -95,6 +97,7 @@ def sandbox(
         policy=policy,
         granted=balance * 10_000,
         faults=Faults(script),
+        studio=root if (root / settings.MARKER).is_file() else None,
         on_ready=ready,
     )
 

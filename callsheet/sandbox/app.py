@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from fractions import Fraction
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -29,6 +30,7 @@ from callsheet.sandbox import (
     engines,
     file_routes,
     openapi,
+    page,
     task,
     task_routes,
 )
@@ -70,18 +72,20 @@ def make(
     faults: Faults | None = None,
     pauses: tuple[float, ...] = PAUSES,
     any_host: bool = False,
+    studio: Path | None = None,
     on_crash: Callable[[], None] | None = None,
 ) -> ASGIApp:
     """The sandbox as an ASGI application with a lifespan; the doorman is outermost, so that every answer has its id.
 
     any_host: answer under every Host name, for a server that is meant to be reached from elsewhere. pauses: seconds before
-    each try of a callback. on_crash: called when rendering itself breaks down (the book cannot be written).
+    each try of a callback. studio: the checkout into which the playground may write; None for none. on_crash: called when
+    rendering itself breaks down (the book cannot be written).
     """
     script = faults or Faults()
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
-        desk = _desk(place, book, policy, clock, script, pauses)
+        desk = _desk(place, book, policy, clock, script, pauses, studio)
         desk.darkroom.open()
         desk.caller.open()
         work = asyncio.create_task(desk.darkroom.run())
@@ -100,6 +104,7 @@ def make(
         *catalogue_routes.ROUTES,
         *admin_routes.ROUTES,
         *openapi.ROUTES,
+        *page.ROUTES,
     ]
     inner = Starlette(
         routes=routes,
@@ -115,7 +120,15 @@ def make(
     return Doorman(Saboteur(inner, script, on_expire=expire), any_host=any_host, string_codes=policy.string_codes)
 
 
-def _desk(place: Place, book: Book, policy: Policy, clock: Clock, faults: Faults, pauses: tuple[float, ...]) -> Desk:
+def _desk(
+    place: Place,
+    book: Book,
+    policy: Policy,
+    clock: Clock,
+    faults: Faults,
+    pauses: tuple[float, ...],
+    studio: Path | None,
+) -> Desk:
     rows = Engines(rows=_engines(policy), book=book, clock=clock)
 
     def document(job_id: str, base: str) -> Any:
@@ -145,6 +158,7 @@ def _desk(place: Place, book: Book, policy: Policy, clock: Clock, faults: Faults
         disk=Disk(place=place, most=policy.most_disk),
         policy=policy,
         clock=clock,
+        studio=studio,
     )
 
 
@@ -206,7 +220,7 @@ class Doorman:
         if not self._any_host and not _is_local(headers.get("host", "")):
             # A web page whose name resolves to 127.0.0.1 could otherwise talk to this server from a browser.
             return Refusal(421, "invalid_request", "The sandbox answers to loopback addresses only.")
-        if scope["path"].startswith(_OPEN):
+        if scope["path"].startswith(_OPEN) or page.is_open(scope["path"]):
             return None
         scheme, _, key = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from starlette.requests import Request
 
@@ -31,6 +32,8 @@ class Desk:
     disk: Disk
     policy: Policy
     clock: Clock
+    #: The checkout into which the playground may write; None where there is none.
+    studio: Path | None = None
 
 
 def desk_of(request: Request) -> Desk:

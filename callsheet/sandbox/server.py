@@ -48,18 +48,21 @@ def serve(
     policy: Policy = KEPT_TO_ITSELF,
     granted: int = START_BALANCE,
     faults: Faults | None = None,
+    studio: Path | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the sandbox of this home until SIGINT or SIGTERM; call from the main thread. Blocks.
 
     port: 0 for the one this home had last, or any free one. while_used: also end as soon as no process holds users.lock.
-    granted: units that a new account starts with. on_ready: called with the URL, once requests are answered and
-    server.json is written.
+    granted: units that a new account starts with. studio: the checkout into which the playground may write campaigns.
+    on_ready: called with the URL, once requests are answered and server.json is written.
     Raises PortTaken, before anything is written, where the port or the home is already being served; ProviderError where
     the home's book is of another version.
     """
     stop = asyncio.Event()
-    served = serving(home=home, host=host, port=port, granted=granted, policy=policy, faults=faults, on_crash=stop.set)
+    served = serving(
+        home=home, host=host, port=port, granted=granted, policy=policy, faults=faults, studio=studio, on_crash=stop.set
+    )
     asyncio.run(_serve(served, home, stop, while_used, on_ready))
 
 
@@ -93,6 +96,7 @@ async def serving(
     policy: Policy = KEPT_TO_ITSELF,
     faults: Faults | None = None,
     pauses: tuple[float, ...] = PAUSES,
+    studio: Path | None = None,
     on_crash: Callable[[], None] | None = None,
 ) -> AsyncIterator[str]:
     """The sandbox of this home, served by this event loop for the length of the block; the value is its URL.
@@ -115,6 +119,7 @@ async def serving(
                 faults=faults,
                 pauses=pauses,
                 any_host=any_host,
+                studio=None if any_host else studio,  # who is reached from elsewhere lets nobody write here
                 on_crash=on_crash,
             )
             async with _answering(application, listener):

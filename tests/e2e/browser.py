@@ -50,7 +50,12 @@ KEYS = {
     "Tab": ("Tab", 9),
     "ArrowRight": ("ArrowRight", 39),
     "ArrowLeft": ("ArrowLeft", 37),
+    "ArrowUp": ("ArrowUp", 38),
+    "ArrowDown": ("ArrowDown", 40),
+    "Delete": ("Delete", 46),
 }
+#: As DevTools counts the keys that are held.
+HELD = {"Control": 2, "Shift": 8}
 
 
 class BrowserFailed(Exception):
@@ -105,11 +110,11 @@ class Page:
                 raise BrowserFailed(f"waited {seconds:g} s for {what}; the page said {self.complaints}")
             self._listen(0.025)
 
-    def press(self, key: str) -> None:
-        """A real key press, with its default action."""
+    def press(self, key: str, *, held: str = "") -> None:
+        """A real key press, with its default action; `held` is Control or Shift."""
         code, number = KEYS[key] if key in KEYS else (f"Key{key.upper()}", ord(key.upper()))
         text = "\r" if key == "Enter" else key if len(key) == 1 else ""
-        common = {"key": key, "code": code, "windowsVirtualKeyCode": number}
+        common = {"key": key, "code": code, "windowsVirtualKeyCode": number, "modifiers": HELD.get(held, 0)}
         self.call("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", text=text, **common)
         self.call("Input.dispatchKeyEvent", type="keyUp", **common)
 
@@ -117,15 +122,22 @@ class Page:
         """Type into what has the focus."""
         self.call("Input.insertText", text=text)
 
-    def click(self, selector: str) -> None:
-        """A real click in the middle of the first match, scrolled into view."""
+    def choose_files(self, selector: str, *files: Path) -> None:
+        """What a person does in the dialog of a file input."""
+        root = self.call("DOM.getDocument")["root"]["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.call("DOM.setFileInputFiles", nodeId=node, files=[str(file) for file in files])
+
+    def click(self, selector: str, *, times: int = 1) -> None:
+        """A real click in the middle of the first match, scrolled into view; times: 2 for a double click."""
         box = self.ask(
             f"(() => {{ const node = document.querySelector({json.dumps(selector)});"
             " node.scrollIntoView({block: 'center', behavior: 'instant'}); const box = node.getBoundingClientRect();"
             " return [box.x + box.width / 2, box.y + box.height / 2] })()"
         )
-        for kind in ("mousePressed", "mouseReleased"):
-            self.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
+        for count in range(1, times + 1):
+            for kind in ("mousePressed", "mouseReleased"):
+                self.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=count)
 
     def resize(self, width: int, height: int, *, scale: float = 1, phone: bool = False) -> None:
         self.call(
@@ -210,7 +222,7 @@ class Browser:
         target = self._call("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         root.session = session
-        for domain in ("Page", "Runtime", "Network", "Log"):
+        for domain in ("Page", "Runtime", "Network", "Log", "DOM"):
             root.call(f"{domain}.enable")
         root.resize(width, height)
         root.complaints.clear()
