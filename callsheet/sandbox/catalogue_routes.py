@@ -93,6 +93,9 @@ def _clip(limits: ClipLimits) -> dict[str, Any]:
         "formats": list(limits.formats),
         "max_bytes": limits.max_bytes,
         "seconds": [float(bound) for bound in limits.seconds],
+        "cases": [
+            {"when": dict(case.when), "seconds": [float(bound) for bound in case.seconds]} for case in limits.cases
+        ],
         "pixels": list(limits.pixels),
         "frame_rates": list(limits.frame_rates),
     }

@@ -163,7 +163,7 @@ def test_a_clip_is_uploaded_priced_rendered_once_and_shown_in_step_with_its_sour
     page.click("#go")  # the same once more, on purpose: outside the moment of a double click it is another job
     page.wait_until("document.querySelectorAll('.card').length === 2", seconds=10)
     page.click(".card:last-child .open")
-    page.wait_until("document.querySelector('.pair .made video').currentTime > 0.5", seconds=20)
+    page.wait_until("document.querySelector('.pair .made video')?.currentTime > 0.5", seconds=20)
     both = page.ask("[...document.querySelectorAll('.pair video')].map(video => video.currentTime)")
     assert len(both) == 2
     assert abs(both[0] - both[1]) < 0.2
@@ -189,13 +189,11 @@ def test_a_double_click_is_one_job(page: Page, server: Server) -> None:
     page.write("A harbour at dawn.")
     page.click("#go", times=2)
     page.wait_until("window.sent.length && document.getElementById('go').ariaDisabled === 'false'")
-    page.click("#go")
-    page.wait_until("document.getElementById('go').ariaDisabled === 'false'")
     time.sleep(0.3)
     keys = page.ask("window.sent")
     assert len(set(keys)) == 1
     assert len(keys[0]) >= 16
-    assert server.count() <= 1
+    assert server.count() == 1
 
 
 def test_what_was_made_is_there_again_and_its_settings_can_be_used_again(
