@@ -1,0 +1,80 @@
+"""Drafts of a clip: edits, and what takes a clip for its motion. Every frame recoloured, relit, reframed; length kept."""
+
+import asyncio
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from callsheet.limits import ClipFacts
+from callsheet.media import reframe
+from callsheet.media.command import Progress, source
+from callsheet.media.reframe import Crop
+from callsheet.sandbox import grading, graph, looks, output, sheets, study
+from callsheet.sandbox.output import COPIED_SOUND
+from callsheet.sandbox.shot import RATE, Shot, Size, fitted, size_of
+from callsheet.sandbox.study import Studied
+
+#: Longest clip that is played back and forth: the way back is held in memory.
+MOST_TURNED = Fraction(12)
+
+
+async def render(shot: Shot, clip: Path, target: Path, folder: Path, on_progress: Progress) -> None:
+    """ToolFailed where ffmpeg cannot decode the clip, Unacceptable where a reference cannot be read."""
+    studied = await study.of_clip(clip, shot.clip_digest)
+    references = await study.of_stills(shot.references)
+    look = looks.of_prompt(shot.prompt, has_references=bool(references))
+    size, crop = _framing(shot, studied)
+    cube = folder / "look.cube"
+    await asyncio.to_thread(grading.write_cube, cube, studied.lab, references, look)
+    drawn = await asyncio.to_thread(sheets.draw, look, *size, folder)
+    picture = _framed(_picture(clip), studied.facts, crop, size)
+    if shot.kind == "reference-to-video":
+        picture = _timed(picture, studied.facts.seconds, shot.seconds)
+    picture = graph.dressed(picture, look, cube=cube, drawn=drawn, size=size)
+    sound, codec = _sound(shot, clip, studied.facts)
+    await output.save(target, picture, sound, codec=codec, seconds=shot.seconds, on_progress=on_progress)
+
+
+def _picture(clip: Path) -> Any:
+    return source(clip, xerror=None)["v:0"]
+
+
+def _framing(shot: Shot, clip: Studied) -> tuple[Size, Crop | None]:
+    width, height = clip.facts.width, clip.facts.height
+    if shot.aspect_ratio is None:
+        return fitted(width, height, shot.area), None
+    ratio = reframe.ratio_of(shot.aspect_ratio)
+    return size_of(shot.aspect_ratio, shot.area), reframe.crop_for(width, height, ratio, clip.sampled)
+
+
+def _framed(picture: Any, facts: ClipFacts, crop: Crop | None, size: Size) -> Any:
+    """Crop and scale first: everything after costs by the pixel."""
+    if crop is not None:
+        picture = picture.filter("crop", crop.width, crop.height, crop.x, crop.y)
+    matrix = "bt709" if facts.matrix == "unknown" else facts.matrix
+    matrix = {"bt601": "smpte170m", "bt2020": "bt2020nc"}.get(matrix, matrix)
+    return picture.filter("scale", *size, flags="bicubic", in_color_matrix=matrix).filter("setsar", 1)
+
+
+def _timed(picture: Any, has: Fraction, wanted: Fraction) -> Any:
+    """Exactly as long as asked: cut, or played to and fro until it is."""
+    picture = picture.filter("fps", RATE)
+    if has < wanted and has <= MOST_TURNED:
+        ways = picture.filter("format", "yuv420p").filter_multi_output("split")
+        both = ffmpeg.concat(ways[0], ways[1].filter("reverse"))
+        picture = both.filter("loop", loop=-1, size=ceil(2 * (has + 1) * RATE)).filter("setpts", f"N/{RATE}/TB")
+    return picture.filter("tpad", stop=-1, stop_mode="clone").filter("trim", end_frame=round(wanted * RATE))
+
+
+def _sound(shot: Shot, clip: Path, facts: ClipFacts) -> tuple[Any | None, str]:
+    """The stream of the sound that is kept and its codec; None, "" for none."""
+    if not (shot.keep_sound and facts.has_sound):
+        return None, ""
+    stream = source(clip)["a:0"]
+    if shot.kind == "reference-to-video":
+        length = float(shot.seconds)
+        return stream.filter("apad", whole_dur=length).filter("atrim", end=length), "aac"
+    return stream, "copy" if facts.audio_codec in COPIED_SOUND else "aac"
