@@ -9,7 +9,7 @@ import numpy as np
 
 from callsheet.media import samples
 from callsheet.media.command import Progress, still
-from callsheet.sandbox import ambience, camera, colour, grading, graph, looks, output, scenes, sheets, titles
+from callsheet.sandbox import ambience, camera, colour, grading, graph, looks, output, scenes, titles
 from callsheet.sandbox.camera import Move
 from callsheet.sandbox.scenes import Scene
 from callsheet.sandbox.shot import PLAIN_SHAPE, RATE, Part, Shot, Size, parts_of, size_of
@@ -35,14 +35,14 @@ async def render(shot: Shot, target: Path, folder: Path, on_progress: Progress) 
 
 def _filmed(part: Part, size: Size, folder: Path) -> Any:
     scene = scenes.paint(part.prompt, size, folder)
-    look = looks.of_prompt(part.prompt, has_references=False)
+    look = looks.of_prompt(part.prompt, has_references=False, denied=part.denied)
     cube = folder / "look.cube"
     colours = [colour.lab_of_pixels(samples.of_still(path)) for path in (scene.back, scene.front) if path is not None]
     grading.write_cube(cube, np.concatenate(colours), [], look)
-    drawn = sheets.draw(look, *size, folder)
     card = titles.draw(part, size, folder / "title.png")
     picture = _composed(part, scene, size)
-    return graph.dressed(picture, look, cube=cube, drawn=drawn, size=size, title=_card(card, part))
+    seconds = part.frames / RATE
+    return graph.dressed(picture, look, cube=cube, folder=folder, size=size, seconds=seconds, title=_card(card, part))
 
 
 def _composed(part: Part, scene: Scene, size: Size) -> Any:

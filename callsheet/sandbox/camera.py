@@ -5,9 +5,10 @@ slow moves shake.
 """
 
 import hashlib
-import re
 from dataclasses import dataclass, replace
 from typing import Any
+
+from callsheet.sandbox.word import Word
 
 #: The picture is this much larger than the draft while the camera moves; scaling it down afterwards hides the sampling.
 OVERSIZE = 1.25
@@ -38,15 +39,6 @@ class Move:
     sway: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Word:
-    """A way to move: how the documentation calls it, and the words for it, as those of the lexicon."""
-
-    name: str
-    words: str
-    chinese: str
-
-
 WORDS: tuple[Word, ...] = (
     Word(
         name="zoom out",
@@ -65,12 +57,12 @@ WORDS: tuple[Word, ...] = (
     ),
     Word(
         name="pan right",
-        words=r"(?:pan|truck|track|slide|move)(?:s|ning|ing)?(?: to the)?[- ]right|pan(?:s|ning)?|tracking shot",
+        words=r"(?:pan|truck|track|slide|move)(?:s|ning|ing)?(?: to the)?[- ]right|pans|panning|camera pan|tracking shot",
         chinese="右移|右摇|向右|右平移|横移|平移|跟拍",
     ),
     Word(
         name="tilt up",
-        words=r"tilt(?:s|ing)?(?:[- ]up)?|crane(?:s)?(?:[- ]up)?|pedestal up|ris(?:e|es|ing) shot|drone(?: shot)?|aerial",
+        words=r"tilt(?:s|ing)?(?:[- ]up)?(?![- ]shift)|cranes?(?:[- ]up)?|pedestal up|ris(?:e|es|ing) shot|drone|aerial",
         chinese="上移|上摇|向上|抬升|升镜|升起|航拍",
     ),
     Word(
@@ -84,7 +76,7 @@ WORDS: tuple[Word, ...] = (
         chinese="环绕|旋转|绕拍|转动|环拍",
     ),
     Word(
-        name="roll",
+        name="camera roll",
         words=r"roll(?:s|ing)? camera|camera roll|dutch(?: angle)?|spin(?:s|ning)?",
         chinese="倾斜|翻滚|荷兰角",
     ),
@@ -105,16 +97,14 @@ def words_of(prompt: str) -> list[str]:
     """The moves that a prompt asks for, in the order of WORDS; a longer way to say it hides the shorter one in it."""
     text, found = prompt.lower(), []
     for word in sorted(WORDS, key=lambda one: -_longest(one, text)):
-        pattern = rf"(?<![a-z])(?:{word.words})(?![a-z])|{word.chinese}"
-        if re.search(pattern, text):
-            text = re.sub(pattern, " ", text)
+        if word.found_in(text):
+            text = word.without(text)
             found.append(word.name)
     return [word.name for word in WORDS if word.name in found]
 
 
 def _longest(word: Word, text: str) -> int:
-    hits = re.finditer(rf"(?<![a-z])(?:{word.words})(?![a-z])|{word.chinese}", text)
-    return max((len(hit[0]) for hit in hits), default=0)
+    return max((len(hit) for hit in word.hits(text)), default=0)
 
 
 def move_for(prompt: str, focus: Point, *, space: Point = (1.0, 1.0)) -> Move:
@@ -147,7 +137,7 @@ def _with(move: Move, name: str, focus: Point) -> Move:
             start=replace(start, x=start.x - 0.045, turn=-0.10, zoom=start.zoom * 1.16),
             end=replace(end, x=end.x + 0.045, turn=0.10, zoom=end.zoom * 1.16),
         )
-    if name == "roll":
+    if name == "camera roll":
         return replace(
             move,
             start=replace(start, roll=-0.05, zoom=start.zoom * 1.12),

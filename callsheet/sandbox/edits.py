@@ -12,7 +12,7 @@ from callsheet.limits import ClipFacts
 from callsheet.media import reframe
 from callsheet.media.command import Progress, source
 from callsheet.media.reframe import Crop
-from callsheet.sandbox import grading, graph, looks, output, sheets, study
+from callsheet.sandbox import camera, grading, graph, looks, output, study
 from callsheet.sandbox.output import COPIED_SOUND
 from callsheet.sandbox.shot import RATE, Shot, Size, fitted, size_of
 from callsheet.sandbox.study import Studied
@@ -25,21 +25,18 @@ async def render(shot: Shot, clip: Path, target: Path, folder: Path, on_progress
     """ToolFailed where ffmpeg cannot decode the clip, Unacceptable where a reference cannot be read."""
     studied = await study.of_clip(clip, shot.clip_digest)
     references = await study.of_stills(shot.references)
-    look = looks.of_prompt(shot.prompt, has_references=bool(references))
+    look = looks.of_prompt(shot.prompt, has_references=bool(references), denied=shot.denied)
     size, crop = _framing(shot, studied)
     cube = folder / "look.cube"
     await asyncio.to_thread(grading.write_cube, cube, studied.lab, references, look)
-    drawn = await asyncio.to_thread(sheets.draw, look, *size, folder)
-    picture = _framed(_picture(clip), studied.facts, crop, size)
+    picture = _moved(_framed(source(clip, xerror=None)["v:0"], studied.facts, crop, size), shot, studied.facts)
     if shot.kind == "reference-to-video":
         picture = _timed(picture, studied.facts.seconds, shot.seconds)
-    picture = graph.dressed(picture, look, cube=cube, drawn=drawn, size=size)
+    picture = await asyncio.to_thread(
+        graph.dressed, picture, look, cube=cube, folder=folder, size=size, seconds=float(shot.seconds)
+    )
     sound, codec = _sound(shot, clip, studied.facts)
     await output.save(target, picture, sound, codec=codec, seconds=shot.seconds, on_progress=on_progress)
-
-
-def _picture(clip: Path) -> Any:
-    return source(clip, xerror=None)["v:0"]
 
 
 def _framing(shot: Shot, clip: Studied) -> tuple[Size, Crop | None]:
@@ -57,6 +54,14 @@ def _framed(picture: Any, facts: ClipFacts, crop: Crop | None, size: Size) -> An
     matrix = "bt709" if facts.matrix == "unknown" else facts.matrix
     matrix = {"bt601": "smpte170m", "bt2020": "bt2020nc"}.get(matrix, matrix)
     return picture.filter("scale", *size, flags="bicubic", in_color_matrix=matrix).filter("setsar", 1)
+
+
+def _moved(picture: Any, shot: Shot, facts: ClipFacts) -> Any:
+    """Under the camera move that the prompt asks for by name; without one the camera is the clip's own."""
+    told = camera.words_of(shot.prompt)
+    if not told or "static" in told or facts.frames is None:
+        return picture
+    return camera.moved(picture.filter("format", "yuv420p"), camera.move_for(shot.prompt, (0.5, 0.5)), facts.frames)
 
 
 def _timed(picture: Any, has: Fraction, wanted: Fraction) -> Any:

@@ -10,16 +10,33 @@ from typing import Any
 import ffmpeg
 
 from callsheet.media.command import still
-from callsheet.sandbox import sheets
+from callsheet.sandbox import effects, sheets
+from callsheet.sandbox.blending import blend
+from callsheet.sandbox.effects import Stage
 from callsheet.sandbox.look import Look
 from callsheet.sandbox.sheets import Sheets
 from callsheet.sandbox.shot import Size
 
 
-def dressed(picture: Any, look: Look, *, cube: Path, drawn: Sheets, size: Size, title: Any = None) -> Any:
-    """The stream in this look, marked. title: laid over it."""
+def dressed(
+    picture: Any, look: Look, *, cube: Path, folder: Path, size: Size, seconds: float, title: Any = None
+) -> Any:
+    """The stream in this look, marked. folder: for what is drawn. seconds: how long it is. title: laid over it."""
+    stage = Stage(size=size, seconds=seconds, folder=folder)
+    drawn = sheets.draw(look, *size, folder, mark_apart=effects.any_late(look.effects))
     picture = picture.filter("format", "gbrp16le").filter("lut3d", file=str(cube), interp="tetrahedral")
-    picture = picture.filter("format", "gbrp")
+    picture = _lit(picture.filter("format", "gbrp"), look, drawn, size)
+    picture = effects.applied(picture, look.effects, stage, late=False)
+    picture = ffmpeg.overlay(picture, still(drawn.veil), format="gbrp")
+    picture = effects.applied(picture, look.effects, stage, late=True)
+    for layer in (title, still(drawn.mark) if drawn.mark else None):
+        if layer is not None:
+            picture = ffmpeg.overlay(picture, layer, format="gbrp")
+    return _finished(picture, look)
+
+
+def _lit(picture: Any, look: Look, drawn: Sheets, size: Size) -> Any:
+    """Under the scene's light, in its weather."""
     if drawn.light is not None:
         picture = blend(picture, still(drawn.light), "multiply")
     if drawn.falling is not None:
@@ -28,10 +45,7 @@ def dressed(picture: Any, look: Look, *, cube: Path, drawn: Sheets, size: Size, 
         picture = blend(picture, still(drawn.flare), "screen")
     if look.glow > 0.05 or look.softness > 0.05:
         picture = _glowing(picture, size, look)
-    picture = ffmpeg.overlay(picture, still(drawn.veil), format="gbrp")
-    if title is not None:
-        picture = ffmpeg.overlay(picture, title, format="gbrp")
-    return _finished(picture, look)
+    return picture
 
 
 def _finished(picture: Any, look: Look) -> Any:
@@ -39,12 +53,6 @@ def _finished(picture: Any, look: Look) -> Any:
     if look.grain > 0.05:
         picture = picture.filter("noise", c0s=round(2 + 4 * min(look.grain, 1.2)), c0f="t", all_seed=sheets.SEED)
     return picture
-
-
-def blend(below: Any, above: Any, mode: str, opacity: float = 1.0, **options: Any) -> Any:
-    """Both as RGB."""
-    rgb = above.filter("format", "gbrp")
-    return ffmpeg.filter([below, rgb], "blend", all_mode=mode, all_opacity=round(opacity, 3), **options)
 
 
 def _scrolled(path: Path, size: Size, look: Look) -> Any:

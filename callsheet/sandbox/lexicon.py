@@ -1,26 +1,16 @@
-"""The words of moods, weather and colours, in English and Chinese, each with the look it gives."""
-
-from dataclasses import dataclass
+"""Moods, times of day, weather and colours, in English and Chinese, each with the look it gives."""
 
 from callsheet.sandbox.look import Lamp, Look
-
-
-@dataclass(frozen=True, kw_only=True)
-class Word:
-    """words: English, whole words, as a regular expression. chinese: looked for anywhere, Chinese has no spaces."""
-
-    name: str
-    words: str
-    chinese: str
-    look: Look
-
+from callsheet.sandbox.stocks import STOCKS
+from callsheet.sandbox.tricks import EFFECT_WORDS
+from callsheet.sandbox.word import Word
 
 _SUN = Lamp(x=0.16, y=0.34, width=0.50, height=0.62, colour=(1.0, 0.80, 0.55))
 
-LEXICON: tuple[Word, ...] = (
+MOODS: tuple[Word, ...] = (
     Word(
         name="dusk",
-        words=r"dusk|sunset|twilight|sundown|evening|nightfall|blue hour",
+        words=r"dusk|sunset|twilight|sundown|evening|nightfall",
         chinese="黄昏|日落|夕阳|傍晚|暮色|晚霞",
         look=Look(
             key=0.56,
@@ -92,8 +82,8 @@ LEXICON: tuple[Word, ...] = (
     ),
     Word(
         name="night",
-        words=r"night|midnight|moonlit|moonlight|after dark|nocturnal",
-        chinese="夜晚|夜景|午夜|月光|深夜|夜色|夜",
+        words=r"night|midnight|after dark|nocturnal",
+        chinese="夜晚|夜景|午夜|深夜|夜色|夜",
         look=Look(
             key=0.54,
             exposure=-0.45,
@@ -112,7 +102,7 @@ LEXICON: tuple[Word, ...] = (
     Word(
         name="winter",
         words=r"winter|wintry|snow|snowy|snowfall|snowing|frost|frosty|frozen|ice|icy|arctic|blizzard|christmas",
-        chinese="冬|雪|冰|霜|圣诞",
+        chinese="冬|雪(?!碧|茄)|冰(?!箱)|霜|圣诞",
         look=Look(
             exposure=0.20,
             contrast=-0.05,
@@ -129,7 +119,7 @@ LEXICON: tuple[Word, ...] = (
     Word(
         name="autumn",
         words=r"autumn|autumnal|fall colou?rs|fall foliage|october|harvest",
-        chinese="秋|红叶|落叶",
+        chinese="秋(?!千)|红叶|落叶",
         look=Look(warmth=0.45, saturation=0.10, foliage=(0.115, 0.02), highlights=(0.008, 0.030), vignette=0.18),
     ),
     Word(
@@ -150,7 +140,7 @@ LEXICON: tuple[Word, ...] = (
     ),
     Word(
         name="vintage",
-        words=r"vintage|retro|nostalgic|nostalgia|old film|super ?8|16 ?mm|analog|analogue|kodachrome|polaroid|1970s|70s|80s",
+        words=r"vintage|retro|nostalgic|nostalgia|old film|analog|analogue|1970s|70s|80s",
         chinese="复古|怀旧|老电影|胶片",
         look=Look(
             contrast=-0.10,
@@ -222,8 +212,8 @@ LEXICON: tuple[Word, ...] = (
     ),
     Word(
         name="rain",
-        words=r"rain|rainy|raining|drizzle|downpour|storm|stormy|thunder\w*|monsoon|overcast|cloudy|gloomy",
-        chinese="雨|暴风|阴天",
+        words=r"rain|rainy|raining|drizzle|downpour|thunder\w*|monsoon",
+        chinese="雨",
         look=Look(
             key=0.62,
             exposure=-0.50,
@@ -238,7 +228,7 @@ LEXICON: tuple[Word, ...] = (
     ),
     Word(
         name="cinematic",
-        words=r"cinematic|film look|movie|hollywood|blockbuster|anamorphic|epic|dramatic|teal and orange",
+        words=r"cinematic|film look|movie|hollywood|blockbuster|epic|dramatic",
         chinese="电影|大片|史诗|戏剧",
         look=Look(
             contrast=0.30,
@@ -272,7 +262,7 @@ LEXICON: tuple[Word, ...] = (
     Word(
         name="fire",
         words=r"fire|firelight|candle|candlelit|candlelight|lantern|lava|flames?|ember|embers|campfire",
-        chinese="火|烛光|灯笼|熔岩",
+        chinese="火(?!车|星|锅|箭|山)|烛光|灯笼|熔岩",
         look=Look(
             key=0.52,
             exposure=0.10,
@@ -323,7 +313,7 @@ LEXICON: tuple[Word, ...] = (
     Word(
         name="bright",
         words=r"bright|brighter|brightly|airy|sunny",
-        chinese="明亮|亮",
+        chinese="明亮|(?<!漂)亮",
         look=Look(exposure=0.45, contrast=-0.05),
     ),
     Word(
@@ -359,11 +349,136 @@ LEXICON: tuple[Word, ...] = (
     Word(
         name="teal",
         words=r"teal|cyan|turquoise|aqua",
-        chinese="青",
+        chinese="青(?!年|春|少)",
         look=Look(shadows=(-0.05, -0.03), highlights=(-0.035, -0.01)),
     ),
-    Word(name="grain", words=r"grain|grainy|gritty|film grain", chinese="颗粒", look=Look(grain=0.8)),
+    Word(name="grain", words=r"grain|grainy|gritty|film grain", chinese="颗粒|噪点", look=Look(grain=0.8)),
     Word(
         name="glow", words=r"glow|glowing|bloom|luminous|radiant", chinese="发光|光晕", look=Look(glow=0.6, bloom=0.6)
     ),
+    Word(
+        name="overcast",
+        words=r"overcast|cloudy|gloomy|dreary|grey day|gray day|bleak",
+        chinese="阴天|多云|阴沉|灰蒙蒙",
+        look=Look(exposure=-0.15, contrast=-0.15, saturation=-0.35, warmth=-0.35, fade=0.04, haze=0.15),
+    ),
+    Word(
+        name="storm",
+        words=r"storm|stormy|thunderstorm|tempest|hurricane",
+        chinese="风暴|暴风雨|雷暴|台风",
+        look=Look(
+            key=0.50, exposure=-0.35, contrast=0.22, saturation=-0.25, shadows=(-0.012, -0.03), rain=0.5, vignette=0.35
+        ),
+        effect="lightning",
+    ),
+    Word(
+        name="dust",
+        words=r"dust|dusty|sandstorm|dust storm|smog",
+        chinese="沙尘|尘土|扬尘|雾霾",
+        look=Look(contrast=-0.18, saturation=-0.2, warmth=0.75, haze=0.6, highlights=(0.012, 0.04)),
+    ),
+    Word(
+        name="aurora",
+        words=r"aurora|northern lights|polar lights",
+        chinese="极光",
+        look=Look(
+            key=0.50,
+            exposure=-0.35,
+            saturation=-0.2,
+            shadows=(-0.02, -0.06),
+            top=(0.30, 0.52, 0.58),
+            middle=(0.42, 0.60, 0.66),
+            bottom=(0.24, 0.32, 0.46),
+            flares=(
+                Lamp(x=0.30, y=0.06, width=0.34, height=0.26, colour=(0.04, 0.52, 0.30)),
+                Lamp(x=0.66, y=0.14, width=0.26, height=0.30, colour=(0.24, 0.10, 0.46)),
+                Lamp(x=0.52, y=0.02, width=0.16, height=0.40, colour=(0.06, 0.44, 0.36)),
+            ),
+            vignette=0.25,
+            glow=0.25,
+        ),
+    ),
+    Word(
+        name="spring",
+        words=r"spring|springtime|cherry blossoms?|sakura|april",
+        chinese="春天|春日|春季|樱花|桃花",
+        look=Look(
+            exposure=0.22, contrast=-0.08, saturation=0.12, highlights=(0.020, 0.006), foliage=(-0.01, 0.02), glow=0.2
+        ),
+    ),
+    Word(
+        name="noon",
+        words=r"noon|midday|daylight|harsh sun|blazing sun",
+        chinese="正午|中午|烈日|白天",
+        look=Look(exposure=0.25, contrast=0.25, saturation=0.08, warmth=0.15),
+    ),
+    Word(
+        name="blue hour",
+        words=r"blue hour|pre-?dawn|first light",
+        chinese="蓝调时刻|蓝色时刻|拂晓|破晓",
+        look=Look(
+            key=0.52,
+            exposure=-0.15,
+            saturation=-0.15,
+            warmth=-0.7,
+            shadows=(-0.006, -0.06),
+            top=(0.36, 0.46, 0.78),
+            middle=(0.70, 0.68, 0.86),
+            bottom=(0.34, 0.40, 0.62),
+            vignette=0.25,
+        ),
+    ),
+    Word(
+        name="moonlight",
+        words=r"moonlit|moonlight|full moon|silver light",
+        chinese="月光|月色|月夜",
+        look=Look(
+            key=0.50,
+            exposure=-0.30,
+            contrast=0.22,
+            saturation=-0.62,
+            shadows=(-0.006, -0.045),
+            top=(0.46, 0.54, 0.74),
+            middle=(0.50, 0.58, 0.80),
+            bottom=(0.30, 0.36, 0.56),
+            lamps=(Lamp(x=0.30, y=0.12, width=0.40, height=0.60, colour=(0.86, 0.92, 1.0)),),
+            flares=(Lamp(x=0.26, y=0.02, width=0.18, height=0.26, colour=(0.26, 0.30, 0.38)),),
+            vignette=0.40,
+            glow=0.30,
+        ),
+    ),
+    Word(
+        name="horror",
+        words=r"horror|scary|eerie|haunted|creepy|sinister|zombie",
+        chinese="恐怖|惊悚|诡异|阴森",
+        look=Look(
+            key=0.46,
+            exposure=-0.25,
+            contrast=0.38,
+            saturation=-0.5,
+            shadows=(-0.022, 0.006),
+            highlights=(-0.012, 0.016),
+            vignette=0.7,
+            grain=0.4,
+            haze=0.12,
+        ),
+    ),
+    Word(
+        name="sci-fi",
+        words=r"sci-?fi|science fiction|futuristic|spaceship|robotic|high[- ]tech",
+        chinese="科幻|未来感|未来主义|科技感",
+        look=Look(
+            contrast=0.28,
+            saturation=-0.15,
+            warmth=-0.5,
+            shadows=(-0.03, -0.05),
+            highlights=(-0.02, -0.012),
+            flares=(Lamp(x=0.5, y=0.30, width=0.9, height=0.018, colour=(0.05, 0.22, 0.42)),),
+            glow=0.35,
+            vignette=0.35,
+        ),
+    ),
 )
+
+#: Everything a prompt is searched for, in the order of the documentation.
+LEXICON: tuple[Word, ...] = (*MOODS, *STOCKS, *EFFECT_WORDS)

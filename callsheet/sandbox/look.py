@@ -47,11 +47,15 @@ class Look:
     bottom: Colour | None = None
     lamps: tuple[Lamp, ...] = ()
     flares: tuple[Lamp, ...] = ()  # light in the air, added to the picture
-    effects: tuple[tuple[str, float], ...] = ()  # by name (callsheet/sandbox/effects.py), each with its strength
+    effects: tuple[tuple[str, float], ...] = ()  # by their names in `effects`, each with its strength
 
     @property
     def is_lit(self) -> bool:
         return self.top is not None or bool(self.lamps)
+
+
+#: Changes nothing.
+NEUTRAL = Look()
 
 
 def added(one: Look, two: Look, weight: float) -> Look:
@@ -67,10 +71,8 @@ def added(one: Look, two: Look, weight: float) -> Look:
 def _sum(one: Any, two: Any, weight: float, name: str) -> Any:
     if name == "key":
         return min(one, two) or max(one, two)
-    if name in ("lamps", "flares"):
+    if name in ("lamps", "flares", "effects"):
         return (*one, *two)
-    if name == "effects":
-        return (*one, *((effect, strength * weight) for effect, strength in two))
     if name in ("top", "middle", "bottom"):
         return _light(one, two, weight)
     if isinstance(one, tuple):

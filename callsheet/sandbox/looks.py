@@ -8,8 +8,9 @@ import hashlib
 import re
 from dataclasses import replace
 
-from callsheet.sandbox.lexicon import LEXICON, Word
-from callsheet.sandbox.look import Look, Shift, added
+from callsheet.sandbox.lexicon import LEXICON
+from callsheet.sandbox.look import NEUTRAL, Look, Shift, added
+from callsheet.sandbox.word import Word
 
 _NOT = r"(?:no|not|without|never|avoid|remove|minus|less|isn't|non)[\s-]+(?:\w+[\s-]+){0,2}?"
 _NOT_CHINESE = "(?:不要|没有|无|不|去掉|非)"
@@ -47,12 +48,16 @@ def _degree(before: str) -> float:
     return 1.35 if _VERY.search(before) else 1.0
 
 
-def of_prompt(prompt: str, *, has_references: bool) -> Look:
-    """The look of a prompt. With references, the prompt tints half as much: the palette is theirs."""
-    look = _nudge(prompt, known=bool(found := words_of(prompt)))
-    by_name = {word.name: word.look for word in LEXICON}
-    for name, strength in found.items():
-        look = added(look, by_name[name], strength / max(1.0, len(found) ** 0.5))
+def of_prompt(prompt: str, *, has_references: bool, denied: str = "") -> Look:
+    """The look of a prompt, less the words of `denied`. With references it tints half as much: the palette is theirs."""
+    found = {name: strength for name, strength in words_of(prompt).items() if name not in words_of(denied)}
+    words = [word for word in LEXICON if word.name in found]
+    look = _nudge(prompt, known=bool(words))
+    tinting = sum(word.look != NEUTRAL for word in words)
+    for word in words:
+        look = added(look, word.look, found[word.name] / max(1.0, tinting**0.5))
+    tricks = tuple((word.effect, found[word.name]) for word in words if word.effect)
+    look = replace(look, effects=tricks)
     return _paler(look) if has_references else look
 
 

@@ -4,7 +4,6 @@ Painted by day and in clear air: dusk, snow and neon are the look's business, as
 """
 
 import hashlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from callsheet.sandbox import sheets
 from callsheet.sandbox.camera import OVERSIZE
 from callsheet.sandbox.look import Colour
 from callsheet.sandbox.shot import Size
+from callsheet.sandbox.word import Word
 
 Random = np.random.Generator
 
@@ -60,34 +60,43 @@ _NIGHTLY = _palette("05060f", "141a3c", "2b2f63", "3a3f7a", "07081a", "cfd8ff")
 _SANDS = _palette("5b9bd0", "bcd9e6", "fbe7c3", "e0b073", "8a5a34", "fff1cf")
 _SEAS = _palette("2c7fb8", "8ecae6", "fdf0d5", "3f9fbf", "0a3d62", "fff3c9")
 
-#: A kind of place, and the words for it, Chinese last.
-PLACES: tuple[tuple[str, str], ...] = (
-    (
-        "space",
-        r"\b(?:space|galaxy|planets?|cosmos|cosmic|stars?|astronauts?|nebula|moon base|orbit)\b|太空|宇宙|星空|星球|银河|宇航",
+#: Kinds of places; the first that a prompt names is painted.
+PLACES: tuple[Word, ...] = (
+    Word(
+        name="space",
+        words=r"space|galaxy|planets?|cosmos|cosmic|stars?|astronauts?|nebula|moon base|satellite",
+        chinese="太空|宇宙|星空|星球|银河|宇航",
     ),
-    (
-        "sea",
-        r"\b(?:sea|ocean|beach|coast|waves?|harbou?r|island|surf\w*|boats?|ships?|lake|underwater)\b|海|湖|沙滩|浪|船|岛",
+    Word(
+        name="sea",
+        words=r"sea|ocean|beach|coast|waves?|harbou?r|island|surf\w*|boats?|ships?|lake|underwater",
+        chinese="海|湖|沙滩|浪|船|岛",
     ),
-    (
-        "city",
-        r"\b(?:city|skyline|streets?|downtown|urban|skyscrapers?|towers?|traffic|neon|cyberpunk|rooftops?)\b|城|街|楼|霓虹|都市|赛博",
+    Word(
+        name="city",
+        words=r"city|skyline|streets?|downtown|urban|skyscrapers?|towers?|traffic|neon|cyberpunk|rooftops?",
+        chinese="城|街|楼|霓虹|都市|赛博",
     ),
-    ("desert", r"\b(?:desert|dunes?|sahara|mars|wasteland|canyon|savann?ah?)\b|沙漠|沙丘|火星|戈壁"),
-    ("forest", r"\b(?:forest|woods?|trees?|jungle|pines?|park|garden|deer|fox)\b|森林|树|丛林|竹|花园"),
-    (
-        "hills",
-        r"\b(?:mountains?|hills?|valley|alps|peaks?|landscape|meadow|fields?|countryside|village|sky|clouds?|horse\w*|sunrise|sunset)\b"
-        r"|山|谷|草原|田野|乡村|天空|云|风景|日出|日落",
+    Word(name="desert", words=r"desert|dunes?|sahara|mars|wasteland|canyon|savanna", chinese="沙漠|沙丘|火星|戈壁"),
+    Word(
+        name="forest",
+        words=r"forest|woods?|trees?|jungle|pines?|park|garden|deer|fox",
+        chinese="森林|树|丛林|竹|花园",
+    ),
+    Word(
+        name="hills",
+        words=r"mountains?|hills?|valley|alps|peaks?|landscape|meadow|fields?|countryside|village|sky|clouds?|horses?|sunrise|sunset",
+        chinese="山|谷|草原|田野|乡村|天空|云|风景|日出|日落",
     ),
 )
+#: What a prompt gets that names none.
+ELSEWHERE = "studio"
 
 
 def place_of(prompt: str) -> str:
-    """The first kind of place that the prompt names; "studio" where it names none."""
+    """The first kind of place that the prompt names."""
     text = prompt.lower()
-    return next((name for name, words in PLACES if re.search(words, text)), "studio")
+    return next((word.name for word in PLACES if word.found_in(text)), ELSEWHERE)
 
 
 def paint(prompt: str, size: Size, folder: Path) -> Scene:

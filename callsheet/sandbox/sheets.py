@@ -19,21 +19,26 @@ MARK = "DRAFT"
 
 @dataclass(frozen=True, kw_only=True)
 class Sheets:
-    """Paths of the pictures that a look needs; None where it needs none. All but `falling` have the frame's size."""
+    """Paths of the pictures that a look needs; None where it needs none. All but `falling` have the frame's size.
+
+    mark: where something comes between the veil and it; else the veil has it.
+    """
 
     light: Path | None
     flare: Path | None
     veil: Path
     falling: Path | None
+    mark: Path | None
 
 
-def draw(look: Look, width: int, height: int, folder: Path) -> Sheets:
-    """Draw them as PNGs into the folder."""
+def draw(look: Look, width: int, height: int, folder: Path, *, mark_apart: bool = False) -> Sheets:
+    """Draw them as PNGs into the folder. mark_apart: the mark on a sheet of its own, which comes last."""
     return Sheets(
         light=_saved(_light(look, width, height), folder / "light.png") if look.is_lit else None,
         flare=_saved(_flare(look, width, height), folder / "flare.png") if look.flares else None,
-        veil=_saved(_veil(look, width, height), folder / "veil.png"),
+        veil=_saved(_veil(look, width, height, marked=not mark_apart), folder / "veil.png"),
         falling=_saved(_falling(look, width, height), folder / "falling.png") if falls(look) else None,
+        mark=_saved(_mark(width, height), folder / "mark.png") if mark_apart else None,
     )
 
 
@@ -81,14 +86,15 @@ def _flare(look: Look, width: int, height: int) -> Image.Image:
     return picture(np.minimum(sheet, 1.0))
 
 
-def _veil(look: Look, width: int, height: int) -> Image.Image:
+def _veil(look: Look, width: int, height: int, *, marked: bool = True) -> Image.Image:
     """Haze, vignette and the mark, with alpha."""
     veil = Image.new("RGBA", (width, height), (0, 0, 0, 0))
     if look.haze > 0:
         veil.alpha_composite(_haze(look, width, height))
     if look.vignette > 0:
         veil.alpha_composite(_vignette(look.vignette, width, height))
-    veil.alpha_composite(_mark(width, height))
+    if marked:
+        veil.alpha_composite(_mark(width, height))
     return veil
 
 

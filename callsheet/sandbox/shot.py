@@ -48,6 +48,11 @@ class Shot:
         """Sound that is made for it, not kept."""
         return self.option("sound") == "on"
 
+    @property
+    def denied(self) -> str:
+        """What the result shall not have: the negative prompt."""
+        return str(self.option("negative_prompt") or "")
+
     def option(self, name: str) -> OptionValue | None:
         return dict(self.options).get(name)
 
@@ -64,6 +69,7 @@ class Part:
     frames: int
     number: int
     count: int
+    denied: str = ""
 
 
 def parts_of(shot: Shot) -> tuple[Part, ...]:
@@ -71,14 +77,14 @@ def parts_of(shot: Shot) -> tuple[Part, ...]:
     whole = round(shot.seconds * RATE)
     told = _told(shot)
     if not told:
-        return (Part(prompt=shot.prompt, frames=whole, number=1, count=1),)
+        return (Part(prompt=shot.prompt, frames=whole, number=1, count=1, denied=shot.denied),)
     total = sum(seconds for _, seconds in told)
     ends = [Fraction(0)]
     for _, seconds in told:
         ends.append(ends[-1] + seconds)
     marks = [round(end / total * whole) for end in ends]
     return tuple(
-        Part(prompt=prompt, frames=max(1, marks[n + 1] - marks[n]), number=n + 1, count=len(told))
+        Part(prompt=prompt, frames=max(1, marks[n + 1] - marks[n]), number=n + 1, count=len(told), denied=shot.denied)
         for n, (prompt, _) in enumerate(told)
     )
 

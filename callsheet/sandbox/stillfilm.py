@@ -9,7 +9,7 @@ import ffmpeg
 import numpy as np
 
 from callsheet.media.command import Progress, still
-from callsheet.sandbox import ambience, camera, canvas, dissolve, grading, graph, looks, output, sheets
+from callsheet.sandbox import ambience, camera, canvas, dissolve, grading, graph, looks, output
 from callsheet.sandbox.camera import Move, View
 from callsheet.sandbox.canvas import Ground
 from callsheet.sandbox.shot import RATE, Part, Shot, Size, fitted, parts_of, size_of
@@ -54,12 +54,13 @@ def _seen_in(part: Part, grounds: Sequence[Ground]) -> Sequence[Ground]:
 
 async def _filmed(part: Part, grounds: Sequence[Ground], size: Size, folder: Path) -> Any:
     picture = await asyncio.to_thread(_played, part, grounds, size, folder)
-    look = looks.of_prompt(part.prompt, has_references=False)
+    look = looks.of_prompt(part.prompt, has_references=False, denied=part.denied)
     cube = folder / "look.cube"
     colours = np.concatenate([ground.lab for ground in grounds])
     await asyncio.to_thread(grading.write_cube, cube, colours, [], look)
-    drawn = await asyncio.to_thread(sheets.draw, look, *size, folder)
-    return graph.dressed(picture, look, cube=cube, drawn=drawn, size=size)
+    return await asyncio.to_thread(
+        graph.dressed, picture, look, cube=cube, folder=folder, size=size, seconds=part.frames / RATE
+    )
 
 
 def _played(part: Part, grounds: Sequence[Ground], size: Size, folder: Path) -> Any:
