@@ -2,6 +2,7 @@
 
 import asyncio
 from fractions import Fraction
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from callsheet.limits import ClipFacts
 from callsheet.media import reframe
 from callsheet.media.command import Progress, source
 from callsheet.media.reframe import Crop
-from callsheet.sandbox import camera, grading, graph, looks, output, study
+from callsheet.sandbox import camera, grading, graph, looks, output, study, style
 from callsheet.sandbox.output import COPIED_SOUND
 from callsheet.sandbox.shot import RATE, Shot, Size, fitted, size_of
 from callsheet.sandbox.study import Studied
@@ -29,7 +30,15 @@ async def render(shot: Shot, clip: Path, target: Path, folder: Path, on_progress
     size, crop = _framing(shot, studied)
     cube = folder / "look.cube"
     await asyncio.to_thread(grading.write_cube, cube, studied.lab, references, look)
-    picture = _moved(_framed(source(clip, xerror=None)["v:0"], studied.facts, crop, size), shot, studied.facts)
+    framed = partial(_framed, clip, studied.facts, crop, size)
+    painter = style.painter_for(look, shot.references)
+    if painter is not None:
+        on_progress, painting = _halves(on_progress)
+        picture = await style.over(framed, painter, size, studied.facts.seconds, folder, painting)
+        look = looks.unpainted(look)
+    else:
+        picture = framed()
+    picture = _moved(picture, shot, studied.facts)
     if shot.kind == "reference-to-video":
         picture = _timed(picture, studied.facts.seconds, shot.seconds)
     picture = await asyncio.to_thread(
@@ -37,6 +46,11 @@ async def render(shot: Shot, clip: Path, target: Path, folder: Path, on_progress
     )
     sound, codec = _sound(shot, clip, studied.facts)
     await output.save(target, picture, sound, codec=codec, seconds=shot.seconds, on_progress=on_progress)
+
+
+def _halves(told: Progress) -> tuple[Progress, Progress]:
+    """For a draft that is painted first: the second half and the first half of its progress."""
+    return lambda part: told(0.5 + part / 2), lambda part: told(part / 2)
 
 
 def _framing(shot: Shot, clip: Studied) -> tuple[Size, Crop | None]:
@@ -47,8 +61,9 @@ def _framing(shot: Shot, clip: Studied) -> tuple[Size, Crop | None]:
     return size_of(shot.aspect_ratio, shot.area), reframe.crop_for(width, height, ratio, clip.sampled)
 
 
-def _framed(picture: Any, facts: ClipFacts, crop: Crop | None, size: Size) -> Any:
+def _framed(clip: Path, facts: ClipFacts, crop: Crop | None, size: Size) -> Any:
     """Crop and scale first: everything after costs by the pixel."""
+    picture = source(clip, xerror=None)["v:0"]
     if crop is not None:
         picture = picture.filter("crop", crop.width, crop.height, crop.x, crop.y)
     matrix = "bt709" if facts.matrix == "unknown" else facts.matrix

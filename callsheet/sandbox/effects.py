@@ -215,6 +215,58 @@ def _lightning(picture: Any, strength: float, _stage: Stage) -> Any:
     )
 
 
+# --- as a painter would, without one ---------------------------------------------------------------------------------
+
+
+def _painted(picture: Any, strength: float, stage: Stage) -> Any:
+    """Flat strokes: the median of each neighbourhood, then its edges again, on canvas."""
+    radius = max(2, round(min(stage.size) / 150 * min(strength, 1.1)))
+    flat = (
+        picture.filter("median", radius=radius).filter("unsharp", lx=7, ly=7, la=1.1).filter("vibrance", intensity=0.35)
+    )
+    return blend(flat, stage.sheet("canvas", _woven(stage.size)), "softlight", 0.55)
+
+
+def _woven(size: Size) -> Numbers:
+    """Threads of a canvas, around middle grey."""
+    x, y = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
+    rng = np.random.default_rng(sheets.SEED)
+    threads = 0.5 + 0.12 * (np.sin(x * 1.9) * np.sin(y * 0.7) + np.sin(y * 1.9) * np.sin(x * 0.7))
+    threads += 0.10 * (sheets.clouds(rng, 24, *size) - 0.5)
+    return np.repeat(threads[..., None], 3, axis=2)
+
+
+def _watercolour(picture: Any, strength: float, stage: Stage) -> Any:
+    """Pools of colour with darker rims, on rough paper."""
+    radius = max(2, round(min(stage.size) / 130))
+    flat, other = _split(picture.filter("median", radius=radius))
+    rims = other.filter("edgedetect", mode="wires", low=0.05, high=0.12).filter("negate").filter("gblur", sigma=1.2)
+    rng = np.random.default_rng(sheets.SEED)
+    grain = 0.5 + 0.5 * (np.mean([sheets.clouds(rng, cells, *stage.size) for cells in (40, 90)], axis=0) - 0.5)
+    paper = stage.sheet("paper", np.repeat(grain[..., None], 3, axis=2))
+    return blend(blend(flat, rims, "multiply", 0.28 * strength), paper, "softlight", 0.8)
+
+
+def _drawn(picture: Any, strength: float, stage: Stage) -> Any:
+    """Pencil: the picture divided by its own blur leaves its lines."""
+    plain, other = _split(picture.filter("colorchannelmixer", **_GREY))
+    light = other.filter("negate").filter("gblur", sigma=round(min(stage.size) / 70 * strength, 2), steps=2)
+    lines = blend(light, plain, "dodge", 1.0)
+    return lines.filter("curves", all="0/0 0.6/0.42 0.9/0.86 1/1")
+
+
+_GREY = {f"{row}{column}": share for row in "rgb" for column, share in zip("rgb", (0.30, 0.59, 0.11), strict=True)}
+
+
+def _cartoon(picture: Any, strength: float, stage: Stage) -> Any:
+    """Few, flat colours within dark lines."""
+    flat, other = _split(picture.filter("median", radius=max(2, round(min(stage.size) / 160))))
+    steps = "round(val/255*7)/7*255"
+    few = flat.filter("lutrgb", r=steps, g=steps, b=steps).filter("median", radius=1)
+    lines = other.filter("edgedetect", mode="wires", low=0.06, high=0.16).filter("dilation").filter("negate")
+    return blend(few, lines.filter("gblur", sigma=0.6), "multiply", 0.85 * strength)
+
+
 # --- in time -----------------------------------------------------------------------------------------------------------
 
 
@@ -253,6 +305,17 @@ def _letterbox(picture: Any, _strength: float, stage: Stage) -> Any:
 
 
 EARLY: dict[str, Effect] = {
+    "painting": _painted,
+    "impressionism": _painted,
+    "van gogh": _painted,
+    "cubism": _painted,
+    "style of": _painted,
+    "stained glass": _cartoon,
+    "woodblock": _cartoon,
+    "cartoon": _cartoon,
+    "watercolour": _watercolour,
+    "ink": _watercolour,
+    "sketch": _drawn,
     "pixelate": _pixelate,
     "tilt-shift": _tilt_shift,
     "mirror": _mirror,

@@ -1,5 +1,6 @@
 """Moods, times of day, weather and colours, in English and Chinese, each with the look it gives."""
 
+from callsheet.sandbox.arts import ARTS
 from callsheet.sandbox.look import Lamp, Look
 from callsheet.sandbox.stocks import STOCKS
 from callsheet.sandbox.tricks import EFFECT_WORDS
@@ -481,4 +482,4 @@ MOODS: tuple[Word, ...] = (
 )
 
 #: Everything a prompt is searched for, in the order of the documentation.
-LEXICON: tuple[Word, ...] = (*MOODS, *STOCKS, *EFFECT_WORDS)
+LEXICON: tuple[Word, ...] = (*MOODS, *STOCKS, *ARTS, *EFFECT_WORDS)

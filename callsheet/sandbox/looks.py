@@ -8,6 +8,7 @@ import hashlib
 import re
 from dataclasses import replace
 
+from callsheet.sandbox.arts import ARTS
 from callsheet.sandbox.lexicon import LEXICON
 from callsheet.sandbox.look import NEUTRAL, Look, Shift, added
 from callsheet.sandbox.word import Word
@@ -56,9 +57,16 @@ def of_prompt(prompt: str, *, has_references: bool, denied: str = "") -> Look:
     tinting = sum(word.look != NEUTRAL for word in words)
     for word in words:
         look = added(look, word.look, found[word.name] / max(1.0, tinting**0.5))
-    tricks = tuple((word.effect, found[word.name]) for word in words if word.effect)
+    tricks = _one_art(tuple((word.effect, found[word.name]) for word in words if word.effect))
     look = replace(look, effects=tricks)
     return _paler(look) if has_references else look
+
+
+def _one_art(effects: tuple[tuple[str, float], ...]) -> tuple[tuple[str, float], ...]:
+    """At most one way to paint: the first of the table, since "style of" and "painting" come with the others' words."""
+    asked = {name for name, _ in effects}
+    others = [word.effect for word in ARTS if word.effect in asked][1:]
+    return tuple(one for one in effects if one[0] not in others)
 
 
 def _nudge(prompt: str, *, known: bool) -> Look:
@@ -81,3 +89,9 @@ def _paler(look: Look) -> Look:
         return (shift[0] / 2, shift[1] / 2)
 
     return replace(look, warmth=look.warmth / 2, shadows=half(look.shadows), highlights=half(look.highlights))
+
+
+def unpainted(look: Look) -> Look:
+    """The look without its art, which somebody has painted already."""
+    arts = {word.effect for word in ARTS}
+    return replace(look, effects=tuple(one for one in look.effects if one[0] not in arts))

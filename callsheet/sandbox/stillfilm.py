@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ import ffmpeg
 import numpy as np
 
 from callsheet.media.command import Progress, still
-from callsheet.sandbox import ambience, camera, canvas, dissolve, grading, graph, looks, output
+from callsheet.sandbox import ambience, camera, canvas, dissolve, grading, graph, looks, output, style
 from callsheet.sandbox.camera import Move, View
 from callsheet.sandbox.canvas import Ground
 from callsheet.sandbox.shot import RATE, Part, Shot, Size, fitted, parts_of, size_of
+from callsheet.sandbox.style import Painter
 
 #: How much of a still's time it shares with its neighbour.
 SHARED = 0.45
@@ -53,14 +55,25 @@ def _seen_in(part: Part, grounds: Sequence[Ground]) -> Sequence[Ground]:
 
 
 async def _filmed(part: Part, grounds: Sequence[Ground], size: Size, folder: Path) -> Any:
-    picture = await asyncio.to_thread(_played, part, grounds, size, folder)
     look = looks.of_prompt(part.prompt, has_references=False, denied=part.denied)
+    if painter := style.painter_for(look):
+        grounds = [await asyncio.to_thread(_painted, ground, painter, folder) for ground in grounds]
+        look = looks.unpainted(look)
+    picture = await asyncio.to_thread(_played, part, grounds, size, folder)
     cube = folder / "look.cube"
     colours = np.concatenate([ground.lab for ground in grounds])
     await asyncio.to_thread(grading.write_cube, cube, colours, [], look)
     return await asyncio.to_thread(
         graph.dressed, picture, look, cube=cube, folder=folder, size=size, seconds=part.frames / RATE
     )
+
+
+def _painted(ground: Ground, painter: Painter, folder: Path) -> Ground:
+    """A copy of the ground, painted over."""
+    copy = folder / ground.path.name
+    copy.write_bytes(ground.path.read_bytes())
+    style.repaint(copy, painter)
+    return replace(ground, path=copy)
 
 
 def _played(part: Part, grounds: Sequence[Ground], size: Size, folder: Path) -> Any:

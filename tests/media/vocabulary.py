@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from callsheet.sandbox import camera, lexicon, scenes, stocks, tricks
+from callsheet.sandbox import arts, camera, lexicon, scenes, stocks, tricks
 from callsheet.sandbox.word import spoken
 
 PAGE = Path(__file__).parents[2] / "docs/drafts.md"
@@ -25,6 +25,7 @@ class Said(Protocol):
 GROUPS: tuple[tuple[str, str, Iterable[Said]], ...] = (
     ("Moods, times of day, weather, colours", "look", lexicon.MOODS),
     ("Film stocks, cameras, processes", "look", stocks.STOCKS),
+    ("Ways to paint and draw", "way", arts.ARTS),
     ("Transitions", "what happens", tricks.TRANSITIONS),
     ("Effects", "what happens", tricks.EFFECTS),
     ("Moves of the camera (also over a clip, where the prompt says one)", "move", camera.WORDS),
