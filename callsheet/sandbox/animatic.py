@@ -42,7 +42,10 @@ def _filmed(part: Part, size: Size, folder: Path) -> Any:
     card = titles.draw(part, size, folder / "title.png")
     picture = _composed(part, scene, size)
     seconds = part.frames / RATE
-    return graph.dressed(picture, look, cube=cube, folder=folder, size=size, seconds=seconds, title=_card(card, part))
+    drawn = graph.drawn_for(look, size, folder)
+    return graph.dressed(
+        picture, look, drawn, cube=cube, folder=folder, size=size, seconds=seconds, title=_card(card, part)
+    )
 
 
 def _composed(part: Part, scene: Scene, size: Size) -> Any:

@@ -24,27 +24,27 @@ MOST_TURNED = Fraction(12)
 
 async def render(shot: Shot, clip: Path, target: Path, folder: Path, on_progress: Progress) -> None:
     """ToolFailed where ffmpeg cannot decode the clip, Unacceptable where a reference cannot be read."""
-    studied = await study.of_clip(clip, shot.clip_digest)
-    references = await study.of_stills(shot.references)
-    look = looks.of_prompt(shot.prompt, has_references=bool(references), denied=shot.denied)
-    size, crop = _framing(shot, studied)
+    look = looks.of_prompt(shot.prompt, has_references=bool(shot.references), denied=shot.denied)
+    facts = await study.facts_of(clip, shot.clip_digest)
+    size = _size(shot, facts)
+    studied, references, drawn = await asyncio.gather(
+        study.of_clip(clip, shot.clip_digest),
+        study.of_stills(shot.references),
+        asyncio.to_thread(graph.drawn_for, look, size, folder),
+    )
     cube = folder / "look.cube"
     await asyncio.to_thread(grading.write_cube, cube, studied.lab, references, look)
-    framed = partial(_framed, clip, studied.facts, crop, size)
-    painter = style.painter_for(look, shot.references)
-    if painter is not None:
+    framed = partial(_framed, clip, facts, _crop(shot, studied), size)
+    picture = framed()
+    if painter := style.painter_for(look, shot.references):
         on_progress, painting = _halves(on_progress)
-        picture = await style.over(framed, painter, size, studied.facts.seconds, folder, painting)
+        picture = await style.over(framed, painter, size, facts.seconds, folder, painting)
         look = looks.unpainted(look)
-    else:
-        picture = framed()
-    picture = _moved(picture, shot, studied.facts)
-    if shot.kind == "reference-to-video":
-        picture = _timed(picture, studied.facts.seconds, shot.seconds)
+    picture = _timed(_moved(picture, shot, facts), shot, facts)
     picture = await asyncio.to_thread(
-        graph.dressed, picture, look, cube=cube, folder=folder, size=size, seconds=float(shot.seconds)
+        graph.dressed, picture, look, drawn, cube=cube, folder=folder, size=size, seconds=float(shot.seconds)
     )
-    sound, codec = _sound(shot, clip, studied.facts)
+    sound, codec = _sound(shot, clip, facts)
     await output.save(target, picture, sound, codec=codec, seconds=shot.seconds, on_progress=on_progress)
 
 
@@ -53,12 +53,17 @@ def _halves(told: Progress) -> tuple[Progress, Progress]:
     return lambda part: told(0.5 + part / 2), lambda part: told(part / 2)
 
 
-def _framing(shot: Shot, clip: Studied) -> tuple[Size, Crop | None]:
-    width, height = clip.facts.width, clip.facts.height
+def _size(shot: Shot, facts: ClipFacts) -> Size:
     if shot.aspect_ratio is None:
-        return fitted(width, height, shot.area), None
-    ratio = reframe.ratio_of(shot.aspect_ratio)
-    return size_of(shot.aspect_ratio, shot.area), reframe.crop_for(width, height, ratio, clip.sampled)
+        return fitted(facts.width, facts.height, shot.area)
+    return size_of(shot.aspect_ratio, shot.area)
+
+
+def _crop(shot: Shot, clip: Studied) -> Crop | None:
+    """The window that follows the subject, where another shape is asked for."""
+    if shot.aspect_ratio is None:
+        return None
+    return reframe.crop_for(clip.facts.width, clip.facts.height, reframe.ratio_of(shot.aspect_ratio), clip.sampled)
 
 
 def _framed(clip: Path, facts: ClipFacts, crop: Crop | None, size: Size) -> Any:
@@ -79,8 +84,11 @@ def _moved(picture: Any, shot: Shot, facts: ClipFacts) -> Any:
     return camera.moved(picture.filter("format", "yuv420p"), camera.move_for(shot.prompt, (0.5, 0.5)), facts.frames)
 
 
-def _timed(picture: Any, has: Fraction, wanted: Fraction) -> Any:
-    """Exactly as long as asked: cut, or played to and fro until it is."""
+def _timed(picture: Any, shot: Shot, facts: ClipFacts) -> Any:
+    """An edit as long as its clip; for reference exactly as long as asked: cut, or played to and fro until it is."""
+    if shot.kind != "reference-to-video":
+        return picture
+    has, wanted = facts.seconds, shot.seconds
     picture = picture.filter("fps", RATE)
     if has < wanted and has <= MOST_TURNED:
         ways = picture.filter("format", "yuv420p").filter_multi_output("split")

@@ -20,7 +20,7 @@ async def render(shot: Shot, target: Path, on_progress: Progress) -> None:
     Raises ToolFailed where ffmpeg cannot decode the clip, Unacceptable where an image cannot be read or the shot lacks
     what its kind is made from.
     """
-    with tempfile.TemporaryDirectory(prefix="callsheet-") as name:
+    with tempfile.TemporaryDirectory(prefix="callsheet-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         if shot.clip is not None:
             await edits.render(shot, shot.clip, target, folder, on_progress)

@@ -18,12 +18,19 @@ from callsheet.sandbox.sheets import Sheets
 from callsheet.sandbox.shot import Size
 
 
+def drawn_for(look: Look, size: Size, folder: Path) -> Sheets:
+    """What is laid over every frame of this look, drawn into the folder."""
+    return sheets.draw(look, *size, folder, mark_apart=effects.any_late(look.effects))
+
+
 def dressed(
-    picture: Any, look: Look, *, cube: Path, folder: Path, size: Size, seconds: float, title: Any = None
+    picture: Any, look: Look, drawn: Sheets, *, cube: Path, folder: Path, size: Size, seconds: float, title: Any = None
 ) -> Any:
-    """The stream in this look, marked. folder: for what is drawn. seconds: how long it is. title: laid over it."""
+    """The stream in this look, with what was `drawn_for` it, marked.
+
+    folder: for what effects draw. seconds: how long it is. title: laid over it.
+    """
     stage = Stage(size=size, seconds=seconds, folder=folder)
-    drawn = sheets.draw(look, *size, folder, mark_apart=effects.any_late(look.effects))
     picture = picture.filter("format", "gbrp16le").filter("lut3d", file=str(cube), interp="tetrahedral")
     picture = _lit(picture.filter("format", "gbrp"), look, drawn, size)
     picture = effects.applied(picture, look.effects, stage, late=False)

@@ -47,7 +47,7 @@ def falls(look: Look) -> bool:
 
 
 def _saved(image: Image.Image, path: Path) -> Path:
-    image.save(path, compress_level=1)
+    image.save(path, compress_level=0)  # read once and thrown away: packing costs more than it saves
     return path
 
 

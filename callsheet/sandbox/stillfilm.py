@@ -63,8 +63,9 @@ async def _filmed(part: Part, grounds: Sequence[Ground], size: Size, folder: Pat
     cube = folder / "look.cube"
     colours = np.concatenate([ground.lab for ground in grounds])
     await asyncio.to_thread(grading.write_cube, cube, colours, [], look)
+    drawn = await asyncio.to_thread(graph.drawn_for, look, size, folder)
     return await asyncio.to_thread(
-        graph.dressed, picture, look, cube=cube, folder=folder, size=size, seconds=part.frames / RATE
+        graph.dressed, picture, look, drawn, cube=cube, folder=folder, size=size, seconds=part.frames / RATE
     )
 
 

@@ -17,7 +17,7 @@ from callsheet.sandbox import colour
 
 #: Frames that a palette is taken from, and inputs whose analysis is kept.
 PALETTE_FRAMES = 12
-KEPT = 64
+KEPT = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +56,15 @@ def _went_well(task: "asyncio.Task[Any]") -> bool:
 _memory = Memory()
 
 
+async def facts_of(path: Path, digest: str) -> ClipFacts:
+    """Of a clip, without looking through it."""
+    facts: ClipFacts = await _memory.of(f"facts {digest}", partial(asyncio.to_thread, probe.clip, path))
+    return facts
+
+
 async def of_clip(path: Path, digest: str) -> Studied:
     """ToolFailed where it does not decode, Unacceptable where it has no picture."""
-    studied: Studied = await _memory.of(f"clip {digest}", partial(_study, path))
+    studied: Studied = await _memory.of(f"clip {digest}", partial(_study, path, digest))
     return studied
 
 
@@ -67,8 +73,8 @@ async def of_stills(stills: tuple[tuple[Path, str], ...]) -> list[Numbers]:
     return [await _memory.of(f"still {digest}", partial(_lab_of, path)) for path, digest in stills]
 
 
-async def _study(path: Path) -> Studied:
-    facts = await asyncio.to_thread(probe.clip, path)
+async def _study(path: Path, digest: str) -> Studied:
+    facts = await facts_of(path, digest)
     sampled = await samples.of_clip(path, facts)
     chosen = np.linspace(0, len(sampled.frames) - 1, min(PALETTE_FRAMES, len(sampled.frames))).astype(int)
     lab = await asyncio.to_thread(colour.lab_of_pixels, sampled.frames[chosen][:, ::2, ::2])
