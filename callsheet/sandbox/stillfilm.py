@@ -14,7 +14,6 @@ from callsheet.sandbox import ambience, camera, canvas, dissolve, grading, graph
 from callsheet.sandbox.camera import Move, View
 from callsheet.sandbox.canvas import Ground
 from callsheet.sandbox.shot import RATE, Part, Shot, Size, fitted, parts_of, size_of
-from callsheet.sandbox.style import Painter
 
 #: How much of a still's time it shares with its neighbour.
 SHARED = 0.45
@@ -55,9 +54,11 @@ def _seen_in(part: Part, grounds: Sequence[Ground]) -> Sequence[Ground]:
 
 
 async def _filmed(part: Part, grounds: Sequence[Ground], size: Size, folder: Path) -> Any:
+    grounds = [await asyncio.to_thread(_copied, ground, folder) for ground in grounds]
     look = looks.of_prompt(part.prompt, has_references=False, denied=part.denied)
     if painter := style.painter_for(look):
-        grounds = [await asyncio.to_thread(_painted, ground, painter, folder) for ground in grounds]
+        for ground in grounds:
+            await asyncio.to_thread(style.repaint, ground.path, painter)
         look = looks.unpainted(look)
     picture = await asyncio.to_thread(_played, part, grounds, size, folder)
     cube = folder / "look.cube"
@@ -69,11 +70,10 @@ async def _filmed(part: Part, grounds: Sequence[Ground], size: Size, folder: Pat
     )
 
 
-def _painted(ground: Ground, painter: Painter, folder: Path) -> Ground:
-    """A copy of the ground, painted over."""
+def _copied(ground: Ground, folder: Path) -> Ground:
+    """The ground of one part alone: ffmpeg-python takes two inputs of one path for the same stream, which is used up once."""
     copy = folder / ground.path.name
     copy.write_bytes(ground.path.read_bytes())
-    style.repaint(copy, painter)
     return replace(ground, path=copy)
 
 

@@ -120,6 +120,13 @@ async def test_the_shots_of_a_film_follow_one_another_and_add_up(made: Any) -> N
     assert all(grey[25:])
 
 
+async def test_several_shots_of_one_still_are_each_in_its_own_look(made: Any, dot: Path) -> None:
+    rows = json.dumps([{"prompt": "a red sunset, orbit", "duration": 1}, {"prompt": "黑白", "duration": 1}])
+    frames = frames_of(await made("image-to-video", "", stills=[dot], seconds="2", multi_prompt=rows))
+    assert len(frames) == 48
+    assert float(np.ptp(frames[10], axis=2).mean()) > 0.03 > float(np.ptp(frames[40], axis=2).mean())
+
+
 def test_the_parts_of_a_film_have_all_its_frames() -> None:
     rows = json.dumps([{"prompt": str(n), "duration": seconds} for n, seconds in enumerate((1, 3, 1))])
     parts = parts_of(shot_of("text-to-video", seconds="5", multi_prompt=rows))
