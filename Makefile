@@ -12,7 +12,7 @@ SEEDS ?= 10000
 KILLS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast faults kills bench check format matrix schema lock ui clean
+.PHONY: help install demo test test-fast faults kills bench check format matrix words schema lock ui clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ format: $(STAMP)  ## let ruff lay out the code
 
 matrix: $(STAMP)  ## rewrite the table in docs/media.md from the tests' list
 	$(BIN)/python -m tests.media.matrix
+
+words: $(STAMP)  ## rewrite the tables in docs/drafts.md from the words that drafts know
+	$(BIN)/python -m tests.media.vocabulary
 
 schema: $(STAMP)  ## rewrite specs/campaign.schema.json from the models
 	$(BIN)/callsheet schema > specs/campaign.schema.json

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import authoring, preparation, sandbox
+from bench import authoring, drafts, preparation, sandbox
 from bench.row import Row
 
 #: What is measured, by the name that `make bench ONLY=…` takes.
 PARTS: dict[str, Callable[[Path], Iterator[Row]]] = {
     "authoring": authoring.rows,
     "preparation": preparation.rows,
+    "drafts": drafts.rows,
     "sandbox": sandbox.rows,
 }
 RESULTS = Path(__file__).with_name("results.json")

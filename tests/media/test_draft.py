@@ -19,6 +19,8 @@ from callsheet.errors import ToolFailed, Unacceptable
 from callsheet.media import command, probe, reframe, samples
 from callsheet.sandbox import colour, engine, looks, sheets
 from callsheet.sandbox.engine import Shot
+from callsheet.sandbox.lexicon import LEXICON
+from callsheet.sandbox.look import Look
 
 Film = Callable[..., Path]
 Picture = NDArray[np.float64]
@@ -159,7 +161,7 @@ async def test_a_draft_says_that_it_is_one_in_the_picture_and_in_the_file(drafte
     draft = await drafted("studio")
     with av.open(str(draft)) as container:
         assert "draft" in container.metadata["comment"].lower()
-    mark = np.asarray(sheets._veil(looks.Look(), 320, 180))[..., 3] > 0
+    mark = np.asarray(sheets._veil(Look(), 320, 180))[..., 3] > 0
     rows, columns = np.nonzero(mark)
     assert rows.min() > 120
     assert columns.min() > 200
@@ -371,7 +373,7 @@ def test_slightly_is_less_and_very_is_more() -> None:
 
 
 def test_every_word_of_the_lexicon_is_found_by_its_own_name() -> None:
-    for word in looks.LEXICON:
+    for word in LEXICON:
         assert word.name in looks.words_of(word.name), word.name
 
 
