@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from callsheet.sandbox.database import VERSION
 from tests import books
 from tests.books import Job, Row
 from tests.e2e.conftest import PATIENCE, SPEC, Ended, NewStudio, Studio
@@ -220,7 +221,7 @@ def test_a_sandbox_that_dies_in_a_run_is_started_again_and_one_that_cannot_be_en
     out, err = running.communicate(timeout=PATIENCE)
     assert running.returncode == 5, err
     assert "error: The sandbox ended in the middle of the run." in err
-    assert "has version 99; this Callsheet writes version 1." in err
+    assert f"has version 99; this Callsheet writes version {VERSION}." in err
     assert "Traceback (most recent call last)" not in err.partition("The sandbox ended")[0]
     assert out == ""
     written_by_version(studio, 1)

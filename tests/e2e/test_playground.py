@@ -488,6 +488,7 @@ def test_the_look_follows_the_system_and_the_switch(page: Page, server: Server) 
 
 
 def test_everything_can_be_done_by_keyboard_and_the_focus_is_seen(page: Page, server: Server, footage: Path) -> None:
+    page.wait_until("!document.getElementById('balance').hidden")  # it comes with the first answer
     reached: list[str] = []
     for _ in range(60):
         page.press("Tab")
