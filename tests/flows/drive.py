@@ -7,10 +7,12 @@ where none answers. A process of its own, because Prefect leaves connections ope
 import asyncio
 import json
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 from callsheet.cli import prefect_server
+from callsheet.errors import CallsheetError
 from callsheet.steps import settings
 
 ROOT = Path(__file__).parents[2]
@@ -21,8 +23,19 @@ def drive(spec: str, *, sandbox: bool) -> dict[str, str]:
     from prefect.flows import load_flow_from_entrypoint  # it reads its settings when it is imported
 
     campaign: Any = load_flow_from_entrypoint(f"{ROOT}/flows/campaign.py:campaign")
-    state = asyncio.run(campaign(spec=spec, sandbox=sandbox, return_state=True))
-    return {"run": str(state.state_details.flow_run_id), "state": state.type.value, "message": state.message}
+    state, error = asyncio.run(ended(campaign(spec=spec, sandbox=sandbox, return_state=True)))
+    return {
+        "run": str(state.state_details.flow_run_id),
+        "state": state.type.value,
+        "message": state.message,
+        "error": type(error).__name__ if isinstance(error, CallsheetError) else "",
+    }
+
+
+async def ended(run: Coroutine[Any, Any, Any]) -> tuple[Any, Any]:
+    """The final state, and what `callsheet run` reads from it where there is no account."""
+    state = await run
+    return state, await state.aresult(raise_on_failure=False)
 
 
 if __name__ == "__main__":
