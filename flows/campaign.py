@@ -266,7 +266,7 @@ async def campaign(
             outcome.approve(at, approved=approved, by=approved_by, max_usd=max_usd)
         except BudgetError as refusal:
             notify(bulletin.of_refusal(at, refusal, spec))
-            return Failed(message=f"nothing was sent: {refusal.what}", data=refusal)
+            return Failed(name=bulletin.state_of(refusal), message=f"nothing was sent: {refusal.what}", data=refusal)
         labels = outcome.to_walk(at.plan)
         left = strays.found(at)
         walked = (shoot(label, number, at) for number, label in enumerate(labels))

@@ -16,7 +16,7 @@ from callsheet.errors import BudgetError, BudgetExceeded
 from callsheet.nearest import listed
 from callsheet.plan import Plan
 from callsheet.redact import redact
-from callsheet.routing import PLAY
+from callsheet.routing import PLAY, SANDBOX
 from callsheet.steps.progress import STAGES, UNDONE, Event, Listener, Stage
 from callsheet.steps.studio import Studio
 
@@ -135,7 +135,7 @@ def cost(account: "Account") -> str:
 
 def result_page(account: "Account", spec: str) -> str:
     """How the run ended, and where everything is. A browser opens no file from a page of a server: paths are to be copied."""
-    free = " The provider would have charged that; the sandbox is free." if account.route in PLAY else ""
+    free = " The provider would have charged that; the sandbox is free." if account.route == SANDBOX else ""
     rows = [
         ("review board", f"`{account.board}`"),
         ("open it", f"`callsheet review {spec} --open`"),
@@ -144,7 +144,7 @@ def result_page(account: "Account", spec: str) -> str:
         ("takes and money", f"`callsheet status {spec}`"),
     ]
     table = "\n".join(f"| {name} | {text} |" for name, text in rows)
-    return f"**{_plain(cost(account))}**{free}\n\n| | |\n|---|---|\n{table}\n"
+    return f"**{_plain(cost(account))}**{free}\n\n| | where |\n|---|---|\n{table}\n"
 
 
 def failures_page(account: "Account", spec: str) -> str:
@@ -173,6 +173,11 @@ def _names(labels: Sequence[str]) -> str:
 def _plain(text: str) -> str:
     """Text that Markdown shows as it is, without secrets, links or pictures."""
     return _MARKUP.sub(r"\\\1", " ".join(redact(text).split()))
+
+
+def state_of(error: BudgetError) -> str:
+    """The name of the state of a run that did not start: a list of runs shows no more of it."""
+    return "OverBudget" if isinstance(error, BudgetExceeded) else "NotApproved"
 
 
 def of_refusal(studio: Studio, error: BudgetError, spec: str) -> Notice:

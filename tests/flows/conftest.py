@@ -74,7 +74,8 @@ class Flow:
     prefect: Mapping[str, str]
 
     def run(self, spec: Path, *words: str, **settings: str) -> dict[str, str]:
-        """Its `run` (an id), `state`, `message`, and `error` where one of ours ended it. words: sandbox."""
+        """Its `run` (an id), `state`, `message`, and `error` where one of ours ended it. words: sandbox,
+        approved=DIGEST."""
         steers = ("EVOLINK_", "CALLSHEET_", "PREFECT_")
         plain = {name: value for name, value in os.environ.items() if not name.startswith(steers)}
         ended = subprocess.run(

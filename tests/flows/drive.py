@@ -1,7 +1,8 @@
 """Run as a program: call the flow of this checkout directly, and write how it ended as JSON.
 
-`python -m tests.flows.drive SPEC [sandbox]`, with the environment that says where Prefect's server is; one is started
-where none answers. A process of its own, because Prefect leaves connections open for as long as the process lives.
+`python -m tests.flows.drive SPEC [sandbox] [approved=DIGEST]`, with the environment that says where Prefect's server
+is; one is started where none answers. A process of its own, because Prefect leaves connections open for as long as the
+process lives.
 """
 
 import asyncio
@@ -18,12 +19,12 @@ from callsheet.steps import settings
 ROOT = Path(__file__).parents[2]
 
 
-def drive(spec: str, *, sandbox: bool) -> dict[str, str]:
+def drive(spec: str, *, sandbox: bool, approved: str | None) -> dict[str, str]:
     settings.point_prefect_at(prefect_server.ensure(ROOT))
     from prefect.flows import load_flow_from_entrypoint  # it reads its settings when it is imported
 
     campaign: Any = load_flow_from_entrypoint(f"{ROOT}/flows/campaign.py:campaign")
-    state, error = asyncio.run(ended(campaign(spec=spec, sandbox=sandbox, return_state=True)))
+    state, error = asyncio.run(ended(campaign(spec=spec, sandbox=sandbox, approved=approved, return_state=True)))
     return {
         "run": str(state.state_details.flow_run_id),
         "state": state.type.value,
@@ -39,4 +40,7 @@ async def ended(run: Coroutine[Any, Any, Any]) -> tuple[Any, Any]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(drive(sys.argv[1], sandbox="sandbox" in sys.argv[2:])))
+    words = sys.argv[2:]
+    digests = [word.removeprefix("approved=") for word in words if word.startswith("approved=")]
+    ran = drive(sys.argv[1], sandbox="sandbox" in words, approved=digests[0] if digests else None)
+    sys.stdout.write(json.dumps(ran))

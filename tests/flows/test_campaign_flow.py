@@ -1,9 +1,17 @@
 """The flow as Prefect runs it: one failure stops no other, retries are what the error says, and the server learns no secret."""
 
 import json
-from collections.abc import Iterator
+import os
+import queue
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +20,7 @@ import pytest
 from callsheet.sandbox.book import Book
 from callsheet.sandbox.place import Place
 from tests import books
-from tests.flows.conftest import Flow, Server
+from tests.flows.conftest import PATIENCE, ROOT, Flow, Server
 from tests.steps.footage import make_studio
 from tests.steps.local_provider import ACCEPT_THEN_500, FAIL_LATER, SIGNATURE, LocalProvider, serving
 
@@ -173,11 +181,92 @@ def test_a_plan_above_approve_above_is_a_clean_end_that_asks_for_a_person(
         assert provider.submits == []
     said = "nothing was sent: this run costs 36 credits ($0.53), and approve_above is 6.8 credits ($0.10): "
     assert (ended["state"], ended["message"]) == ("FAILED", f"{said}a person confirms it.")
-    assert ended["error"] == "NotApproved"
+    assert ended["error"] == server.flow_run(ended["run"])["state"]["name"] == "NotApproved"
     event = server.event(ended["run"], "callsheet.needs-approval")
     assert event["resource"]["prefect.resource.id"] == "callsheet.campaign.tiny"
     assert (event["payload"]["credits"], len(event["payload"]["plan"])) == ("36", 64)
     assert [one["key"] for one in server.find("artifacts", ended["run"])] == ["tiny-plan"]
+
+
+def test_a_digest_approves_that_plan_only_and_once(campaign: Flow, server: Server, tmp_path: Path) -> None:
+    """What docs/monitoring.md says to do about callsheet.needs-approval."""
+    text = document({"dusk": PROMPTS["dusk"]}) + "approve_above: $0.10\n"
+    spec = make_studio(tmp_path / "studio", text)
+    with serving() as provider:
+        settings = {"EVOLINK_BASE_URL": provider.url, "EVOLINK_API_KEY": KEY}
+        asked = server.event(campaign.run(spec, **settings)["run"], "callsheet.needs-approval")
+        word = f"approved={asked['payload']['plan']}"
+        spec.write_text(f"{text}takes: 2\n")
+        other = campaign.run(spec, word, **settings)
+        assert (other["state"], other["error"]) == ("FAILED", "PlanChanged")
+        assert provider.submits == []
+        spec.write_text(text)
+        assert campaign.run(spec, word, **settings)["message"] == "1 of 1 archived"
+        assert campaign.run(spec, word, **settings)["message"] == "nothing to do, 1 skipped"
+        assert len(provider.submits) == 1
+    assert [row[0] for row in approvals(spec)][:1] == [asked["payload"]["plan"]]
+
+
+def approvals(spec: Path) -> list[tuple[str]]:
+    """The plans that the ledger has an approval of, in order."""
+    with closing(sqlite3.connect(spec.parent.parent / ".callsheet/ledger.sqlite")) as book:
+        return book.execute("select plan from approvals order by id").fetchall()
+
+
+def test_the_automations_of_the_docs_tell_a_webhook(campaign: Flow, prefect: Mapping[str, str], tmp_path: Path) -> None:
+    spec = make_studio(tmp_path / "studio", document({"dusk": PROMPTS["dusk"]}) + "approve_above: $0.10\n")
+    with posts() as (address, heard), serving() as provider:
+        settings = {"EVOLINK_BASE_URL": provider.url, "EVOLINK_API_KEY": KEY}
+        campaign.run(spec, **settings)  # the server is up from here on
+        block = bin_("python", "-W", "ignore", "-c", SAVE_WEBHOOK, HOOK=address, **prefect).split()[-1]
+        file = tmp_path / "automations.yaml"
+        file.write_text((ROOT / "docs/automations.yaml").read_text().replace("WEBHOOK", block))
+        assert "Created 3 automation(s)" in bin_("prefect", "automation", "create", "--from-file", str(file), **prefect)
+        campaign.run(spec, **settings)
+        kind, said = heard.get(timeout=PATIENCE)
+    assert kind == "application/json"
+    text = "callsheet.needs-approval: tiny on loopback: this run costs 36 credits ($0.53), and approve_above is"
+    assert json.loads(said)["text"].startswith(text)
+
+
+#: As in docs/monitoring.md.
+SAVE_WEBHOOK = """
+import os
+from prefect.blocks.webhook import Webhook
+hook = Webhook(url=os.environ["HOOK"], headers={"Content-Type": "application/json"})
+print(hook.save("callsheet", overwrite=True))
+"""
+
+
+def bin_(name: str, *words: str, **settings: str) -> str:
+    """What a program of this environment prints."""
+    program = Path(sys.executable).with_name(name)
+    ended = subprocess.run(
+        [program, *words], env={**os.environ, **settings}, capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+@contextmanager
+def posts() -> Iterator[tuple[str, "queue.Queue[tuple[str, bytes]]"]]:
+    """A server on loopback, and what is posted to it: content type and body."""
+    heard: queue.Queue[tuple[str, bytes]] = queue.Queue()
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            heard.put((self.headers["Content-Type"], body))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Quiet."""
+
+    with HTTPServer(("127.0.0.1", 0), Hook) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/", heard
+        server.shutdown()
 
 
 def test_a_plan_over_its_budget_and_a_take_in_doubt_are_events(campaign: Flow, server: Server, tmp_path: Path) -> None:
