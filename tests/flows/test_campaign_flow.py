@@ -269,6 +269,25 @@ def posts() -> Iterator[tuple[str, "queue.Queue[tuple[str, bytes]]"]]:
         server.shutdown()
 
 
+#: A page that the server refuses, and one that it takes.
+REFUSE = f"""
+import asyncio, runpy
+flow = runpy.run_path({str(ROOT / "flows/campaign.py")!r})
+
+async def post(key):
+    return await flow["posted"]("a page", flow["acreate_markdown_artifact"]("x", key))
+
+async def both():
+    print(await post("Not A Key!"), type(await post("a-key")).__name__)
+
+asyncio.run(both())
+"""
+
+
+def test_a_page_that_the_server_does_not_take_ends_nothing(server: Server, prefect: Mapping[str, str]) -> None:
+    assert bin_("python", "-W", "ignore", "-c", REFUSE, **prefect).split()[-2:] == ["None", "UUID"]
+
+
 def test_a_plan_over_its_budget_and_a_take_in_doubt_are_events(campaign: Flow, server: Server, tmp_path: Path) -> None:
     prompts = {name: PROMPTS[name] for name in ("dusk", "lost")}
     spec = make_studio(tmp_path / "studio", document(prompts))
