@@ -9,22 +9,31 @@ import asyncio
 import logging
 import re
 import time
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from prefect import flow, task
-from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact, aupdate_progress_artifact
+from prefect.artifacts import (
+    acreate_markdown_artifact,
+    acreate_progress_artifact,
+    acreate_table_artifact,
+    aupdate_progress_artifact,
+)
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.events import emit_event
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.tasks import exponential_backoff
 
-from callsheet.errors import CallsheetError
+from callsheet.errors import BudgetError, CallsheetError
 from callsheet.redact import redact
+from callsheet.steps import bulletin, outcome, stand_by, strays, studio, wrap
 from callsheet.steps import deliver as delivering
 from callsheet.steps import follow as following
-from callsheet.steps import outcome, stand_by, strays, studio, wrap
 from callsheet.steps import prepare as preparing
 from callsheet.steps import retake as retaking
 from callsheet.steps import stage as staging
@@ -32,8 +41,11 @@ from callsheet.steps import submit as submitting
 
 #: Starts a second; the server's event queue drops, silently, what comes much faster (measured).
 STARTS_PER_SECOND = 50
-#: Seconds between two words about one encode.
+#: Seconds between two words about one encode, and about a whole campaign.
 PROGRESS_PERIOD = 1.0
+CAMPAIGN_PERIOD = 2.0
+
+T = TypeVar("T")
 
 
 log = logging.getLogger("callsheet.media")
@@ -145,10 +157,77 @@ async def shoot(label: str, number: int, at: studio.Studio) -> None:
             await deliver(label, take)
 
 
+async def posted(what: str, posting: Awaitable[T]) -> T | None:
+    """Show something in Prefect. A server that does not take it must not end what is paid for."""
+    try:
+        return await posting
+    except Exception as error:
+        log.warning("%s is not shown in Prefect: %s", what, redact(str(error)))
+        return None
+
+
+async def tag(names: list[str]) -> None:
+    """Tags of this run only: a tag of a task run asks the server for its concurrency limit at every start."""
+    async with get_client() as client:
+        await client.update_flow_run(flow_run.id, tags=sorted({*flow_run.tags, *names}))
+
+
+def notify(notice: bulletin.Notice) -> None:
+    """Emit an event that automations can act on (docs/monitoring.md)."""
+    try:
+        emit_event(notice.name, resource=notice.resource, payload=dict(notice.payload))
+    except Exception as error:  # as for what is posted
+        log.warning("%s is not told to Prefect: %s", notice.name, redact(str(error)))
+
+
+@asynccontextmanager
+async def progress_shown(campaign: str, progress: bulletin.Progress) -> AsyncIterator[None]:
+    """A bar on the flow run that moves with its variants."""
+    name = f"{campaign}-progress"
+    bar = await posted("the progress", acreate_progress_artifact(progress.percent, name, progress.words))
+
+    async def move() -> None:
+        told = (progress.percent, progress.words)
+        while bar is not None:
+            await asyncio.sleep(CAMPAIGN_PERIOD)
+            if told != (told := (progress.percent, progress.words)):
+                await posted("the progress", aupdate_progress_artifact(bar, *told))
+
+    moving = asyncio.create_task(move())
+    try:
+        yield
+    finally:
+        moving.cancel()
+    if bar is not None:
+        await posted("the progress", aupdate_progress_artifact(bar, progress.percent, progress.words))
+
+
+async def post_end(at: studio.Studio, account: wrap.Account, spec: str) -> None:
+    """How it ended: what each variant cost, what failed and what to do about it, where everything is."""
+    name = account.campaign
+    bulletin.say_end(account)
+    rows, cost = outcome.rows(account), bulletin.cost(account)
+    await posted("the outcome", acreate_table_artifact(rows, f"{name}-outcome", cost))
+    if failures := bulletin.failures_page(account, spec):
+        await posted("the failures", acreate_markdown_artifact(failures, f"{name}-failures", account.message))
+    page = bulletin.result_page(account, spec)
+    await posted("the result", acreate_markdown_artifact(page, f"{name}-result", account.message))
+    for notice in bulletin.of_end(at, account, spec):
+        notify(notice)
+
+
 def run_name() -> str:
-    """hello, or hello (sandbox): what the list of runs shows."""
+    """hello, or hello (sandbox, selected): what the list of runs shows."""
     given = flow_run.parameters
-    return f"{Path(given['spec']).stem}{' (sandbox)' if given.get('sandbox') else ''}"
+    about = {
+        "sandbox": given.get("sandbox"),
+        "pilot": given.get("pilot"),
+        "selected": any(given.get(name) for name in ("only", "skip", "limit")),
+        "again": given.get("again"),
+        "collecting": given.get("attach_only"),
+    }
+    words = ", ".join(word for word, is_so in about.items() if is_so)
+    return f"{Path(given['spec']).stem}{f' ({words})' if words else ''}"
 
 
 @flow(name="campaign", flow_run_name=run_name, validate_parameters=False, persist_result=False)
@@ -179,19 +258,25 @@ async def campaign(
         attach_only=attach_only,
         send_reserved=send_reserved,
     ) as at:
-        outcome.approve(at, approved=approved, by=approved_by, max_usd=max_usd)
-        await acreate_table_artifact(
-            outcome.plan_rows(at.plan), f"{at.plan.campaign}-plan", outcome.plan_title(at.plan)
-        )
+        bulletin.say_plan(at.plan)
+        await posted("the tags", tag(bulletin.tags(at.plan)))
+        title, name = outcome.plan_title(at.plan), at.plan.campaign
+        await posted("the plan", acreate_table_artifact(outcome.plan_rows(at.plan), f"{name}-plan", title))
+        try:
+            outcome.approve(at, approved=approved, by=approved_by, max_usd=max_usd)
+        except BudgetError as refusal:
+            notify(bulletin.of_refusal(at, refusal, spec))
+            return Failed(name=bulletin.state_of(refusal), message=f"nothing was sent: {refusal.what}", data=refusal)
         labels = outcome.to_walk(at.plan)
         left = strays.found(at)
         walked = (shoot(label, number, at) for number, label in enumerate(labels))
-        ended, collected = await asyncio.gather(
-            asyncio.gather(*walked, return_exceptions=True),
-            asyncio.gather(*(collect(take) for take in left), return_exceptions=True),
-        )
+        async with progress_shown(name, bulletin.watch(at, labels)):
+            ended, collected = await asyncio.gather(
+                asyncio.gather(*walked, return_exceptions=True),
+                asyncio.gather(*(collect(take) for take in left), return_exceptions=True),
+            )
         account = await wrap.wrap(outcome.errors(labels, ended), strays.told(at, left, collected))
-        await acreate_table_artifact(outcome.rows(account), f"{at.plan.campaign}-outcome", account.message)
+        await post_end(at, account, spec)
         outcome.raise_defects([*ended, *collected])
         outcome.report(account)
         return Completed(message=account.message) if account.exit_code == 0 else Failed(message=account.message)

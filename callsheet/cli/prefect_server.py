@@ -89,6 +89,7 @@ def _start(root: Path, host: str, port: int) -> None:
         ended = subprocess.run(  # noqa: S603 our own interpreter
             command,
             cwd=root,
+            env=settings.of_background_server(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

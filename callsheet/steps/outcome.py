@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from callsheet import causes
 from callsheet import plan as planning
 from callsheet.credits import Credits
 from callsheet.errors import CallsheetError, Spent
@@ -110,6 +111,7 @@ def end_told(label: str) -> Iterator[None]:
         yield
     except Exception as error:
         studio = studios.current()
+        studio.causes[label] = causes.of(error)
         spent = error.spent if isinstance(error, CallsheetError) else "no"
         studio.tell(label, studio.stages.get(label, "prepare"), _UNDONE[spent], detail=_reason(error))
         raise
@@ -153,8 +155,10 @@ def rows(account: "Account") -> list[dict[str, Any]]:
             "outcome": ended.outcome,
             "planned": str(ended.line.credits),
             "charged": str(ended.charged),
+            "usd": str(ended.charged.usd),
             "job": ended.take.job if ended.take else "",
             "deliverable": ended.take.archive if ended.take else "",
+            "cause": ended.cause.words if ended.cause else "",
             "reason": ended.reason,
         }
         for ended in account.ended

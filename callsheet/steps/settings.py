@@ -392,6 +392,15 @@ def port_is_taken(host: str, port: int) -> bool:
         return probe.connect_ex((host, port)) == 0
 
 
+def of_background_server() -> dict[str, str]:
+    """The environment of a Prefect server that stays in the background, which must not log to its console.
+
+    Prefect 3.8 gives it pipes that nobody reads once `server start --background` has returned, and rich ends a process that
+    writes to such a pipe: the first warning, as of a webhook that does not answer, would end the server.
+    """
+    return {**os.environ, "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
+
+
 def forget_dead_prefect_server() -> None:
     """Remove the pid file of a background server that is gone (a reboot leaves one, and no server starts beside it)."""
     home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()

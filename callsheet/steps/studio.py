@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from callsheet.archive.disk import DiskStore
+from callsheet.causes import Cause
 from callsheet.credits import ZERO, Credits
 from callsheet.errors import ProviderError, Unauthorized
 from callsheet.health import Health
@@ -113,6 +114,8 @@ class Studio:
     estimates: dict[int, timedelta | None] = field(default_factory=dict)
     #: Why jobs failed in this run, by take.
     failures: dict[int, Failure] = field(default_factory=dict)
+    #: Why the walks of variants ended without a deliverable, by label.
+    causes: dict[str, Cause] = field(default_factory=dict)
     #: The stage that each variant was last heard in.
     stages: dict[str, Stage] = field(default_factory=dict)
 

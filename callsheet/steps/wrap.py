@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import callsheet
-from callsheet import catalogue, expiry, naming
+from callsheet import catalogue, causes, expiry, naming
 from callsheet.archive.disk import DiskStore
+from callsheet.causes import Cause
 from callsheet.credits import Credits, total
 from callsheet.errors import MediaError, NothingToShoot
 from callsheet.ledger.book import Ledger
@@ -47,7 +48,6 @@ OUTCOMES: Mapping[State, Outcome] = {
 
 
 _OTHER_OUTCOMES: Mapping[Outcome, str] = {
-    "failed": "failed",
     "in_doubt": "in doubt",
     "pending": "not finished",
     "skipped": "skipped",
@@ -64,6 +64,8 @@ class Ended:
     reason: str
     #: What the provider said of a job that it failed in this run.
     failure: Failure | None = None
+    #: Why it did not come home; None where it did, or was not to.
+    cause: Cause | None = None
 
     @property
     def charged(self) -> Credits:
@@ -119,10 +121,22 @@ class Account:
         return 1 if self.of("failed") or self.of("pending") or unsettled else 0
 
     @property
+    def by_cause(self) -> Mapping[Cause, tuple[Ended, ...]]:
+        """What did not come home, the most frequent cause first."""
+        groups: dict[Cause, list[Ended]] = {}
+        for ended in self.ended:
+            if ended.cause is not None:
+                groups.setdefault(ended.cause, []).append(ended)
+        ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0].words))
+        return {cause: tuple(members) for cause, members in ordered}
+
+    @property
     def message(self) -> str:
-        """One line for a state of Prefect: "13 of 15 archived, 2 failed"."""
+        """One line for a state of Prefect: "38 of 40 archived, 2 refused by content policy"."""
         tried = [ended for ended in self.ended if ended.outcome != "skipped"]
-        counts = {word: len(self.of(outcome)) for outcome, word in _OTHER_OUTCOMES.items()}
+        failed = {cause: sum(one.outcome == "failed" for one in group) for cause, group in self.by_cause.items()}
+        counts = {cause.words: count for cause, count in failed.items()}
+        counts |= {word: len(self.of(outcome)) for outcome, word in _OTHER_OUTCOMES.items()}
         first = f"{len(self.of('archived'))} of {len(tried)} archived" if tried else "nothing to do"
         return ", ".join([first, *(f"{count} {word}" for word, count in counts.items() if count)])
 
@@ -239,12 +253,27 @@ def _ended(studio: Studio, line: Line, error: str, walked: Collection[str]) -> E
         return Ended(line=same, outcome="skipped", take=take, reason=same.reason)
     if line.action == "blocked":
         doubtful = take is not None and take.state is State.IN_DOUBT
-        return Ended(line=line, outcome="in_doubt" if doubtful else "failed", take=take, reason=line.reason)
+        end: Outcome = "in_doubt" if doubtful else "failed"
+        cause = causes.DOUBT if doubtful else causes.BLOCKED
+        return Ended(line=line, outcome=end, take=take, reason=line.reason, cause=cause)
     if take is None or (not take.is_live and take.id <= line.supersedes and line.action == "shoot"):
-        return Ended(line=line, outcome="failed", take=None, reason=error)
+        cause = studio.causes.get(line.variant.label, causes.OTHER)
+        return Ended(line=line, outcome="failed", take=None, reason=error, cause=cause)
     end = OUTCOMES[take.state]
     reason = "" if end == "archived" else error or take.reason
-    return Ended(line=line, outcome=end, take=take, reason=reason, failure=studio.failures.get(take.id))
+    failure = studio.failures.get(take.id)
+    return Ended(
+        line=line, outcome=end, take=take, reason=reason, failure=failure, cause=_cause(studio, line.variant.label, end)
+    )
+
+
+def _cause(studio: Studio, label: str, end: Outcome) -> Cause | None:
+    """What is in doubt is that, whatever error ended its walk: a key that is refused settles nothing."""
+    if end == "archived":
+        return None
+    if end == "in_doubt":
+        return causes.DOUBT
+    return studio.causes.get(label, causes.FETCH if end == "pending" else causes.OTHER)
 
 
 async def _entry(studio: Studio, line: Line, reason: str) -> ManifestEntry:

@@ -42,6 +42,18 @@ class Server:
             assert time.monotonic() < deadline, [(one["name"], one["state_type"]) for one in found]
             time.sleep(0.2)
 
+    def event(self, run: str, name: str) -> dict[str, Any]:
+        """The one event of this name that is about this flow run, once the server has written it down."""
+        deadline = time.monotonic() + PATIENCE
+        related = {"id": [f"prefect.flow-run.{run}"]}
+        while True:
+            found: Any = self.ask("events/filter", {"filter": {"event": {"name": [name]}, "related": related}})
+            if found["events"]:
+                (event,) = found["events"]
+                return dict(event)
+            assert time.monotonic() < deadline, name
+            time.sleep(0.2)
+
     def ask(self, path: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
         request = urllib.request.Request(
             f"{self.api}/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
@@ -62,7 +74,8 @@ class Flow:
     prefect: Mapping[str, str]
 
     def run(self, spec: Path, *words: str, **settings: str) -> dict[str, str]:
-        """Its `run` (an id), `state` and `message`. words: sandbox."""
+        """Its `run` (an id), `state`, `message`, and `error` where one of ours ended it. words: sandbox,
+        approved=DIGEST."""
         steers = ("EVOLINK_", "CALLSHEET_", "PREFECT_")
         plain = {name: value for name, value in os.environ.items() if not name.startswith(steers)}
         ended = subprocess.run(

@@ -100,7 +100,7 @@ async def test_a_failed_job_that_is_charged_all_the_same_stays_in_the_budget_and
     assert str(account.credits) == "72"
     spec.write_text(CAMPAIGN.replace("budget: $2.00", "budget: 100 credits"))
     once_more, _ = await run(spec)
-    assert once_more.message == "0 of 1 archived, 1 failed, 1 skipped"
+    assert once_more.message == "0 of 1 archived, 1 blocked, 1 skipped"
     assert "was charged 36 credits and brought nothing" in once_more.of("failed")[0].reason
     assert not once_more.credits
     with pytest.raises(BudgetExceeded, match="72 of it are spoken for"):
