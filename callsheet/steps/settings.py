@@ -242,6 +242,8 @@ VARIABLES: Mapping[str, Variable] = {
 }
 #: Variables of these names are ours, so an unknown one is a misspelt one; the tests have some of their own.
 _OURS, _OF_TESTS = "CALLSHEET_", "CALLSHEET_TEST_"
+#: What prefect.yaml reads when it is deployed; a worker that is started in the same shell has it as well.
+_OF_PREFECT_YAML = "CALLSHEET_CHECKOUT"
 
 
 def _networks_of(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -261,7 +263,7 @@ def read(root: Path) -> Settings:
     """Settings for the checkout at `root`, whose `.env` is read. The environment wins over the file. SettingsWrong."""
     written = {**_written(root / ".env"), **os.environ}
     for name in written:
-        if name.startswith(_OURS) and not name.startswith(_OF_TESTS) and name not in VARIABLES:
+        if name.startswith(_OURS) and not name.startswith(_OF_TESTS) and name not in {*VARIABLES, _OF_PREFECT_YAML}:
             ours = [known for known in VARIABLES if known.startswith(_OURS)]
             hint = f"The settings are {listed(ours)}. Correct it in the environment or in .env, or unset it."
             raise SettingsWrong(f"there is no such setting{did_you_mean(name, ours) or '.'}", where=name, hint=hint)

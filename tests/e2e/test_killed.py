@@ -224,7 +224,7 @@ def test_a_sandbox_that_dies_in_a_run_is_started_again_and_one_that_cannot_be_en
     assert f"has version 99; this Callsheet writes version {VERSION}." in err
     assert "Traceback (most recent call last)" not in err.partition("The sandbox ended")[0]
     assert out == ""
-    written_by_version(studio, 1)
+    written_by_version(studio, VERSION)
     again = studio.run()
     assert again.code == 0, again.err
     assert_paid_once_and_archived(studio)

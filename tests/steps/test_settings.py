@@ -176,6 +176,11 @@ def test_another_address_for_callbacks_is_refused(tmp_path: Path, monkeypatch: p
     assert "MARKED" not in str(refused.value)
 
 
+def test_what_prefect_yaml_reads_is_no_misspelt_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLSHEET_CHECKOUT", str(tmp_path))
+    settings.read(tmp_path)
+
+
 def test_the_sandbox_of_a_run_can_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALLSHEET_SANDBOX_ENGINE", "copy:20")
     found = settings.read(tmp_path)
