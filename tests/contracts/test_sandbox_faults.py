@@ -191,6 +191,19 @@ async def test_when_an_engine_goes_down_the_next_cheapest_takes_the_job(tmp_path
         assert {row["health"] for row in (await http.get("/sandbox/engines")).json()["engines"]} == {"down"}
 
 
+async def test_the_copying_engine_works_on_a_disk_that_knows_no_second_names(
+    sandbox: Sandbox, encode: Encode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_self: Path, _source: Path) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    made = await sandbox.submit(video_urls=[await sandbox.upload(encode())])
+    task = await sandbox.settled(made.json()["id"])
+    assert task["status"] == "completed", task
+    assert (await sandbox.http.get(task["results"][0])).content == encode().read_bytes()
+
+
 # --- limits -------------------------------------------------------------------------------------------------------------
 
 
