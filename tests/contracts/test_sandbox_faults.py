@@ -116,6 +116,15 @@ async def test_a_render_fails_with_a_code_and_its_credits_come_back(sandbox: San
     assert await sandbox.remaining() == 100_000 - 36
 
 
+async def test_a_render_that_stalls_goes_on_until_it_is_cancelled(sandbox: Sandbox, encode: Encode) -> None:
+    await cue(sandbox, on="render", do="stall")
+    made = (await sandbox.submit(video_urls=[await sandbox.upload(encode())])).json()["id"]
+    await sandbox.reaches(made, "processing")
+    await asyncio.sleep(0.3)
+    assert (await sandbox.task(made))["status"] == "processing"
+    assert (await sandbox.http.post(f"/sandbox/tasks/{made}/cancel")).status_code == 200
+
+
 # --- rules --------------------------------------------------------------------------------------------------------------
 
 
