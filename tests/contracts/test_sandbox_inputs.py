@@ -129,6 +129,12 @@ async def test_nothing_is_fetched_for_an_upload_once_the_share_of_the_disk_is_us
     assert host.connections == 0
 
 
+async def test_a_body_of_millions_of_lists_is_refused_unread(sandbox: Sandbox) -> None:
+    body = b'{"base64_data":[' + b"[]," * 100_000 + b"[]]}"
+    answer = await sandbox.http.post("/api/v1/files/upload/base64", content=body)
+    assert (answer.status_code, answer.json()["msg"]) == (400, "The body has too many parts.")
+
+
 async def test_a_token_for_uploads_opens_the_file_service(sandbox: Sandbox) -> None:
     token = (await sandbox.http.post("/v1/files/upload-token")).json()["upload_token"]
     assert token.startswith("evup_")
