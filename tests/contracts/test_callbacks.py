@@ -244,7 +244,12 @@ async def test_a_thousand_jobs_that_end_together_are_told_some_at_a_time(
 async def test_trust_is_read_once_and_not_for_every_call(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[object] = []
     make = ssl.SSLContext.__new__
-    monkeypatch.setattr(ssl.SSLContext, "__new__", lambda *args: made.append(args) or make(*args))
+
+    def counted(*args: Any) -> ssl.SSLContext:
+        made.append(args)
+        return make(*args)
+
+    monkeypatch.setattr(ssl.SSLContext, "__new__", counted)
     for _ in range(5):
         await reach.client(1).aclose()
     assert len(made) <= 1
