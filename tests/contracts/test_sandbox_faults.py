@@ -1,7 +1,9 @@
 """Faults on cue, engines that give way, and the limits of the sandbox, as a client meets them."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import httpx
 import pytest
 
 from callsheet.errors import SpecInvalid, SpecSyntax
-from callsheet.sandbox import faults
+from callsheet.sandbox import database, faults
 from callsheet.sandbox.faults import Faults, Script
 from callsheet.sandbox.policy import Policy
 from callsheet.sandbox.server import serving
@@ -211,6 +213,16 @@ async def test_the_copying_engine_works_on_a_disk_that_knows_no_second_names(
     task = await sandbox.settled(made.json()["id"])
     assert task["status"] == "completed", task
     assert (await sandbox.http.get(task["results"][0])).content == encode().read_bytes()
+
+
+def test_a_full_disk_undoes_what_was_begun_and_is_told_as_what_it_is(tmp_path: Path) -> None:
+    with closing(database.opened(tmp_path / "book.sqlite", granted=10)) as book:
+        book.execute(f"PRAGMA max_page_count = {book.execute('PRAGMA page_count').fetchone()[0]}")
+        with pytest.raises(sqlite3.OperationalError, match="full"), database.transaction(book):
+            book.executemany(
+                "INSERT INTO entry (at, kind, units, balance) VALUES (?, 'granted', 1, 1)", [(n,) for n in range(1000)]
+            )
+        assert book.execute("SELECT count(*) FROM entry").fetchone()[0] == 1
 
 
 # --- limits -------------------------------------------------------------------------------------------------------------
