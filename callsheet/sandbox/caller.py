@@ -26,6 +26,8 @@ from callsheet.sandbox.reach import Reach
 log = logging.getLogger("callsheet.sandbox")
 
 LIMIT = timedelta(seconds=10)
+#: Tries that are under way at the same time: a thousand jobs may end at once, and each try has a connection.
+AT_ONCE = 100
 #: Seconds before each try.
 PAUSES = (0, 1, 2, 4)
 
@@ -66,6 +68,7 @@ class Caller:
     document: Callable[[str, str], Any]
     pauses: tuple[float, ...] = PAUSES
     _calls: set["asyncio.Task[None]"] = field(default_factory=set)
+    _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     def open(self) -> None:
         """Go on with what a server before this one left."""
@@ -93,9 +96,10 @@ class Caller:
         body = json.dumps(self.document(due.job, due.base)).encode()
         for pause in self.pauses[due.tries :]:
             await asyncio.sleep(pause)
-            self.book.callback_begun(due.job)
-            if await self._tried(due, body):
-                break
+            async with self._turns:
+                self.book.callback_begun(due.job)
+                if await self._tried(due, body):
+                    break
         self.book.callback_ended(due.job)
 
     async def _tried(self, due: Callback, body: bytes) -> bool:

@@ -16,7 +16,7 @@ from callsheet.sandbox import billing
 from callsheet.sandbox.book import Book, Job
 from callsheet.sandbox.engine import Shot
 from callsheet.sandbox.engines import Engine, Engines, NoEngine, Progress
-from callsheet.sandbox.faults import Faults
+from callsheet.sandbox.faults import FOR_EVER, Faults
 from callsheet.sandbox.place import Place
 
 log = logging.getLogger("callsheet.sandbox")
@@ -181,7 +181,7 @@ class Darkroom:
         cue = self._faults.cue("render", model=job.model, prompt=job.prompt)
         if cue is None:
             return
-        await asyncio.sleep(cue.seconds)
+        await asyncio.sleep(cue.seconds or (FOR_EVER if cue.do == "stall" else 0))
         if cue.do == "fail":
             raise Injected(Failure(code=cue.code, message=cue.message))
 

@@ -132,10 +132,11 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
     database.execute("BEGIN IMMEDIATE")
     try:
         yield
+        database.execute("COMMIT")
     except BaseException:
-        database.execute("ROLLBACK")
+        if database.in_transaction:  # a full disk has undone it already
+            database.execute("ROLLBACK")
         raise
-    database.execute("COMMIT")
 
 
 def milliseconds(when: datetime) -> int:

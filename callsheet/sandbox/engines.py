@@ -5,6 +5,7 @@ A switch that a person threw is in the book. An engine whose tools are missing i
 """
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -86,4 +87,11 @@ async def copied(shot: Shot, target: Path, on_progress: Progress, *, delay: time
 def _copy(source: Path, target: Path) -> None:
     """By name where the disk can: neither is ever written to again."""
     target.unlink(missing_ok=True)
-    target.hardlink_to(source)
+    try:
+        target.hardlink_to(source)
+    except FileNotFoundError:
+        raise
+    except OSError:  # a disk without second names (exFAT, many network shares), or a file that has all it may have
+        part = target.with_name(f".{target.name}.part")
+        shutil.copyfile(source, part)
+        part.replace(target)

@@ -47,6 +47,7 @@ async def upload_base64(request: Request) -> Response:
 async def upload_url(request: Request) -> Response:
     """POST JSON `file_url`: one of the sandbox's own files, copied, or what is fetched from there."""
     desk = desk_of(request)
+    desk.disk.check()  # before anything is fetched: that lies on the disk as well
     body = json_object(await uploads.body_of(request, limit=uploads.MAX_JSON))
     source = await desk.intake.file_at(_text(body, "file_url", required=True), "file_url")
     data = await asyncio.to_thread(desk.place.stored(source.id).read_bytes)

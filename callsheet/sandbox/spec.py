@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
 from typing import Any
 
 from callsheet import campaign, tariff
 from callsheet.catalogue import Model, OptionValue, models
+from callsheet.credits import CREDITS_PER_USD, UNITS_PER_CREDIT
 from callsheet.errors import SpecError, SpecInvalid
 from callsheet.sandbox.refusal import Refusal
 
@@ -162,7 +162,7 @@ def _rest(wanted: Wish) -> Iterator[str]:
 def _budget(wanted: Wish) -> str:
     seconds = _longest(wanted)
     most = tariff.most_of(wanted.model, seconds, wanted.model.settled(_simple(wanted.options)))
-    return f"${ceil(most.usd)}.00"
+    return f"${-(-most.units // (UNITS_PER_CREDIT * CREDITS_PER_USD))}.00"
 
 
 def _longest(wanted: Wish) -> Fraction:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import secrets
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ import pytest
 from callsheet.callbacks import server
 from callsheet.errors import LedgerUnreachable, PortTaken
 from callsheet.ledger.book import Ledger
+from callsheet.sandbox import reach
 from callsheet.sandbox.book import Book, NewJob
 from callsheet.sandbox.caller import Caller, judged
 from callsheet.sandbox.faults import Faults
@@ -216,6 +218,41 @@ async def test_a_callback_is_not_repeated_once_it_is_taken(book: Book, hook: Scr
     assert len(hook.asked) == 2
     caller.settled(job)
     assert not caller._calls
+
+
+async def test_a_thousand_jobs_that_end_together_are_told_some_at_a_time(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_way: list[int] = [0]
+
+    async def post(_caller: Caller, _url: str, _body: bytes) -> int:
+        under_way.append(under_way[-1] + 1)
+        await asyncio.sleep(0.01)
+        under_way.append(under_way[-1] - 1)
+        return 204
+
+    monkeypatch.setattr(Caller, "_post", post)
+    monkeypatch.setattr("callsheet.sandbox.caller.AT_ONCE", 3)
+    caller = caller_of(book)
+    for _ in range(10):
+        caller.settled(ended(book, "http://127.0.0.1:9/c"))
+    await asyncio.gather(*caller._calls)
+    assert max(under_way) == 3
+    assert book.callbacks_due() == []
+
+
+async def test_trust_is_read_once_and_not_for_every_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    make = ssl.SSLContext.__new__
+
+    def counted(*args: Any) -> Any:
+        made.append(args)
+        return make(*args)
+
+    monkeypatch.setattr(ssl.SSLContext, "__new__", counted)
+    for _ in range(5):
+        await reach.client(1).aclose()
+    assert len(made) <= 1
 
 
 async def test_a_server_that_is_started_again_makes_the_calls_that_are_left(book: Book, hook: Scripted) -> None:

@@ -171,6 +171,12 @@ async def test_a_campaign_that_could_not_run_is_not_shown(place: Place) -> None:
 # --- what is left in the studio ----------------------------------------------------------------------------------------
 
 
+async def test_a_length_beyond_all_reason_is_refused_like_any_other(place: Place) -> None:
+    request = {"model": "kling-v3-text-to-video", "prompt": "x", "duration": 10**30}
+    answer = await place.http.post("/playground/campaign", json={"request": request})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "request")
+
+
 async def test_a_saved_campaign_has_its_media_beside_it_and_replaces_nothing(place: Place, clip: bytes) -> None:
     request: dict[str, Any] = {
         "video_urls": [await place.upload("../../etc/my [best] clip*.mp4", clip)],

@@ -1,7 +1,9 @@
 """Faults on cue, engines that give way, and the limits of the sandbox, as a client meets them."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import httpx
 import pytest
 
 from callsheet.errors import SpecInvalid, SpecSyntax
-from callsheet.sandbox import faults
+from callsheet.sandbox import database, faults
 from callsheet.sandbox.faults import Faults, Script
 from callsheet.sandbox.policy import Policy
 from callsheet.sandbox.server import serving
@@ -116,6 +118,15 @@ async def test_a_render_fails_with_a_code_and_its_credits_come_back(sandbox: San
     assert await sandbox.remaining() == 100_000 - 36
 
 
+async def test_a_render_that_stalls_goes_on_until_it_is_cancelled(sandbox: Sandbox, encode: Encode) -> None:
+    await cue(sandbox, on="render", do="stall")
+    made = (await sandbox.submit(video_urls=[await sandbox.upload(encode())])).json()["id"]
+    await sandbox.reaches(made, "processing")
+    await asyncio.sleep(0.3)
+    assert (await sandbox.task(made))["status"] == "processing"
+    assert (await sandbox.http.post(f"/sandbox/tasks/{made}/cancel")).status_code == 200
+
+
 # --- rules --------------------------------------------------------------------------------------------------------------
 
 
@@ -189,6 +200,29 @@ async def test_when_an_engine_goes_down_the_next_cheapest_takes_the_job(tmp_path
         assert (await http.put("/sandbox/engines/none", json={"health": "up"})).status_code == 404
     async with serving(home=tmp_path) as url, client_of(url) as http:  # a switch lasts
         assert {row["health"] for row in (await http.get("/sandbox/engines")).json()["engines"]} == {"down"}
+
+
+async def test_the_copying_engine_works_on_a_disk_that_knows_no_second_names(
+    sandbox: Sandbox, encode: Encode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_self: Path, _source: Path) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    made = await sandbox.submit(video_urls=[await sandbox.upload(encode())])
+    task = await sandbox.settled(made.json()["id"])
+    assert task["status"] == "completed", task
+    assert (await sandbox.http.get(task["results"][0])).content == encode().read_bytes()
+
+
+def test_a_full_disk_undoes_what_was_begun_and_is_told_as_what_it_is(tmp_path: Path) -> None:
+    with closing(database.opened(tmp_path / "book.sqlite", granted=10)) as book:
+        book.execute(f"PRAGMA max_page_count = {book.execute('PRAGMA page_count').fetchone()[0]}")
+        with pytest.raises(sqlite3.OperationalError, match="full"), database.transaction(book):
+            book.executemany(
+                "INSERT INTO entry (at, kind, units, balance) VALUES (?, 'granted', 1, 1)", [(n,) for n in range(1000)]
+            )
+        assert book.execute("SELECT count(*) FROM entry").fetchone()[0] == 1
 
 
 # --- limits -------------------------------------------------------------------------------------------------------------

@@ -1,12 +1,13 @@
 """The inputs of a submission that the sandbox fetches, as the live gateway does: judged, bounded, and nobody's file."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from callsheet.sandbox import fetching
+from callsheet.sandbox import disk, fetching
 from callsheet.sandbox.policy import Policy
 from callsheet.sandbox.server import serving
 from tests.contracts.scripted_provider import Reply, Reset, Scripted, Silence
@@ -115,6 +116,23 @@ async def test_a_file_is_uploaded_from_an_address_and_a_lost_answer_is_found_by_
     assert (receipt["state"], receipt["result_verified"]) == ("done", True)
     assert receipt["file"] == sent.json()["data"]
     assert (await sandbox.http.get("/api/v1/files/upload-receipts/cli-up-fedcba9876543210")).status_code == 404
+
+
+async def test_nothing_is_fetched_for_an_upload_once_the_share_of_the_disk_is_used(
+    tmp_path: Path, host: Scripted, encode: Encode
+) -> None:
+    async with serving(home=tmp_path, policy=Policy(engine="copy", most_disk=1)) as url, client_of(url) as http:
+        await Sandbox(home=tmp_path, http=http).upload(encode())
+        await asyncio.sleep(disk.FRESH)
+        answer = await http.post("/api/v1/files/upload/url", json={"file_url": f"{host.url}/a.mp4"})
+    assert (answer.status_code, answer.json()["success"]) == (507, False)
+    assert host.connections == 0
+
+
+async def test_a_body_of_millions_of_lists_is_refused_unread(sandbox: Sandbox) -> None:
+    body = b'{"base64_data":[' + b"[]," * 100_000 + b"[]]}"
+    answer = await sandbox.http.post("/api/v1/files/upload/base64", content=body)
+    assert (answer.status_code, answer.json()["msg"]) == (400, "The body has too many parts.")
 
 
 async def test_a_token_for_uploads_opens_the_file_service(sandbox: Sandbox) -> None:
