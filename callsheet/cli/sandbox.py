@@ -1,5 +1,6 @@
 """`callsheet sandbox`: serve the local provider until interrupted."""
 
+import math
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +24,12 @@ class EngineName(StrEnum):
     copy = "copy"
 
 
+def _finite(value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter("is not a number of seconds.")
+    return value
+
+
 def sandbox(
     port: Annotated[
         int, typer.Option(metavar="PORT", help="Port on 127.0.0.1; 0 takes any free one.", min=0, max=65535)
@@ -34,7 +41,11 @@ def sandbox(
     render_seconds: Annotated[
         float | None,
         typer.Option(
-            metavar="SECONDS", help="How long a render of --engine copy takes; at once, unless said.", min=0, max=86_400
+            callback=_finite,
+            metavar="SECONDS",
+            help="How long a render of --engine copy takes; at once, unless said.",
+            min=0,
+            max=86_400,
         ),
     ] = None,
     faults: Annotated[

@@ -231,20 +231,21 @@ class Book:
 
     def complete(
         self, job_id: str, *, charged: int, token: str, now: datetime, lifetime: timedelta, made: str | None = None
-    ) -> None:
-        """The result is on disk: the hold becomes a charge, and the link lives from now. Nothing if already settled.
+    ) -> bool:
+        """The result is on disk: the hold becomes a charge, and the link lives from now. False, and nothing, if settled.
 
         charged: units, at most what is held; the rest comes back. made: instead of a file.
         """
         with transaction(self._db):
             if (held := self._held(job_id)) is None:
-                return
+                return False
             account.settle(self._db, job_id, held=held, charged=charged, now=now)
             self._db.execute(
                 "UPDATE job SET state = 'completed', charged = ?, token = ?, made = ?, finished_at = ?,"
                 " result_expires_at = ? WHERE id = ?",
                 (charged, token, made, milliseconds(now), milliseconds(now + lifetime), job_id),
             )
+            return True
 
     def fail(self, job_id: str, code: str, message: str, now: datetime, *, ending: Ending = "failed") -> bool:
         """There will be no result: the hold is released. False, and nothing happens, if it is already settled."""

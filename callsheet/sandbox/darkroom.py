@@ -83,7 +83,7 @@ class Darkroom:
         self._queued = 0
         self._begun = 0
         self._progress: dict[str, float] = {}
-        self._works: dict[str, asyncio.Task[None]] = {}
+        self._works: dict[str, asyncio.Task[bool]] = {}
 
     def open(self) -> None:
         """Before the first request: clear away what a killed server left, and take up its unfinished jobs in order."""
@@ -154,12 +154,14 @@ class Darkroom:
         finally:
             self._works.pop(job.id, None)
             self._progress.pop(job.id, None)
-        if not work.cancelled():
-            work.result()
+        if not work.cancelled() and work.result():
             self._on_settled(job.id)
 
-    async def _develop(self, job: Job) -> None:
-        """Render one job and settle it: the file is on disk and synced before the book says completed."""
+    async def _develop(self, job: Job) -> bool:
+        """Render one job and settle it: the file is on disk and synced before the book says completed.
+
+        False where somebody else settled it meanwhile.
+        """
         try:
             async with asyncio.timeout((time_limit(job.seconds) + self._slack).total_seconds()):
                 await self._on_cue(job)
@@ -167,13 +169,12 @@ class Darkroom:
         except Exception as error:
             failure = error.failure if isinstance(error, Injected) else _failure(error)
             log.warning("%s failed: %s: %s", job.id, failure.code, error, exc_info=failure.code == "unknown_error")
-            self._book.fail(job.id, failure.code, failure.message, self._clock())
-            return
+            return self._book.fail(job.id, failure.code, failure.message, self._clock())
         model = catalogue.model(job.model)
         seconds = None if made else await asyncio.to_thread(self._measured, job)
         charged = billing.charge_for(model, reserved=job.reserved, result_seconds=seconds, options=job.options)
         token = secrets.token_urlsafe(24)
-        self._book.complete(
+        return self._book.complete(
             job.id, charged=charged, token=token, now=self._clock(), lifetime=RESULT_LIFETIME, made=made
         )
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
+from typing import Any
 from urllib.parse import urlsplit
 
 from callsheet.catalogue import ClipLimits, ImageLimits, Model
@@ -30,6 +31,8 @@ from callsheet.sandbox.uploads import SUFFIXES, Upload
 LENGTH_TOLERANCE = Fraction(5, 100)
 #: How far a measured frame rate may lie outside: it is a quotient of rounded times. 23.976 is farther than this from 24.
 RATE_TOLERANCE = Fraction(1, 100)
+#: Files whose facts are kept.
+MOST_REMEMBERED = 1_000
 #: How long a fetched file waits for its job to be accepted; from then on the job keeps it.
 FETCHED_LIFETIME = timedelta(hours=1)
 
@@ -80,7 +83,7 @@ class Inputs:
 
 @dataclass(kw_only=True)
 class Intake:
-    """Measures each distinct file once; an upload never changes, so its facts do not either."""
+    """Measures each distinct file once, as long as it is among the last; an upload never changes, nor do its facts."""
 
     place: Place
     book: Book
@@ -146,6 +149,7 @@ class Intake:
         if clip.file.id not in self._clips:
             try:
                 self._clips[clip.file.id] = await asyncio.to_thread(probe.clip, self.place.stored(clip.file.id))
+                _forget(self._clips)
             except MediaError as error:
                 message = f"Failed to detect video duration, please check the video: it {error.what}"
                 raise Refusal(400, "video_probe_failed", message, param=clip.field) from error
@@ -155,10 +159,17 @@ class Intake:
         if image.file.id not in self._stills:
             try:
                 self._stills[image.file.id] = await asyncio.to_thread(probe.still, self.place.stored(image.file.id))
+                _forget(self._stills)
             except MediaError as error:
                 message = f"An image cannot be read: it {error.what}"
                 raise Refusal(400, "invalid_media_url", message, param=image.field) from error
         return self._stills[image.file.id]
+
+
+def _forget(facts: dict[str, Any]) -> None:
+    """The file that was measured first, where there are many."""
+    if len(facts) > MOST_REMEMBERED:
+        facts.pop(next(iter(facts)))
 
 
 def _local_path(url: str) -> str:
