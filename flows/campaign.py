@@ -9,6 +9,7 @@ import asyncio
 import logging
 import re
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ from prefect import flow, task
 from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact, aupdate_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.tasks import exponential_backoff
 
 from callsheet.errors import CallsheetError
+from callsheet.occurrence import in_utc
+from callsheet.occurrence import read as read_occurrence
 from callsheet.redact import redact
 from callsheet.steps import deliver as delivering
 from callsheet.steps import follow as following
@@ -151,6 +155,14 @@ def run_name() -> str:
     return f"{Path(given['spec']).stem}{' (sandbox)' if given.get('sandbox') else ''}"
 
 
+def occurrence_of(given: str | None) -> datetime | None:
+    """When the schedule fired that made this run; what was given, where none did."""
+    context = FlowRunContext.get()
+    if context is not None and context.flow_run is not None and context.flow_run.auto_scheduled:
+        return in_utc(flow_run.scheduled_start_time)
+    return None if given is None else read_occurrence(given)
+
+
 @flow(name="campaign", flow_run_name=run_name, validate_parameters=False, persist_result=False)
 async def campaign(
     spec: str,
@@ -163,11 +175,13 @@ async def campaign(
     attach_only: bool = False,
     send_reserved: bool = False,
     max_usd: str | None = None,
+    occurrence: str | None = None,
     approved: str | None = None,
     approved_by: str = "schedule",
 ) -> "State[Any]":
     """Run the campaign at `spec`. `approved` is the digest of the plan that a person confirmed; without it, a plan dearer
-    than the campaign's approve_above does not run."""
+    than the campaign's approve_above does not run. `occurrence`: the time of a schedule, for a run that no schedule of
+    Prefect made; what was made for an occurrence is not made for it again."""
     async with studio.opened(
         Path(spec),
         sandbox=sandbox,
@@ -178,6 +192,8 @@ async def campaign(
         pilot=pilot,
         attach_only=attach_only,
         send_reserved=send_reserved,
+        occurrence=occurrence_of(occurrence),
+        flow_run=flow_run.id or "",
     ) as at:
         outcome.approve(at, approved=approved, by=approved_by, max_usd=max_usd)
         await acreate_table_artifact(

@@ -294,6 +294,7 @@ def _taken_up(ledger: Ledger, take: Take, job: str) -> Take:
         budget=None,
         identity=ledger.identities([take.id])[take.id],
         pool=() if take.route in PLAY else paid,
+        occurrence=take.occurrence,
     )
     return ledger.taken_up(booking, job=job, reason=f"take {take.id} was released, and a person found its job")
 

@@ -135,6 +135,7 @@ async def _record(take: Take, result: deliver.Result, file: str) -> StrayRecord:
         slug=take.slug,
         key=take.key,
         plan=take.plan,
+        occurrence=take.occurrence,
         job=deliver.job_of(take),
         money=deliver.money_of(take),
         result=deliver.record_of(result, file),

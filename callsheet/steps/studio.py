@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -203,12 +203,16 @@ async def opened(
     pilot: str | None = None,
     attach_only: bool = False,
     send_reserved: bool = False,
+    occurrence: datetime | None = None,
+    flow_run: str = "",
 ) -> AsyncIterator[Studio]:
     """Draw up the plan and open everything a run of it needs; close it all at the end.
 
     A variant that another run works on now is that run's: its line says so, and `stand_by` waits for it. Two that acted on
     one take could lose what is paid for: a replay that races the first sending may be accepted after the first was refused.
     Unauthorized when there is neither a key nor --sandbox.
+
+    occurrence: the moment of the schedule that the run is for. flow_run: as which Prefect knows it.
     """
     _say_opened()
 
@@ -223,9 +227,12 @@ async def opened(
             pilot=pilot,
             attach_only=attach_only,
             send_reserved=send_reserved,
+            occurrence=occurrence,
         )
 
-    async with _opened(await asyncio.to_thread(load, spec), sandbox=sandbox, draw=draw) as studio:
+    loaded = await asyncio.to_thread(load, spec)
+    known = {"spec": str(spec.absolute()), "flow_run": flow_run}
+    async with _opened(loaded, sandbox=sandbox, draw=draw, occurrence=occurrence, **known) as studio:
         yield studio
 
 
@@ -244,14 +251,30 @@ async def opened_bare(spec: Path, *, sandbox: bool) -> AsyncIterator[Studio]:
 
 
 @asynccontextmanager
-async def _opened(loaded: Loaded, *, sandbox: bool, draw: Callable[[], Drawn]) -> AsyncIterator[Studio]:
+async def _opened(
+    loaded: Loaded,
+    *,
+    sandbox: bool,
+    draw: Callable[[], Drawn],
+    spec: str = "",
+    occurrence: datetime | None = None,
+    flow_run: str = "",
+) -> AsyncIterator[Studio]:
     logging.getLogger("callsheet").setLevel(logging.INFO)  # one line a change of a take; Prefect sends it to its server
     settings = environment.read(loaded.root)
     name = drawing.route_name(settings, sandbox=sandbox)
     require_key(settings, sandbox=sandbox)
     with (
         closing(drawing.open_ledger(settings)) as ledger,
-        presence.present(settings, ledger, campaign=loaded.campaign.name, route=name) as run,
+        presence.present(
+            settings,
+            ledger,
+            campaign=loaded.campaign.name,
+            route=name,
+            spec=spec,
+            occurrence=occurrence,
+            flow_run=flow_run,
+        ) as run,
     ):
         drawn = await _drawn_and_claimed(settings, ledger, run, draw)
         async with (

@@ -112,6 +112,7 @@ def _reserve(studio: Studio, line: Line) -> Take:
             budget=studio.plan.budget.limit,
             monthly=None if studio.plan.month is None else studio.plan.month.limit,
             identity=digest.canonical(studio.drawn.identity(line.variant)),
+            occurrence=studio.plan.occurrence,
             run=studio.run.id,
         )
     )

@@ -62,7 +62,7 @@ class Flow:
     prefect: Mapping[str, str]
 
     def run(self, spec: Path, *words: str, **settings: str) -> dict[str, str]:
-        """Its `run` (an id), `state` and `message`. words: sandbox."""
+        """Its `run` (an id), `state` and `message`. words: sandbox, occurrence=…"""
         steers = ("EVOLINK_", "CALLSHEET_", "PREFECT_")
         plain = {name: value for name, value in os.environ.items() if not name.startswith(steers)}
         ended = subprocess.run(

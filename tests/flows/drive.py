@@ -1,7 +1,7 @@
 """Run as a program: call the flow of this checkout directly, and write how it ended as JSON.
 
-`python -m tests.flows.drive SPEC [sandbox]`, with the environment that says where Prefect's server is; one is started
-where none answers. A process of its own, because Prefect leaves connections open for as long as the process lives.
+`python -m tests.flows.drive SPEC [sandbox] [occurrence=TIME]`, with the environment that says where Prefect's server is; one
+is started where none answers. A process of its own, because Prefect leaves connections open for as long as the process lives.
 """
 
 import asyncio
@@ -16,14 +16,16 @@ from callsheet.steps import settings
 ROOT = Path(__file__).parents[2]
 
 
-def drive(spec: str, *, sandbox: bool) -> dict[str, str]:
+def drive(spec: str, *, sandbox: bool, **given: str) -> dict[str, str]:
     settings.point_prefect_at(prefect_server.ensure(ROOT))
     from prefect.flows import load_flow_from_entrypoint  # it reads its settings when it is imported
 
     campaign: Any = load_flow_from_entrypoint(f"{ROOT}/flows/campaign.py:campaign")
-    state = asyncio.run(campaign(spec=spec, sandbox=sandbox, return_state=True))
+    state = asyncio.run(campaign(spec=spec, sandbox=sandbox, **given, return_state=True))
     return {"run": str(state.state_details.flow_run_id), "state": state.type.value, "message": state.message}
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(drive(sys.argv[1], sandbox="sandbox" in sys.argv[2:])))
+    words = sys.argv[2:]
+    given = dict(word.split("=", 1) for word in words if "=" in word)
+    sys.stdout.write(json.dumps(drive(sys.argv[1], sandbox="sandbox" in words, **given)))
