@@ -553,7 +553,7 @@ def approve(
 
 def _refuse_over_budget(plan: Plan, place: str) -> None:
     left = plan.budget.left
-    if left is None or plan.budget.limit is None or plan.credits <= left:
+    if left is None or plan.budget.limit is None or not plan.credits or plan.credits <= left:
         return
     spoken_for = plan.budget.charged + plan.budget.held
     used = f" ({spoken_for} of it are spoken for)" if spoken_for else ""
@@ -568,7 +568,7 @@ def _refuse_over_budget(plan: Plan, place: str) -> None:
 
 def _refuse_over_month(plan: Plan) -> None:
     month = plan.month
-    if month is None or month.left is None or plan.credits <= month.left:
+    if month is None or month.left is None or not plan.credits or plan.credits <= month.left:
         return
     count, short = len(plan.of("shoot")), plan.credits - month.left
     variants = "1 variant costs" if count == 1 else f"{count} variants cost"

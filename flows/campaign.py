@@ -8,18 +8,23 @@ the error, `error.retry`; what may be done twice is decided by the ledger, never
 import asyncio
 import logging
 import re
+import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
-from prefect import flow, task
+from prefect import flow, get_client, task
 from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact, aupdate_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Crashed, Failed
 from prefect.tasks import exponential_backoff
 
 from callsheet.errors import CallsheetError
@@ -28,7 +33,7 @@ from callsheet.occurrence import read as read_occurrence
 from callsheet.redact import redact
 from callsheet.steps import deliver as delivering
 from callsheet.steps import follow as following
-from callsheet.steps import outcome, stand_by, strays, studio, wrap
+from callsheet.steps import outcome, stand_by, stopping, strays, studio, wrap
 from callsheet.steps import prepare as preparing
 from callsheet.steps import retake as retaking
 from callsheet.steps import stage as staging
@@ -36,8 +41,10 @@ from callsheet.steps import submit as submitting
 
 #: Starts a second; the server's event queue drops, silently, what comes much faster (measured).
 STARTS_PER_SECOND = 50
-#: Seconds between two words about one encode.
+#: Seconds between two words about one encode, and between two looks whether the run was cancelled.
 PROGRESS_PERIOD = 1.0
+HEED_PERIOD = 5.0
+CANCELLED = "cancelled in Prefect"
 
 
 log = logging.getLogger("callsheet.media")
@@ -130,6 +137,7 @@ async def shoot(label: str, number: int, at: studio.Studio) -> None:
     await asyncio.sleep(number / STARTS_PER_SECOND)
 
     async def make() -> int:
+        stopping.refuse(at, label)
         await stage(label)
         take = await submit(label)
         await follow(label, take)
@@ -143,10 +151,61 @@ async def shoot(label: str, number: int, at: studio.Studio) -> None:
             await follow(label, paid)
             await deliver(label, paid)
             return
+        stopping.refuse(at, label)
         await prepare(label)
         async with at.in_flight:
             take = await retaking.until_made(label, make)
             await deliver(label, take)
+
+
+async def is_cancelled() -> bool:
+    """Has somebody cancelled this run in Prefect? A server that does not answer has not said so."""
+    try:
+        async with get_client() as client:
+            state = (await client.read_flow_run(UUID(flow_run.id))).state
+    except Exception as error:
+        log.debug("Prefect cannot be asked about this run: %s", redact(str(error)))
+        return False
+    return state is not None and (state.is_cancelling() or state.is_cancelled())
+
+
+async def watch_for_cancel(at: studio.Studio) -> None:
+    while True:
+        await asyncio.sleep(HEED_PERIOD)
+        if await is_cancelled():
+            stopping.stop(at, CANCELLED)
+            return
+
+
+async def stopped(at: studio.Studio) -> "State[Any]":
+    """How a run ends that did not make everything, because it was to stop."""
+    cancelled = await is_cancelled()
+    words = stopping.words(at, CANCELLED if cancelled else at.stopping)
+    log.warning("%s", words)  # a worker writes over the message of a cancelled run
+    return Cancelled(message=words) if cancelled else Crashed(message=words)
+
+
+@contextmanager
+def heeding(at: studio.Studio) -> Iterator[None]:
+    """For the block, a cancellation in Prefect stops the sending. SIGTERM, by which a worker ends this process, does so at
+    once, and in a few seconds everything; where a command watches, that one heeds it."""
+
+    def go() -> None:
+        stopping.stop(at, "stopped by its worker")
+        stopping.leave_soon(at)
+
+    loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+    is_ours = not studio.heeds_signals() and threading.current_thread() is threading.main_thread()
+    if is_ours:
+        loop.add_signal_handler(signal.SIGTERM, go)
+    watching = asyncio.create_task(watch_for_cancel(at))
+    try:
+        yield
+    finally:
+        watching.cancel()
+        if is_ours:
+            loop.remove_signal_handler(signal.SIGTERM)
+            signal.signal(signal.SIGTERM, before)
 
 
 def run_name() -> str:
@@ -202,12 +261,19 @@ async def campaign(
         labels = outcome.to_walk(at.plan)
         left = strays.found(at)
         walked = (shoot(label, number, at) for number, label in enumerate(labels))
-        ended, collected = await asyncio.gather(
-            asyncio.gather(*walked, return_exceptions=True),
-            asyncio.gather(*(collect(take) for take in left), return_exceptions=True),
-        )
+        with heeding(at):
+            work = asyncio.gather(
+                asyncio.gather(*walked, return_exceptions=True),
+                asyncio.gather(*(collect(take) for take in left), return_exceptions=True),
+            )
+            done = await stopping.unless_left(at, work)
+        if done is None:
+            return await stopped(at)
+        ended, collected = done
         account = await wrap.wrap(outcome.errors(labels, ended), strays.told(at, left, collected))
         await acreate_table_artifact(outcome.rows(account), f"{at.plan.campaign}-outcome", account.message)
         outcome.raise_defects([*ended, *collected])
         outcome.report(account)
+        if (at.stopping and account.exit_code) or await is_cancelled():  # then Prefect takes no other end
+            return await stopped(at)
         return Completed(message=account.message) if account.exit_code == 0 else Failed(message=account.message)

@@ -33,7 +33,7 @@ from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment
 from callsheet.steps.draw_up import Drawn
 from callsheet.steps.gate import Gate
-from callsheet.steps.load import Loaded, load, resolve
+from callsheet.steps.load import Loaded, load
 from callsheet.steps.progress import Event, Listener, Stage, nobody
 from callsheet.steps.settings import Settings
 
@@ -113,6 +113,9 @@ class Studio:
     estimates: dict[int, timedelta | None] = field(default_factory=dict)
     #: Why jobs failed in this run, by take.
     failures: dict[int, Failure] = field(default_factory=dict)
+    #: Why nothing new is to be sent any more; empty for as long as it is. And whether the process has to go (`stopping`).
+    stopping: str = ""
+    leaving: asyncio.Event = field(default_factory=asyncio.Event)
     #: The stage that each variant was last heard in.
     stages: dict[str, Stage] = field(default_factory=dict)
 
@@ -167,6 +170,11 @@ def watched_by(listener: Listener, *, on_open: Callable[[], None] | None = None)
     finally:
         _listener.reset(tokens[0])
         _on_open.reset(tokens[1])
+
+
+def heeds_signals() -> bool:
+    """Does whoever watches this run heed the signals that end it?"""
+    return _on_open.get() is not None
 
 
 @contextmanager
@@ -242,10 +250,9 @@ def _say_opened() -> None:
 
 
 @asynccontextmanager
-async def opened_bare(spec: Path, *, sandbox: bool) -> AsyncIterator[Studio]:
+async def opened_bare(loaded: Loaded, *, sandbox: bool) -> AsyncIterator[Studio]:
     """The same for a campaign whose files cannot be used: no variant, an empty plan, and all the rest."""
     _say_opened()
-    loaded = await asyncio.to_thread(resolve, spec)
     async with _opened(loaded, sandbox=sandbox, draw=lambda: drawing.bare(loaded, sandbox=sandbox)) as studio:
         yield studio
 

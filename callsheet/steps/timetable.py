@@ -28,9 +28,14 @@ def problems(campaign: Campaign) -> Iterator[Problem]:
 
 def of_checkout(root: Path) -> tuple[list[Path], list[Path]]:
     """The campaigns of a checkout that can be read, and the YAML files that are none."""
-    files = sorted(path for path in (root / SPECS).glob("*.y*ml") if path.suffix in (".yaml", ".yml"))
-    good = [file for file in files if _read(file) is not None]
-    return good, [file for file in files if file not in good]
+    there = files(root)
+    good = [file for file in there if _read(file) is not None]
+    return good, [file for file in there if file not in good]
+
+
+def files(root: Path) -> list[Path]:
+    """The YAML files in specs/ of a checkout."""
+    return sorted(path for path in (root / SPECS).glob("*.y*ml") if path.suffix in (".yaml", ".yml"))
 
 
 def wanted(root: Path, specs: Iterable[Path], *, sandbox: bool) -> tuple[Wanted, ...]:

@@ -1,52 +1,26 @@
 """`callsheet deploy` against a real Prefect server: each schedule once, however often; what is gone is removed."""
 
 import json
-import os
-import subprocess
-import sys
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from .conftest import CAMPAIGN, PATIENCE, ROOT, NewStudio, Studio
+from .conftest import CAMPAIGN, NewStudio, Studio
 
 CRON = 'schedule: {cron: "0 6 * * 1", timezone: Asia/Shanghai}\n'
 TWICE = "specs/pier.yaml"
 
 
-@pytest.fixture(scope="module")
-def api(prefect: Mapping[str, str]) -> str:
-    """A server that answers; one is started where no other test has."""
-    api = prefect["PREFECT_API_URL"]
-    if not _answers(api):
-        port = api.removesuffix("/api").rpartition(":")[2]
-        words = ["server", "start", "--background", "--host", "127.0.0.1", "--port", port]
-        environment = {**os.environ, **prefect}
-        subprocess.run(
-            [sys.executable, "-m", "prefect", *words], cwd=ROOT, env=environment, check=True, timeout=PATIENCE
-        )
-    deadline = time.monotonic() + PATIENCE
-    while not _answers(api):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    return api
+@pytest.fixture
+def api(prefect_api: str) -> str:
+    return prefect_api
 
 
 @pytest.fixture
 def studio(new_studio: NewStudio, prefect: Mapping[str, str], api: str) -> Studio:
     return new_studio(**prefect)
-
-
-def _answers(api: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{api}/health", timeout=3) as answer:
-            return bool(answer.read() == b"true")
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 def ask(api: str, path: str, body: Mapping[str, Any] | None = None) -> Any:

@@ -1,7 +1,8 @@
 """Run as a program: call the flow of this checkout directly, and write how it ended as JSON.
 
-`python -m tests.flows.drive SPEC [sandbox] [occurrence=TIME]`, with the environment that says where Prefect's server is; one
-is started where none answers. A process of its own, because Prefect leaves connections open for as long as the process lives.
+`python -m tests.flows.drive SPEC [sandbox] [occurrence=TIME]`, or `… drive reconcile` in a checkout, with the environment that
+says where Prefect's server is; one is started where none answers. A process of its own, because Prefect leaves connections
+open for as long as the process lives.
 """
 
 import asyncio
@@ -25,7 +26,19 @@ def drive(spec: str, *, sandbox: bool, **given: str) -> dict[str, str]:
     return {"run": str(state.state_details.flow_run_id), "state": state.type.value, "message": state.message}
 
 
+def reconcile() -> dict[str, str]:
+    """The flow `reconcile` in the checkout that this process stands in."""
+    settings.point_prefect_at(prefect_server.ensure(ROOT))
+    from prefect.flows import load_flow_from_entrypoint
+
+    flow: Any = load_flow_from_entrypoint(f"{ROOT}/flows/reconcile.py:reconcile")
+    state = asyncio.run(flow(return_state=True))
+    return {"run": str(state.state_details.flow_run_id), "state": state.type.value, "message": state.message}
+
+
 if __name__ == "__main__":
     words = sys.argv[2:]
     given = dict(word.split("=", 1) for word in words if "=" in word)
-    sys.stdout.write(json.dumps(drive(sys.argv[1], sandbox="sandbox" in words, **given)))
+    is_reconcile = sys.argv[1] == "reconcile"
+    ended = reconcile() if is_reconcile else drive(sys.argv[1], sandbox="sandbox" in words, **given)
+    sys.stdout.write(json.dumps(ended))

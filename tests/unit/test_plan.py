@@ -15,6 +15,7 @@ from callsheet.plan import (
     Footage,
     Keys,
     LedgerView,
+    Month,
     Plan,
     approve,
     dearest,
@@ -118,6 +119,15 @@ def test_what_was_made_for_an_occurrence_is_not_made_for_it_again() -> None:
     assert skipped.reason == "take 7 was made for the occurrence of 2026-11-30 06:00 UTC already"
     for newer in (replace(made, id=8, occurrence=None), replace(made, id=8, occurrence=MONDAY - timedelta(weeks=1))):
         assert plan(replace(view, takes={key: newer}), rerender="every-run").lines[0].action == "skip"
+
+
+def test_what_costs_nothing_new_is_approved_whatever_was_spent_before() -> None:
+    """What is paid for has to be brought home, also where the budget was lowered since, or the provider charged more."""
+    view = replace(NOTHING, charged=Credits.of(3000))
+    spent = without_new_takes(plan(view))
+    month = Month(name="2026-11", limit=Credits.of(10), charged=Credits.of(30), held=ZERO)
+    for nothing in (spent, replace(spent, month=month)):
+        assert approve(nothing, by="reconcile").credits == ZERO
 
 
 def test_the_digest_of_a_plan_is_of_its_occurrence_too() -> None:
