@@ -131,8 +131,10 @@ def _takes(books: Books) -> Iterator[str]:
         for name, theirs in SHARED.items():
             if take[name] != getattr(entry, theirs):
                 yield f"take {take['id']} ({take['slug']}): its {name} is {take[name]!r}, and was {getattr(entry, theirs)!r}"
-        if terms_of(**{name: take[name] for name in TERMS}) != entry.terms:
-            yield f"take {take['id']} ({take['slug']}): one of {', '.join(TERMS)} is not what it was reserved as"
+        terms = terms_of(**{name: take[name] for name in TERMS}, occurrence=take.get("occurrence"))
+        if terms != entry.terms:
+            names = ", ".join((*TERMS, "occurrence"))
+            yield f"take {take['id']} ({take['slug']}): one of {names} is not what it was reserved as"
     for entry in last.values():
         yield f"take {entry.take_id}: it is gone, and was {entry.after}"
 

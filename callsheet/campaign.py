@@ -6,6 +6,7 @@ and whether media exist is for a later step.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from posixpath import dirname, join, normpath
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -21,7 +22,15 @@ from callsheet.campaign_sheet import (
     problem_at,
     values_of,
 )
-from callsheet.campaign_text import MOST_MISTAKES, PLACEHOLDER, Picked, Trim, parse_trim
+from callsheet.campaign_text import (
+    MOST_MISTAKES,
+    PLACEHOLDER,
+    Picked,
+    Trim,
+    interval_of,
+    parse_trim,
+    spelt_interval,
+)
 from callsheet.catalogue import OptionValue
 from callsheet.credits import Credits
 from callsheet.errors import Problem, Severity, SpecError, SpecInvalid
@@ -125,10 +134,20 @@ class Archive(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """A cron line of five fields, in a zone of the tz database; only its shape has been checked."""
+    """A cron line, an interval or a recurrence rule, one of them, in a zone of the tz database. Only shapes are checked."""
 
-    cron: str
-    timezone: str
+    cron: str = ""
+    interval: timedelta | None = None
+    rrule: str = ""
+    timezone: str = "UTC"
+
+    @property
+    def spoken(self) -> str:
+        """cron 0 6 * * 1 (Asia/Shanghai)"""
+        when = f"cron {self.cron}" if self.cron else f"rrule {self.rrule}"
+        if self.interval is not None:
+            when = f"every {spelt_interval(self.interval)}"
+        return f"{when} ({self.timezone})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -322,7 +341,7 @@ def _meant(
         include=_selectors("include", sweep.get("include", ())),
         framing=form.get("framing", "native"),
         archive=Archive(to=archive.get("to", "archive/"), name=archive.get("name", "")),
-        schedule=Schedule(cron=schedule["cron"], timezone=schedule.get("timezone", "UTC")) if schedule else None,
+        schedule=_schedule(schedule) if schedule else None,
         rerender=form.get("rerender", "changed"),
         extends=extended,
         warnings=warnings,
@@ -331,6 +350,11 @@ def _meant(
     if campaign.archive.name:
         return campaign
     return replace(campaign, archive=campaign.archive._replace(name=_default_name(campaign)))
+
+
+def _schedule(form: dict[str, str]) -> Schedule:
+    interval = interval_of(form["interval"]) if "interval" in form else None
+    return Schedule(**{**form, "interval": interval})  # type: ignore[arg-type]  # what is not the interval is text
 
 
 def _several(value: "T | list[T]") -> tuple[T, ...]:

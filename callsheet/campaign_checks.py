@@ -9,6 +9,7 @@ from math import prod
 from typing import Any
 
 from callsheet import naming
+from callsheet.campaign_mistakes import example
 from callsheet.campaign_models import (
     input_problems,
     model_problems,
@@ -48,6 +49,7 @@ def check(document: Document, written: dict[str, Any], texts: Mapping[str, str])
         _selector_problems,
         _archive_problems,
         _size_problems,
+        _schedule_problems,
         _money_problems,
     ):
         yield from found(sheet)
@@ -390,6 +392,18 @@ def _size_problems(sheet: Sheet) -> Iterator[Problem]:
         sum_of_it = " × ".join(f"{count:,} {name}" for name, count in axes.items() if count > 1)
         message = f"the sweep has {variants:,} variants ({sum_of_it}), and a campaign has at most {MOST_VARIANTS:,}"
         yield sheet.problem((), message, "Split it into several campaigns.")
+
+
+def _schedule_problems(sheet: Sheet) -> Iterator[Problem]:
+    """One of the three ways to say when."""
+    form = sheet.section("schedule")
+    said = [key for key in ("cron", "interval", "rrule") if key in form]
+    if form and not said:
+        message = "the schedule does not say when: it has no cron, interval or rrule"
+        yield sheet.problem(("schedule",), message, example(("schedule",)), key=True)
+    for other in said[1:]:
+        message = f"the schedule has a {said[0]} already, and one of them says when"
+        yield sheet.problem(("schedule", other), message, "Remove one of the two.", key=True)
 
 
 def _money_problems(sheet: Sheet) -> Iterator[Problem]:

@@ -289,13 +289,22 @@ ARCHIVE = Form(
 
 SCHEDULE = Form(
     name="ScheduleForm",
-    description="A time that comes again, at which the campaign runs by itself.",
+    description="A time that comes again, at which the campaign runs by itself: one of cron, interval and rrule.",
     keys={
         "cron": Key(
             kind=_text(text.check_cron, pattern=r"^\s*\S+(\s+\S+){4}\s*$"),
             description="Minute, hour, day of the month, month, day of the week.",
             examples=("0 6 * * 1",),
-            is_required=True,
+        ),
+        "interval": Key(
+            kind=_text(text.check_interval, pattern=r"^\s*[1-9][0-9]{0,3}\s*[mhdw]\s*$"),
+            description="Minutes, hours, days or weeks between two times, from midnight of Monday, 2024-01-01.",
+            examples=("6h", "2w"),
+        ),
+        "rrule": Key(
+            kind=_text(text.check_rrule, pattern=r"^[A-Z]+=[^;=]+(;[A-Z]+=[^;=]+)*$"),
+            description="A recurrence rule of one line (RFC 5545).",
+            examples=("FREQ=MONTHLY;BYDAY=1MO;BYHOUR=6",),
         ),
         "timezone": Key(
             kind=_text(text.check_timezone),

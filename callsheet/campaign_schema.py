@@ -16,6 +16,7 @@ def json_schema() -> dict[str, Any]:
     for form in (campaign, forms["ClipForm"], forms["PromptForm"]):
         _with_catalogue(form["properties"])
     forms["PromptForm"]["oneOf"] = [{"required": ["text"]}, {"required": ["file"]}]
+    forms["ScheduleForm"]["oneOf"] = [{"required": [key]} for key in ("cron", "interval", "rrule")]
     required = [key for key in campaign.pop("required") if key != "model"]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

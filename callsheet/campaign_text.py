@@ -7,6 +7,7 @@ what must hold across the keys, and for the model that is named, is in campaign_
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -347,6 +348,69 @@ def _cron_value(word: str, low: int, words: Sequence[str]) -> int | None:
     if word.lower() in words:
         return words.index(word.lower()) + low
     return int(word) if word.isascii() and word.isdigit() and len(word) < 4 else None
+
+
+_INTERVAL = re.compile(r"([1-9]\d{0,3})\s*(m|h|d|w)", re.ASCII)
+_INTERVAL_HINT = "Write it like 30m, 6h, 1d or 2w; it is counted from midnight of Monday, 2024-01-01, in the timezone."
+
+
+def check_interval(text: str) -> str:
+    if not _INTERVAL.fullmatch(text.strip()):
+        raise mistake(f"{shown(text)} is no interval", _INTERVAL_HINT)
+    return text.strip()
+
+
+def interval_of(text: str) -> timedelta:
+    """What `check_interval` took."""
+    number, unit = _INTERVAL.findall(text)[0]
+    return int(number) * {"m": timedelta(minutes=1), "h": timedelta(hours=1)}.get(
+        unit, timedelta(weeks=1) if unit == "w" else timedelta(days=1)
+    )
+
+
+def spelt_interval(interval: timedelta) -> str:
+    """90m, 6h, 2d or 1w: in the largest unit that it is a whole number of."""
+    units = {"w": timedelta(weeks=1), "d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
+    return next(f"{interval // long}{unit}" for unit, long in units.items() if not interval % long or unit == "m")
+
+
+_DAY = "(MO|TU|WE|TH|FR|SA|SU)"
+#: Parts of a recurrence rule (RFC 5545) and what each may say.
+_RRULE_PARTS = {
+    "FREQ": "YEARLY|MONTHLY|WEEKLY|DAILY|HOURLY|MINUTELY",
+    "INTERVAL": r"[1-9]\d{0,3}",
+    "UNTIL": r"\d{8}T\d{6}Z",
+    "BYMONTH": r"[1-9]|1[0-2]",
+    "BYWEEKNO": r"-?([1-9]|[1-4]\d|5[0-3])",
+    "BYYEARDAY": r"-?([1-9]\d?|[12]\d\d|3[0-5]\d|36[0-6])",
+    "BYMONTHDAY": r"-?([1-9]|[12]\d|3[01])",
+    "BYDAY": rf"([+-]?[1-5])?{_DAY}",
+    "BYHOUR": r"\d|1\d|2[0-3]",
+    "BYMINUTE": r"\d|[1-5]\d",
+    "BYSETPOS": r"-?([1-9]\d?)",
+    "WKST": _DAY,
+}
+_RRULE_SINGLE = ("FREQ", "INTERVAL", "UNTIL", "WKST")
+_RRULE_HINT = "Write it like FREQ=MONTHLY;BYDAY=1MO;BYHOUR=6, the first Monday of each month at 6:00."
+
+
+def check_rrule(text: str) -> str:
+    """A rule of one line; where it begins does not depend on when it is deployed."""
+    parts = [part.partition("=")[::2] for part in text.split(";")]
+    names = [name for name, _ in parts]
+    if "COUNT" in names or "DTSTART" in text:
+        message = "a schedule counts from no first time of its own, so COUNT and DTSTART mean nothing here"
+        raise mistake(message, "Say when it ends with UNTIL=20271231T235959Z.")
+    for name, value in parts:
+        if name not in _RRULE_PARTS:
+            raise mistake(f"{shown(name)} is no part of a recurrence rule", _RRULE_HINT)
+        values = [value] if name in _RRULE_SINGLE else value.split(",")
+        if not all(re.fullmatch(_RRULE_PARTS[name], one, re.ASCII) for one in values):
+            raise mistake(f"{shown(value)} is no {name} of a recurrence rule", _RRULE_HINT)
+    twice = next((name for name in names if names.count(name) > 1), "")
+    if twice or "FREQ" not in names:
+        raise mistake(f"{twice} stands there twice" if twice else "the rule has no FREQ", _RRULE_HINT)
+    return text
 
 
 def check_timezone(text: str) -> str:

@@ -63,20 +63,29 @@ def spelt(moment: datetime) -> str:
 
 
 def terms_of(
-    *, slug: str, key: str, number: int, idempotency_key: str, plan: str, identity: str, created_at: str
+    *,
+    slug: str,
+    key: str,
+    number: int,
+    idempotency_key: str,
+    plan: str,
+    identity: str,
+    created_at: str,
+    occurrence: str | None = None,
 ) -> str:
-    """The digest of what a take was reserved as, and stays."""
-    return digest.of_json(
-        {
-            "slug": slug,
-            "key": key,
-            "number": number,
-            "idempotency_key": idempotency_key,
-            "plan": plan,
-            "identity": identity,
-            "created_at": created_at,
-        }
-    )
+    """The digest of what a take was reserved as, and stays. Without an occurrence it is what it was before there were any."""
+    terms: dict[str, Canonical] = {
+        "slug": slug,
+        "key": key,
+        "number": number,
+        "idempotency_key": idempotency_key,
+        "plan": plan,
+        "identity": identity,
+        "created_at": created_at,
+    }
+    if occurrence is not None:
+        terms["occurrence"] = occurrence
+    return digest.of_json(terms)
 
 
 @dataclass(frozen=True, kw_only=True)

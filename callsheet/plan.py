@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -17,6 +18,7 @@ from callsheet.credits import ZERO, Credits, total
 from callsheet.digest import Canonical
 from callsheet.errors import BudgetExceeded, NotApproved, PlanChanged
 from callsheet.nearest import listed
+from callsheet.occurrence import spoken
 from callsheet.routing import Offer, Pool, alone
 from callsheet.sweep import Variant
 from callsheet.take import CHARGED, LIVE, State, Take
@@ -60,6 +62,10 @@ class LedgerView:
     routes: tuple[str, ...] = ()
     #: Ids of archived takes whose file is no longer in the archive.
     missing: Collection[int] = ()
+    #: The moment of the schedule that the run is for; None where a person runs it. And what was made for it already, by
+    #: (slug, take number): a variant is made for one once.
+    occurrence: datetime | None = None
+    made: Mapping[tuple[str, int], Take] = field(default_factory=dict)
     #: Ids of takes in doubt that replaying the same Idempotency-Key can settle.
     replayable: Collection[int] = ()
 
@@ -149,6 +155,8 @@ class Plan:
     month: Month | None = None
     #: Every route on which its content may have been bought, or may be.
     routes: tuple[str, ...] = ()
+    #: The moment of the schedule that it is for.
+    occurrence: datetime | None = None
 
     def of(self, action: Action) -> tuple[Line, ...]:
         return tuple(line for line in self.lines if line.action == action)
@@ -362,9 +370,10 @@ def draw_up(
         route=route,
         lines=tuple(lines),
         budget=limits,
-        digest=_digest(campaign, route, lines, budget, several=len(pool.cards) > 1),
+        digest=_digest(campaign, route, lines, budget, several=len(pool.cards) > 1, occurrence=view.occurrence),
         month=view.month,
         routes=view.routes or pool.names,
+        occurrence=view.occurrence,
     )
 
 
@@ -384,6 +393,9 @@ def _line(
         reason = _why_new(variant, media, view)
     else:
         action, reason = _decide(variant, take, view, rerender, again)
+    made = view.made.get((variant.slug, variant.take))
+    if action == "shoot" and made is not None and view.occurrence is not None:
+        action, reason = "skip", f"take {made.id} was made for {spoken(view.occurrence)} already"
     owner = view.owners.get(key, "") if action != "skip" else ""
     if owner:
         action, reason = "attach", f"being rendered by {owner}; it is waited for"
@@ -419,7 +431,7 @@ def _decide(variant: Variant, take: Take, view: LedgerView, rerender: str, again
         return "shoot", f"take {take.id} came to nothing ({take.reason or take.state}); it was not charged"
     if again:
         return "shoot", f"asked for again; take {take.id} stays in the archive"
-    if rerender == "every-run":
+    if rerender == "every-run" and (view.occurrence is None or take.occurrence != view.occurrence):
         return "shoot", f"rerender: every-run; take {take.id} stays in the archive"
     if take.id in view.missing:
         return "blocked", (
@@ -474,20 +486,29 @@ def _same_as(line: Line, label: str) -> Line:
     return line._replace(action="skip", reason=f"the same content as {label}", credits=ZERO)
 
 
-def _digest(campaign: str, route: str, lines: Sequence[Line], budget: Credits | None, *, several: bool = False) -> str:
-    return digest.of_json(
-        {
-            "campaign": campaign,
-            "route": route,
-            "budget": None if budget is None else budget.units,
-            "lines": "\n".join(
-                f"{line.variant.label} {line.key} {line.action} {line.credits.units} {line.supersedes}"
-                # A plan of one route is spelt as it was before there could be several.
-                f"{f' {line.route} {line.most.units}' if several else ''}"
-                for line in lines
-            ),
-        }
-    )
+def _digest(
+    campaign: str,
+    route: str,
+    lines: Sequence[Line],
+    budget: Credits | None,
+    *,
+    several: bool = False,
+    occurrence: datetime | None = None,
+) -> str:
+    facts: dict[str, Canonical] = {
+        "campaign": campaign,
+        "route": route,
+        "budget": None if budget is None else budget.units,
+        "lines": "\n".join(
+            f"{line.variant.label} {line.key} {line.action} {line.credits.units} {line.supersedes}"
+            # A plan of one route is spelt as it was before there could be several.
+            f"{f' {line.route} {line.most.units}' if several else ''}"
+            for line in lines
+        ),
+    }
+    if occurrence is not None:  # likewise
+        facts["occurrence"] = occurrence.isoformat()
+    return digest.of_json(facts)
 
 
 def approve(
@@ -532,7 +553,7 @@ def approve(
 
 def _refuse_over_budget(plan: Plan, place: str) -> None:
     left = plan.budget.left
-    if left is None or plan.budget.limit is None or plan.credits <= left:
+    if left is None or plan.budget.limit is None or not plan.credits or plan.credits <= left:
         return
     spoken_for = plan.budget.charged + plan.budget.held
     used = f" ({spoken_for} of it are spoken for)" if spoken_for else ""
@@ -547,7 +568,7 @@ def _refuse_over_budget(plan: Plan, place: str) -> None:
 
 def _refuse_over_month(plan: Plan) -> None:
     month = plan.month
-    if month is None or month.left is None or plan.credits <= month.left:
+    if month is None or month.left is None or not plan.credits or plan.credits <= month.left:
         return
     count, short = len(plan.of("shoot")), plan.credits - month.left
     variants = "1 variant costs" if count == 1 else f"{count} variants cost"
@@ -587,5 +608,12 @@ def without_new_takes(plan: Plan, *, send_reserved: bool = False) -> Plan:
     return replace(
         plan,
         lines=lines,
-        digest=_digest(plan.campaign, plan.route, lines, plan.budget.limit, several=len(plan.routes) > 1),
+        digest=_digest(
+            plan.campaign,
+            plan.route,
+            lines,
+            plan.budget.limit,
+            several=len(plan.routes) > 1,
+            occurrence=plan.occurrence,
+        ),
     )

@@ -102,6 +102,7 @@ class Sidecar(_Document):
     slug: str
     key: str = Field(description="Content identity of the variant: 64 hex characters.")
     plan: str = Field(description="Digest of the plan that was approved.")
+    occurrence: datetime | None = Field(default=None, description="Of the schedule that it was made for.")
     axes: AxisValues
     prompt: str = Field(description="The prompt as sent.")
     clip: ClipRecord | None = Field(description="Null for a model that takes no clip.")
@@ -122,6 +123,7 @@ class StrayRecord(_Document):
     slug: str
     key: str = Field(description="Content identity of the variant: 64 hex characters.")
     plan: str = Field(description="Digest of the plan that was approved.")
+    occurrence: datetime | None = Field(default=None, description="Of the schedule that it was made for.")
     job: JobRecord
     money: MoneyRecord
     result: ResultRecord

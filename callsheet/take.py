@@ -65,6 +65,7 @@ class Take:
     created_at: datetime
     updated_at: datetime
     submitted_at: datetime | None = None
+    occurrence: datetime | None = None  # of the schedule that it was made for
 
     @property
     def sent_at(self) -> datetime:

@@ -8,11 +8,15 @@ the error, `error.retry`; what may be done twice is decided by the ledger, never
 import asyncio
 import logging
 import re
+import signal
+import threading
 import time
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import UUID
 
 from prefect import flow, task
 from prefect.artifacts import (
@@ -24,14 +28,17 @@ from prefect.artifacts import (
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import FlowRunContext
 from prefect.events import emit_event
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Crashed, Failed
 from prefect.tasks import exponential_backoff
 
 from callsheet.errors import BudgetError, CallsheetError
+from callsheet.occurrence import in_utc
+from callsheet.occurrence import read as read_occurrence
 from callsheet.redact import redact
-from callsheet.steps import bulletin, outcome, stand_by, strays, studio, wrap
+from callsheet.steps import bulletin, outcome, stand_by, stopping, strays, studio, wrap
 from callsheet.steps import deliver as delivering
 from callsheet.steps import follow as following
 from callsheet.steps import prepare as preparing
@@ -41,9 +48,11 @@ from callsheet.steps import submit as submitting
 
 #: Starts a second; the server's event queue drops, silently, what comes much faster (measured).
 STARTS_PER_SECOND = 50
-#: Seconds between two words about one encode, and about a whole campaign.
+#: Seconds between two words about one encode, about a whole campaign, and between two looks whether the run was cancelled.
 PROGRESS_PERIOD = 1.0
 CAMPAIGN_PERIOD = 2.0
+HEED_PERIOD = 5.0
+CANCELLED = "cancelled in Prefect"
 
 T = TypeVar("T")
 
@@ -138,6 +147,7 @@ async def shoot(label: str, number: int, at: studio.Studio) -> None:
     await asyncio.sleep(number / STARTS_PER_SECOND)
 
     async def make() -> int:
+        stopping.refuse(at, label)
         await stage(label)
         take = await submit(label)
         await follow(label, take)
@@ -151,6 +161,7 @@ async def shoot(label: str, number: int, at: studio.Studio) -> None:
             await follow(label, paid)
             await deliver(label, paid)
             return
+        stopping.refuse(at, label)
         await prepare(label)
         async with at.in_flight:
             take = await retaking.until_made(label, make)
@@ -216,6 +227,56 @@ async def post_end(at: studio.Studio, account: wrap.Account, spec: str) -> None:
         notify(notice)
 
 
+async def is_cancelled() -> bool:
+    """Has somebody cancelled this run in Prefect? A server that does not answer has not said so."""
+    try:
+        async with get_client() as client:
+            state = (await client.read_flow_run(UUID(flow_run.id))).state
+    except Exception as error:
+        log.debug("Prefect cannot be asked about this run: %s", redact(str(error)))
+        return False
+    return state is not None and (state.is_cancelling() or state.is_cancelled())
+
+
+async def watch_for_cancel(at: studio.Studio) -> None:
+    while True:
+        await asyncio.sleep(HEED_PERIOD)
+        if await is_cancelled():
+            stopping.stop(at, CANCELLED)
+            return
+
+
+async def stopped(at: studio.Studio) -> "State[Any]":
+    """How a run ends that did not make everything, because it was to stop."""
+    cancelled = await is_cancelled()
+    words = stopping.words(at, CANCELLED if cancelled else at.stopping)
+    log.warning("%s", words)  # a worker writes over the message of a cancelled run
+    return Cancelled(message=words) if cancelled else Crashed(message=words)
+
+
+@contextmanager
+def heeding(at: studio.Studio) -> Iterator[None]:
+    """For the block, a cancellation in Prefect stops the sending. SIGTERM, by which a worker ends this process, does so at
+    once, and in a few seconds everything; where a command watches, that one heeds it."""
+
+    def go() -> None:
+        stopping.stop(at, "stopped by its worker")
+        stopping.leave_soon(at)
+
+    loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+    is_ours = not studio.heeds_signals() and threading.current_thread() is threading.main_thread()
+    if is_ours:
+        loop.add_signal_handler(signal.SIGTERM, go)
+    watching = asyncio.create_task(watch_for_cancel(at))
+    try:
+        yield
+    finally:
+        watching.cancel()
+        if is_ours:
+            loop.remove_signal_handler(signal.SIGTERM)
+            signal.signal(signal.SIGTERM, before)
+
+
 def run_name() -> str:
     """hello, or hello (sandbox, selected): what the list of runs shows."""
     given = flow_run.parameters
@@ -230,6 +291,14 @@ def run_name() -> str:
     return f"{Path(given['spec']).stem}{f' ({words})' if words else ''}"
 
 
+def occurrence_of(given: str | None) -> datetime | None:
+    """When the schedule fired that made this run; what was given, where none did."""
+    context = FlowRunContext.get()
+    if context is not None and context.flow_run is not None and context.flow_run.auto_scheduled:
+        return in_utc(flow_run.scheduled_start_time)
+    return None if given is None else read_occurrence(given)
+
+
 @flow(name="campaign", flow_run_name=run_name, validate_parameters=False, persist_result=False)
 async def campaign(
     spec: str,
@@ -242,11 +311,13 @@ async def campaign(
     attach_only: bool = False,
     send_reserved: bool = False,
     max_usd: str | None = None,
+    occurrence: str | None = None,
     approved: str | None = None,
     approved_by: str = "schedule",
 ) -> "State[Any]":
     """Run the campaign at `spec`. `approved` is the digest of the plan that a person confirmed; without it, a plan dearer
-    than the campaign's approve_above does not run."""
+    than the campaign's approve_above does not run. `occurrence`: the time of a schedule, for a run that no schedule of
+    Prefect made; what was made for an occurrence is not made for it again."""
     async with studio.opened(
         Path(spec),
         sandbox=sandbox,
@@ -257,6 +328,8 @@ async def campaign(
         pilot=pilot,
         attach_only=attach_only,
         send_reserved=send_reserved,
+        occurrence=occurrence_of(occurrence),
+        flow_run=flow_run.id or "",
     ) as at:
         bulletin.say_plan(at.plan)
         await posted("the tags", tag(bulletin.tags(at.plan)))
@@ -270,13 +343,20 @@ async def campaign(
         labels = outcome.to_walk(at.plan)
         left = strays.found(at)
         walked = (shoot(label, number, at) for number, label in enumerate(labels))
-        async with progress_shown(name, bulletin.watch(at, labels)):
-            ended, collected = await asyncio.gather(
-                asyncio.gather(*walked, return_exceptions=True),
-                asyncio.gather(*(collect(take) for take in left), return_exceptions=True),
-            )
+        with heeding(at):
+            async with progress_shown(name, bulletin.watch(at, labels)):
+                work = asyncio.gather(
+                    asyncio.gather(*walked, return_exceptions=True),
+                    asyncio.gather(*(collect(take) for take in left), return_exceptions=True),
+                )
+                done = await stopping.unless_left(at, work)
+        if done is None:
+            return await stopped(at)
+        ended, collected = done
         account = await wrap.wrap(outcome.errors(labels, ended), strays.told(at, left, collected))
         await post_end(at, account, spec)
         outcome.raise_defects([*ended, *collected])
         outcome.report(account)
+        if (at.stopping and account.exit_code) or await is_cancelled():  # then Prefect takes no other end
+            return await stopped(at)
         return Completed(message=account.message) if account.exit_code == 0 else Failed(message=account.message)

@@ -3,7 +3,10 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -15,6 +18,9 @@ from .postgres import schema, server
 settings.register_profile("callsheet", deadline=None)
 settings.load_profile("callsheet")
 
+#: Seconds in which a Prefect server is up, on a busy machine.
+START_LIMIT = 120
+
 
 @pytest.fixture(scope="session")
 def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
@@ -24,6 +30,30 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, s
     pid = home / "server.pid"
     if pid.exists():
         _end(int(pid.read_text()))
+
+
+@pytest.fixture(scope="session")
+def prefect_api(prefect: Mapping[str, str]) -> str:
+    """The API of that server, which answers; it is started here where no run has started it."""
+    api = prefect["PREFECT_API_URL"]
+    if not _answers(api):
+        port = api.removesuffix("/api").rpartition(":")[2]
+        words = ["server", "start", "--background", "--host", "127.0.0.1", "--port", port]
+        environment = {**os.environ, **prefect}
+        subprocess.run([sys.executable, "-m", "prefect", *words], env=environment, check=True, timeout=START_LIMIT)
+    deadline = time.monotonic() + START_LIMIT
+    while not _answers(api):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return api
+
+
+def _answers(api: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{api}/health", timeout=3) as answer:
+            return bool(answer.read() == b"true")
+    except OSError:
+        return False
 
 
 @pytest.fixture(scope="session")

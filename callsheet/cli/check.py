@@ -38,7 +38,7 @@ def check(
 
 def _problems(spec: Path, *, aloud: bool) -> tuple[list[Problem], int]:
     """What is wrong with one campaign, said at once where it is to be said, and the exit code for it."""
-    from callsheet.steps import settings
+    from callsheet.steps import settings, timetable
     from callsheet.steps.load import resolve
     from callsheet.steps.survey import mended, over_budget, survey
 
@@ -49,6 +49,8 @@ def _problems(spec: Path, *, aloud: bool) -> tuple[list[Problem], int]:
 
             loaded = bring(loaded)
         surveyed = survey(loaded, settings.read(loaded.root).home)
+        if wrong := tuple(timetable.problems(loaded.campaign)):
+            raise SpecInvalid(wrong)
     except (SpecInvalid, SpecSyntax) as error:
         if aloud:
             console.problems(error.problems)
@@ -64,4 +66,8 @@ def _problems(spec: Path, *, aloud: bool) -> tuple[list[Problem], int]:
         console.problems([*warnings, *notes])
         count = sum(loaded.setups.values())
         console.say(f"{spec}: {count} variant{'' if count == 1 else 's'}, no problem that stops it.")
+        if loaded.campaign.schedule is not None:
+            console.say(
+                f"    It runs by itself once it is deployed, {loaded.campaign.schedule.spoken}: callsheet deploy {spec}"
+            )
     return [*warnings, *notes], 0

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "check": ("check", ("check specs/hello.yaml", "check specs/*.yaml --json")),
     "plan": ("plan", ("plan specs/hello.yaml", "plan specs/hello.yaml --paid --only 'bunny--*'")),
     "run": ("run", ("run specs/hello.yaml --sandbox", "run specs/hello.yaml --only 'cup--none--*' --max-usd 1")),
+    "deploy": ("deploy", ("deploy", "deploy specs/hello.yaml --sandbox")),
     "status": ("status", ("status", "status specs/hello.yaml --json")),
     "spend": ("status", ("spend",)),
     "audit": ("audit", ("audit", "audit --online --json")),

@@ -1,7 +1,6 @@
 """`callsheet run`: plan, approve, then the flow of this checkout; live progress, and a calm account at the end."""
 
 import asyncio
-import importlib.util
 import signal
 import time
 from collections.abc import Callable, Coroutine
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from callsheet.cli import console, options
+from callsheet.cli import checkout, console, options
 from callsheet.cli.plan import facts_of, where
 from callsheet.credits import Credits
 from callsheet.errors import CallsheetError, NotApproved, SpecError
@@ -75,7 +74,7 @@ def run(
         settings.point_prefect_at(None)
     else:
         settings.point_prefect_at(prefect_server.ensure(root))
-    flow = _load_flow(root)
+    flow = checkout.flows(root, "campaign").campaign
     account = _until_stopped(
         _walk(
             lambda: flow(
@@ -180,20 +179,6 @@ def _ask(drawn: Drawn) -> None:
     free = plan.route == "sandbox"
     if not console.ask("Render these drafts?" if free else f"Spend {plan.credits.spoken}{above}?"):
         raise NotApproved(f"{cost}, and it was not approved.")
-
-
-def _load_flow(root: Path) -> Callable[..., Coroutine[Any, Any, Any]]:
-    """The flow of this checkout: the wheel's single upward import. NoCheckout has been ruled out by then."""
-    file = root / "flows" / "campaign.py"
-    found = importlib.util.spec_from_file_location("campaign", file)
-    if found is None or found.loader is None or not file.is_file():
-        raise SpecError(
-            "The checkout has no flows/campaign.py.", where=str(root), hint="Restore it from the repository."
-        )
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    flow: Callable[..., Coroutine[Any, Any, Any]] = module.campaign
-    return flow
 
 
 async def _walk(start: Callable[[], Coroutine[Any, Any, Any]], drawn: Drawn) -> "Account":

@@ -137,4 +137,5 @@ def _row(take: Take, spec: Path | None) -> dict[str, Any]:
         "charged": None if take.charged is None else str(take.charged),
         "reason": _reason(take, spec),
         "archive": take.archive,
+        "occurrence": None if take.occurrence is None else take.occurrence.isoformat(),
     }

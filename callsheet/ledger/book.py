@@ -28,6 +28,7 @@ from callsheet.journal import GENESIS, TERMS, Entry, spelt, terms_of
 from callsheet.ledger import databases, guards, migrations, ownership
 from callsheet.ledger.ownership import LEASE, Run
 from callsheet.ledger.tables import approvals, callbacks, journal, statements, takes
+from callsheet.occurrence import spoken
 from callsheet.routing import Limits
 from callsheet.take import CHARGED, HELD, State, Take, may
 
@@ -81,6 +82,8 @@ class Booking:
     identity: str = ""
     #: Every route on which the content may have been bought, this one among them: its budget, month and takes count too.
     pool: tuple[str, ...] = ()
+    #: The moment of the schedule that it is made for: for one there is one take of a variant that costs anything.
+    occurrence: datetime | None = None
     #: The run that has claimed the key; a run without a name claims nothing, and is refused nothing for it.
     run: str = ""
 
@@ -189,11 +192,34 @@ class Ledger:
 
     # --- who works on what ---------------------------------------------------------------------------------------------
 
-    def begin_run(self, run: str, *, campaign: str, route: str, who: str) -> Run:
-        """A run under a lease, for as long as it beats. run: an id of its own (`ownership.new_id`)."""
+    def begin_run(
+        self,
+        run: str,
+        *,
+        campaign: str,
+        route: str,
+        who: str,
+        spec: str = "",
+        occurrence: datetime | None = None,
+        flow_run: str = "",
+    ) -> Run:
+        """A run under a lease, for as long as it beats. run: an id of its own (`ownership.new_id`).
+
+        spec: the file of its campaign. flow_run: as which it is known to Prefect.
+        """
         with self._writing() as connection:
             began = ownership.moment(connection, self._now())
-            new = Run(id=run, campaign=campaign, route=route, who=who, began=began, until=began + LEASE)
+            new = Run(
+                id=run,
+                campaign=campaign,
+                route=route,
+                who=who,
+                began=began,
+                until=began + LEASE,
+                spec=spec,
+                occurrence=occurrence,
+                flow_run=flow_run,
+            )
             return ownership.begin(connection, new)
 
     def beat(self, run: str) -> None:
@@ -220,6 +246,16 @@ class Ledger:
         """Every run under a lease, oldest first."""
         with self._reading() as connection:
             return ownership.living(connection, ownership.moment(connection, self._now()))
+
+    def spec_of(self, campaign: str) -> str:
+        """The file that the last run of this campaign read; empty where none says so."""
+        with self._reading() as connection:
+            return ownership.spec_of(connection, campaign)
+
+    def as_flow_runs(self, flow_runs: Collection[str]) -> dict[str, Run]:
+        """The last run that Prefect knows as each of these flow runs."""
+        with self._reading() as connection:
+            return ownership.as_flow_runs(connection, flow_runs)
 
     def refuse_foreign(self, take: Take, *, run: str) -> None:
         """RunInProgress unless this run has claimed what the take is of: before a request is sent again."""
@@ -337,6 +373,13 @@ class Ledger:
                         found[take.key] = take
         return found
 
+    def made_for(self, occurrence: datetime, *, campaign: str, route: Routes) -> tuple[Take, ...]:
+        """The takes of a campaign that were made for an occurrence and have cost something, or may."""
+        query = select(*_TAKE).where(takes.c.campaign == campaign, takes.c.occurrence == occurrence, _on(route))
+        with self._reading() as connection:
+            rows = connection.execute(query.order_by(takes.c.id)).mappings()
+            return tuple(take for take in map(_take, rows) if _counts(take))
+
     def money(self, *, campaign: str, route: Routes) -> Money:
         """Held and charged of one campaign on a route, or on several together."""
         with self._reading() as connection:
@@ -397,6 +440,7 @@ class Ledger:
         if booking.run:
             ownership.refuse_foreign(connection, key=booking.key, run=booking.run, slug=booking.slug)
         self._refuse_second_take(connection, booking)
+        self._refuse_second_occurrence(connection, booking)
         self._refuse_overspending(connection, booking)
         self._refuse_a_dear_month(connection, booking)
         at = self._now()
@@ -414,6 +458,7 @@ class Ledger:
             "created_at": at,
             "updated_at": at,
             "identity": booking.identity,
+            "occurrence": booking.occurrence,
         }
         _write_down(connection, row, before="")
         return _take(connection.execute(insert(takes).values(**row).returning(*_TAKE)).mappings().one())
@@ -435,6 +480,20 @@ class Ledger:
                 f"take {row['id']} of the same content is {row['state']} since {row['updated_at']:%Y-%m-%d %H:%M} UTC.",
                 where=booking.slug,
                 hint="Run again: the plan will attach to it or skip it.",
+            )
+
+    def _refuse_second_occurrence(self, connection: Connection, booking: Booking) -> None:
+        if booking.occurrence is None:
+            return
+        same = (takes.c.campaign == booking.campaign) & (takes.c.slug == booking.slug)
+        same &= (takes.c.number == booking.number) & (takes.c.occurrence == booking.occurrence)
+        rows = connection.execute(select(*_TAKE).where(same, _on(booking.routes)).order_by(takes.c.id)).mappings()
+        made = next((take for take in map(_take, rows) if _counts(take)), None)
+        if made is not None:
+            raise TakeAlreadyLive(
+                f"take {made.id} was made for {spoken(booking.occurrence)} already: it is {made.state}.",
+                where=booking.slug,
+                hint="What changed since is rendered at the next occurrence, or by a run of yours.",
             )
 
     def _refuse_overspending(self, connection: Connection, booking: Booking) -> None:
@@ -548,10 +607,19 @@ def _write_down(connection: Connection, row: Mapping[str, Any], *, before: str) 
         submitted_at=None if sent is None else spelt(sent),
         archive=row.get("archive") or "",
         sha256=row.get("sha256") or "",
-        terms=terms_of(**{name: row[name] for name in TERMS[:-1]}, created_at=spelt(row["created_at"])),
+        terms=_terms(row),
     ).sealed(former=former)
     written = {**asdict(entry), "at": row["updated_at"], "submitted_at": sent}
     connection.execute(insert(journal).values(**written))
+
+
+def _terms(row: Mapping[str, Any]) -> str:
+    occurrence = row.get("occurrence")
+    return terms_of(
+        **{name: row[name] for name in TERMS[:-1]},
+        created_at=spelt(row["created_at"]),
+        occurrence=None if occurrence is None else spelt(occurrence),
+    )
 
 
 def _busy(what: str, wait: timedelta) -> RouteBusy:
@@ -636,7 +704,8 @@ def _take(row: RowMapping | dict[str, Any]) -> Take:
 def _refused(error: IntegrityError) -> Exception:
     """A constraint of the database as the error a caller knows."""
     said = databases.said(error)
-    if "illegal second take" in said or "takes.route, takes.key" in said or "one_live_take_per_key" in said:
+    twice = ("illegal second take", "takes.route, takes.key", "one_live_take_per_key", "one_take_per_occurrence")
+    if any(words in said for words in (*twice, "takes.campaign, takes.slug")):
         return TakeAlreadyLive(
             "another take of the same content is live.", hint="Run again: the plan will attach to it."
         )

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from callsheet.journal import GENESIS
 from callsheet.routing import PLAY
-from callsheet.take import LIVE
+from callsheet.take import CHARGED, LIVE
 
 
 class Guard(NamedTuple):
@@ -27,6 +27,7 @@ ALWAYS = "1 = 1"
 #: Routes where nothing is paid for.
 _PLAY = ", ".join(f"'{route}'" for route in PLAY)
 _LIVE = ", ".join(f"'{state}'" for state in sorted(LIVE))
+_COUNT = ", ".join(f"'{state}'" for state in sorted(LIVE | CHARGED))
 _LAST = "j.id = (select max(l.id) from journal l)"
 #: Of a take and of its entry: what a transition may change.
 _MOVES = " and ".join(
@@ -60,6 +61,12 @@ GUARDS = (
           f"""new.route not in ({_PLAY}) and exists (select 1 from takes t where t.{'"key"'} = new.{'"key"'}
               and t.route <> new.route and t.route not in ({_PLAY}) and t.state in ({_LIVE}))""",
           "illegal second take: another of the same content is live on another paid route"),
+    Guard("takes_are_made_once_an_occurrence", "takes", "insert",
+          f"""new.occurrence is not null and exists (select 1 from takes t where t.campaign = new.campaign
+              and t.slug = new.slug and t.number = new.number and t.occurrence = new.occurrence
+              and (t.route = new.route or t.route not in ({_PLAY}) and new.route not in ({_PLAY}))
+              and (t.state in ({_COUNT}) or coalesce(t.charged, 0) > 0))""",
+          "illegal second take: this variant was made for its occurrence already"),
     Guard("takes_begin_with_a_price", "takes", "insert", "new.price < 0 or coalesce(new.charged, 0) < 0",
           "illegal amount: money is never negative"),
     Guard("takes_cost_no_less_than_nothing", "takes", "update", "new.price < 0 or coalesce(new.charged, 0) < 0",
@@ -68,8 +75,9 @@ GUARDS = (
           "not exists (select 1 from transitions t where t.before = old.state and t.after = new.state)",
           "illegal transition"),
     Guard("takes_keep_their_terms", "takes", "update",
-          " or ".join(f"new.{name} <> old.{name}" for name in _KEPT),
-          f"illegal change: {', '.join(_KEPT[:-1])} and {_KEPT[-1]} of a take never change"),
+          " or ".join(f"new.{name} <> old.{name}" for name in _KEPT)
+          + " or coalesce(new.occurrence, '') <> coalesce(old.occurrence, '')",
+          f"illegal change: {', '.join(_KEPT)} and occurrence of a take never change"),
     Guard("takes_move_in_the_journal", "takes", "update",
           f"""not exists (select 1 from journal j where {_LAST} and j.take_id = new.id and j.before = old.state
               and j.after = new.state and {_MOVES})""",

@@ -126,6 +126,20 @@ def _know_more_of_doubts(connection: Connection) -> None:
         connection.execute(insert(tables.transitions).values(before="in_doubt", after=then))
 
 
+def _know_the_occurrence(connection: Connection) -> None:
+    """Takes and runs know which occurrence of a schedule they are for; runs, too, their campaign's file and their flow run."""
+    _each(connection, "alter table takes add column occurrence VARCHAR(32)")
+    for index in tables.takes.indexes:
+        if index.name == "one_take_per_occurrence":
+            index.create(connection)
+    # Where runs were laid out by this very migration, they have it all already.
+    known = {column["name"] for column in inspect(connection).get_columns("runs")}
+    texts = {"spec": "TEXT default '' not null", "flow_run": "VARCHAR(64) default '' not null"}
+    for name, kind in {"spec": texts["spec"], "occurrence": "VARCHAR(32)", "flow_run": texts["flow_run"]}.items():
+        if name not in known:
+            _each(connection, f"alter table runs add column {name} {kind}")
+
+
 #: What leads from a version to the next.
 STEPS: Mapping[int, Callable[[Connection], None]] = {
     1: _keep_identities,
@@ -133,6 +147,7 @@ STEPS: Mapping[int, Callable[[Connection], None]] = {
     3: _find_a_month,
     4: _give_up_and_own,
     5: _know_more_of_doubts,
+    6: _know_the_occurrence,
 }
 
 

@@ -7,7 +7,7 @@ costs waiting, never money.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -33,6 +33,9 @@ class Run:
     began: datetime
     until: datetime
     ended: datetime | None = None
+    spec: str = ""  # the file of its campaign
+    occurrence: datetime | None = None  # of the schedule that started it
+    flow_run: str = ""  # as which Prefect knows it
 
     @property
     def words(self) -> str:
@@ -53,8 +56,7 @@ def moment(connection: Connection, here: datetime) -> datetime:
 
 
 def begin(connection: Connection, run: Run) -> Run:
-    row = {name: getattr(run, name) for name in ("id", "campaign", "route", "who", "began", "until", "ended")}
-    connection.execute(insert(runs).values(**row))
+    connection.execute(insert(runs).values(**asdict(run)))
     return run
 
 
@@ -96,6 +98,21 @@ def living(connection: Connection, now: datetime) -> tuple[Run, ...]:
     return tuple(of(row) for row in connection.execute(query).mappings())
 
 
+def spec_of(connection: Connection, campaign: str) -> str:
+    """The file that the last run of this campaign read; empty where none says so."""
+    query = select(runs.c.spec).where(runs.c.campaign == campaign, runs.c.spec != "")
+    return connection.execute(query.order_by(runs.c.began.desc()).limit(1)).scalar() or ""
+
+
+def as_flow_runs(connection: Connection, flow_runs: Collection[str]) -> dict[str, Run]:
+    """The last run that is known as each of these flow runs; one that is tried again is several runs."""
+    found: dict[str, Run] = {}
+    for some in databases.batches(list(flow_runs)):
+        query = select(runs).where(runs.c.flow_run.in_(some)).order_by(runs.c.began)
+        found |= {row["flow_run"]: of(row) for row in connection.execute(query).mappings()}
+    return found
+
+
 def refuse_foreign(connection: Connection, *, key: str, run: str, slug: str) -> None:
     """RunInProgress unless this run has claimed the key, and nobody since. Not by the lease: by who has it.
 
@@ -115,4 +132,4 @@ def refuse_foreign(connection: Connection, *, key: str, run: str, slug: str) -> 
 
 
 def of(row: RowMapping) -> Run:
-    return Run(**{name: row[name] for name in ("id", "campaign", "route", "who", "began", "until", "ended")})
+    return Run(**{part.name: row[part.name] for part in fields(Run)})

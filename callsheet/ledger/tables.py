@@ -24,10 +24,10 @@ from sqlalchemy import (
 )
 
 from callsheet.journal import spelt
-from callsheet.take import LIVE, State
+from callsheet.take import CHARGED, LIVE, State
 
 #: Raised when a table changes. An older ledger is brought forward (`migrations`); a newer one is refused, never guessed at.
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -77,6 +77,7 @@ takes = Table(
     Column(
         "identity", Text, nullable=False, server_default=""
     ),  # canonical JSON whose digest is the key; "" in old takes
+    Column("occurrence", UtcTime),  # the moment of the schedule that it was made for; null for none
     CheckConstraint(f"state in ({_listed(frozenset(State))})", name="a_known_state"),
     CheckConstraint("state not in ('submitted', 'succeeded', 'archived') or job <> ''", name="a_job_has_an_id"),
     CheckConstraint("state <> 'archived' or (archive <> '' and sha256 <> '')", name="an_archived_take_has_a_file"),
@@ -98,6 +99,19 @@ Index(
     unique=True,
     sqlite_where=text("job <> ''"),
     postgresql_where=text("job <> ''"),
+)
+#: Has or may have cost something: for an occurrence there is one such take of a variant.
+COUNTS = f"(state in ({_listed(LIVE | CHARGED)}) or coalesce(charged, 0) > 0)"
+Index(
+    "one_take_per_occurrence",
+    takes.c.campaign,
+    takes.c.slug,
+    takes.c.number,
+    takes.c.occurrence,
+    takes.c.route,
+    unique=True,
+    sqlite_where=text(f"occurrence is not null and {COUNTS}"),
+    postgresql_where=text(f"occurrence is not null and {COUNTS}"),
 )
 Index("takes_of_a_key", takes.c.route, takes.c.key)
 Index("takes_of_a_month", takes.c.route, takes.c.submitted_at)
@@ -159,6 +173,10 @@ runs = Table(
     Column("began", UtcTime, nullable=False),
     Column("until", UtcTime, nullable=False),
     Column("ended", UtcTime),
+    # Since version 7: from which file it runs, for which occurrence, and as which flow run Prefect knows it.
+    Column("spec", Text, nullable=False, server_default=""),
+    Column("occurrence", UtcTime),
+    Column("flow_run", String(64), nullable=False, server_default=""),
 )
 Index("runs_of_a_campaign", runs.c.campaign, runs.c.route)
 

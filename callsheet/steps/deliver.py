@@ -298,6 +298,7 @@ async def _sidecar(studio: Studio, line: Line, take: Take, result: Result, file:
         slug=take.slug,
         key=take.key,
         plan=take.plan,
+        occurrence=take.occurrence,
         axes=axes_of(line),
         prompt=line.variant.text,
         clip=await _clip_record(studio, line),

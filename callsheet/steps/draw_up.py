@@ -115,12 +115,14 @@ def draw_up(
     pilot: str | None = None,
     attach_only: bool = False,
     send_reserved: bool = False,
+    occurrence: datetime | None = None,
 ) -> Drawn:
     """The plan for `spec` now. SpecError and its kin for a campaign that cannot run; LedgerError.
 
     only, skip, again: globs of slugs. limit: shoot the first so many only. pilot: how a small set is chosen of what only
     and skip leave. attach_only: leave out every line that would cost anything new, and, unless send_reserved, takes
-    that hold their price and were never sent.
+    that hold their price and were never sent. occurrence: the moment of the schedule that it is for; what was made for it
+    is not made again.
     """
     selection = Selection(only=tuple(only), skip=tuple(skip), again=tuple(again), limit=limit, pilot=pilot)
     loaded = resolve(spec)
@@ -130,7 +132,7 @@ def draw_up(
         loaded = bring(loaded)
     settings = environment.read(loaded.root)
     surveyed = survey(loaded, settings.home)
-    drawn = _drawn(loaded, surveyed, settings, pool_of(settings, sandbox=sandbox), selection)
+    drawn = _drawn(loaded, surveyed, settings, pool_of(settings, sandbox=sandbox), selection, occurrence)
     if not attach_only:
         return drawn
     return replace(drawn, plan=planning.without_new_takes(drawn.plan, send_reserved=send_reserved))
@@ -139,10 +141,17 @@ def draw_up(
 def redraw(drawn: Drawn, loaded: Loaded) -> Drawn:
     """The plan of another campaign in the place of this one: same settings, route and selection. Errors as `draw_up`."""
     surveyed = survey(loaded, drawn.settings.home)
-    return _drawn(loaded, surveyed, drawn.settings, drawn.pool, drawn.selection)
+    return _drawn(loaded, surveyed, drawn.settings, drawn.pool, drawn.selection, drawn.plan.occurrence)
 
 
-def _drawn(loaded: Loaded, surveyed: Survey, settings: Settings, pool: Pool, selection: Selection) -> Drawn:
+def _drawn(
+    loaded: Loaded,
+    surveyed: Survey,
+    settings: Settings,
+    pool: Pool,
+    selection: Selection,
+    occurrence: datetime | None,
+) -> Drawn:
     chosen = selection.of(loaded.variants)
     footage = {variant.label: surveyed.footage(variant) for variant in chosen}
     pilot = _pilot(selection, chosen, footage)
@@ -150,7 +159,7 @@ def _drawn(loaded: Loaded, surveyed: Survey, settings: Settings, pool: Pool, sel
     campaign = loaded.campaign
     _refuse_unserved(campaign, pool)
     keys = planning.keys_of(chosen, footage)
-    view = _view(settings, loaded, pool, chosen, frozenset(keys.values()))
+    view = _view(settings, loaded, pool, chosen, frozenset(keys.values()), occurrence)
     plan = planning.draw_up(
         campaign=campaign.name,
         route=pool.name,
@@ -317,9 +326,11 @@ def _view(
     pool: Pool,
     variants: Sequence[Variant],
     keys: frozenset[str],
+    occurrence: datetime | None,
 ) -> LedgerView:
     if settings.ledger is None and not (settings.home / LEDGER).exists():
-        return LedgerView(takes={}, earlier={}, held=ZERO, charged=ZERO, month=month_of(settings, None, pool.name))
+        month = month_of(settings, None, pool.name)
+        return LedgerView(takes={}, earlier={}, held=ZERO, charged=ZERO, month=month, occurrence=occurrence)
     campaign = loaded.campaign
     ledger = open_ledger(settings)
     try:
@@ -330,6 +341,7 @@ def _view(
         earlier = _earlier(ledger.takes(campaign=campaign.name, route=route), keys, variants)
         identities = ledger.identities([take.id for take in earlier.values()])
         owners = _owners(settings, ledger, pool.name, keys)
+        made = ledger.made_for(occurrence, campaign=campaign.name, route=route) if occurrence else ()
     finally:
         ledger.close()
     now, archive = clock.now(), loaded.root / campaign.archive.to
@@ -342,6 +354,8 @@ def _view(
         month=month,
         owners=owners,
         routes=route,
+        occurrence=occurrence,
+        made={(take.slug, take.number): take for take in made},
         missing={
             take.id
             for take in takes.values()

@@ -16,6 +16,9 @@ from callsheet.steps import settings
 from callsheet.sweep import Cell, Setup, Variant
 from callsheet.yamltext import MAX_BYTES
 
+#: Whichever stands for the model of a campaign that nothing is rendered of.
+ANY_MODEL = "kling-v3-text-to-video"
+
 #: Names in a glob's folder that are never media.
 _HIDDEN = "."
 _WILD = frozenset("*?[")
@@ -105,6 +108,22 @@ def resolve(spec: Path) -> Loaded:
         warnings=campaign.warnings,
         problems=tuple(problems),
         remote=remote,
+    )
+
+
+def only_named(root: Path, name: str) -> Loaded:
+    """All that is known of a campaign whose file is gone: its name. It has no variant, and the archive of a checkout."""
+    text = f"campaign: {name}\nmodel: {ANY_MODEL}\nprompts: {{none: none}}\n"
+    campaign = document.parse(text, file=f"(the ledger's {name})")
+    return Loaded(
+        spec=root / f"{name}.yaml",
+        root=root,
+        campaign=campaign,
+        clips={},
+        stills={},
+        still_places={},
+        cells=(),
+        warnings=(),
     )
 
 

@@ -9,6 +9,7 @@ from callsheet import causes
 from callsheet import plan as planning
 from callsheet.credits import Credits
 from callsheet.errors import CallsheetError, Spent
+from callsheet.occurrence import spoken
 from callsheet.plan import Approval, Line, Plan
 from callsheet.redact import redact
 from callsheet.steps import studio as studios
@@ -132,7 +133,8 @@ def raise_defects(ended: Sequence[BaseException | None]) -> None:
 
 
 def plan_title(plan: Plan) -> str:
-    return f"{len(plan.lines)} variants, {plan.credits.spoken} on {plan.route}; plan {plan.digest[:12]}"
+    occurrence = f"; {spoken(plan.occurrence)}" if plan.occurrence is not None else ""
+    return f"{len(plan.lines)} variants, {plan.credits.spoken} on {plan.route}; plan {plan.digest[:12]}{occurrence}"
 
 
 def plan_rows(plan: Plan) -> list[dict[str, Any]]:

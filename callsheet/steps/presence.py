@@ -12,6 +12,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 from callsheet.errors import LedgerError, LedgerUnreachable, RunInProgress
@@ -25,11 +26,21 @@ log = logging.getLogger("callsheet.takes")
 
 
 @contextmanager
-def present(settings: Settings, ledger: Ledger, *, campaign: str, route: str) -> Iterator[Run]:
+def present(
+    settings: Settings,
+    ledger: Ledger,
+    *,
+    campaign: str,
+    route: str,
+    spec: str = "",
+    occurrence: datetime | None = None,
+    flow_run: str = "",
+) -> Iterator[Run]:
     """A run of this process for the block; its claims end with it. LedgerUnreachable."""
     run = new_id()
     with _seen(settings, run):
-        began = ledger.begin_run(run, campaign=campaign, route=route, who=who())
+        names = {"campaign": campaign, "route": route, "who": who(), "spec": spec, "flow_run": flow_run}
+        began = ledger.begin_run(run, **names, occurrence=occurrence)
         try:
             yield began
         finally:

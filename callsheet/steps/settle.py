@@ -79,9 +79,13 @@ async def by_evidence(spec: Path) -> tuple[Weighed, ...]:
 
     A take whose request key can still be asked about, in a run of its campaign, is left to that: it says more than a list.
     """
-    settings = _settings(spec)
+    return await of_ledger(_settings(spec))
+
+
+async def of_ledger(settings: Settings) -> tuple[Weighed, ...]:
+    """The same, of the ledger that these settings name."""
     found: list[Weighed] = []
-    for route in sorted({take.route for take in doubtful(spec)}):
+    for route in sorted({take.route for take in _doubtful(settings)}):
         found += await _by_evidence(settings, route)
     return tuple(sorted(found, key=lambda one: one.take.id))
 
@@ -227,11 +231,12 @@ def unsent(spec: Path, *, sandbox: bool) -> Sequence[Take]:
 
 def doubtful(spec: Path) -> tuple[Take, ...]:
     """Every take of the ledger of which nobody knows whether it was accepted, oldest first."""
-    ledger = drawing.open_ledger(_settings(spec))
-    try:
+    return _doubtful(_settings(spec))
+
+
+def _doubtful(settings: Settings) -> tuple[Take, ...]:
+    with closing(drawing.open_ledger(settings)) as ledger:
         return tuple(take for take in ledger.takes() if take.state in UNKNOWN)
-    finally:
-        ledger.close()
 
 
 def not_accepted(spec: Path, take_id: int) -> Take:
@@ -294,6 +299,7 @@ def _taken_up(ledger: Ledger, take: Take, job: str) -> Take:
         budget=None,
         identity=ledger.identities([take.id])[take.id],
         pool=() if take.route in PLAY else paid,
+        occurrence=take.occurrence,
     )
     return ledger.taken_up(booking, job=job, reason=f"take {take.id} was released, and a person found its job")
 

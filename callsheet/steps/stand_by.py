@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from callsheet.errors import JobFailed, NotApproved
 from callsheet.ledger.ownership import Run
 from callsheet.plan import Line
-from callsheet.steps import presence
+from callsheet.steps import presence, stopping
 from callsheet.steps import studio as studios
 from callsheet.steps.progress import STAGES, Stage
 from callsheet.steps.studio import Studio
@@ -57,6 +57,7 @@ async def stand_by(label: str) -> bool:
     told: set[tuple[Stage, str]] = set()
     try:
         while True:
+            stopping.refuse(studio, label)
             _look(studio, elsewhere)
             take = elsewhere.takes.get(line.key)
             _tell(studio, label, take, told)

@@ -21,6 +21,7 @@ from callsheet.routing import PLAY
 from callsheet.sidecar import StrayRecord
 from callsheet.steps import clock, deliver, follow, presence, submit
 from callsheet.steps import studio as studios
+from callsheet.steps.load import Loaded, resolve
 from callsheet.steps.studio import Studio
 from callsheet.take import State, Take
 
@@ -108,7 +109,13 @@ async def rescue(spec: Path, *, sandbox: bool) -> tuple[Stray, ...]:
 
     They all count as strays then, and a later run finds them archived. SpecError where not even the document reads.
     """
-    async with studios.opened_bare(spec, sandbox=sandbox) as studio:
+    loaded = await asyncio.to_thread(resolve, spec)
+    return await rescue_all(loaded, sandbox=sandbox)
+
+
+async def rescue_all(loaded: Loaded, *, sandbox: bool) -> tuple[Stray, ...]:
+    """The same for what was read of a campaign, or is known of it though its file is gone (`load.only_named`)."""
+    async with studios.opened_bare(loaded, sandbox=sandbox) as studio:
         takes = found(studio)
         ended = await asyncio.gather(*(collect(take) for take in takes), return_exceptions=True)
         return told(studio, takes, ended)
@@ -135,6 +142,7 @@ async def _record(take: Take, result: deliver.Result, file: str) -> StrayRecord:
         slug=take.slug,
         key=take.key,
         plan=take.plan,
+        occurrence=take.occurrence,
         job=deliver.job_of(take),
         money=deliver.money_of(take),
         result=deliver.record_of(result, file),

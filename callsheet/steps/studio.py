@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment
 from callsheet.steps.draw_up import Drawn
 from callsheet.steps.gate import Gate
-from callsheet.steps.load import Loaded, load, resolve
+from callsheet.steps.load import Loaded, load
 from callsheet.steps.progress import Event, Listener, Stage, nobody
 from callsheet.steps.settings import Settings
 
@@ -116,6 +116,9 @@ class Studio:
     failures: dict[int, Failure] = field(default_factory=dict)
     #: Why the walks of variants ended without a deliverable, by label.
     causes: dict[str, Cause] = field(default_factory=dict)
+    #: Why nothing new is to be sent any more; empty for as long as it is. And whether the process has to go (`stopping`).
+    stopping: str = ""
+    leaving: asyncio.Event = field(default_factory=asyncio.Event)
     #: The stage that each variant was last heard in.
     stages: dict[str, Stage] = field(default_factory=dict)
 
@@ -172,6 +175,11 @@ def watched_by(listener: Listener, *, on_open: Callable[[], None] | None = None)
         _on_open.reset(tokens[1])
 
 
+def heeds_signals() -> bool:
+    """Does whoever watches this run heed the signals that end it?"""
+    return _on_open.get() is not None
+
+
 @contextmanager
 def reaching(provider_of: Callable[[Route], Provider]) -> Iterator[None]:
     """Runs opened inside reach the provider by what this makes of a route: another transport, for a simulation."""
@@ -206,12 +214,16 @@ async def opened(
     pilot: str | None = None,
     attach_only: bool = False,
     send_reserved: bool = False,
+    occurrence: datetime | None = None,
+    flow_run: str = "",
 ) -> AsyncIterator[Studio]:
     """Draw up the plan and open everything a run of it needs; close it all at the end.
 
     A variant that another run works on now is that run's: its line says so, and `stand_by` waits for it. Two that acted on
     one take could lose what is paid for: a replay that races the first sending may be accepted after the first was refused.
     Unauthorized when there is neither a key nor --sandbox.
+
+    occurrence: the moment of the schedule that the run is for. flow_run: as which Prefect knows it.
     """
     _say_opened()
 
@@ -226,9 +238,12 @@ async def opened(
             pilot=pilot,
             attach_only=attach_only,
             send_reserved=send_reserved,
+            occurrence=occurrence,
         )
 
-    async with _opened(await asyncio.to_thread(load, spec), sandbox=sandbox, draw=draw) as studio:
+    loaded = await asyncio.to_thread(load, spec)
+    known = {"spec": str(spec.absolute()), "flow_run": flow_run}
+    async with _opened(loaded, sandbox=sandbox, draw=draw, occurrence=occurrence, **known) as studio:
         yield studio
 
 
@@ -238,23 +253,38 @@ def _say_opened() -> None:
 
 
 @asynccontextmanager
-async def opened_bare(spec: Path, *, sandbox: bool) -> AsyncIterator[Studio]:
+async def opened_bare(loaded: Loaded, *, sandbox: bool) -> AsyncIterator[Studio]:
     """The same for a campaign whose files cannot be used: no variant, an empty plan, and all the rest."""
     _say_opened()
-    loaded = await asyncio.to_thread(resolve, spec)
     async with _opened(loaded, sandbox=sandbox, draw=lambda: drawing.bare(loaded, sandbox=sandbox)) as studio:
         yield studio
 
 
 @asynccontextmanager
-async def _opened(loaded: Loaded, *, sandbox: bool, draw: Callable[[], Drawn]) -> AsyncIterator[Studio]:
+async def _opened(
+    loaded: Loaded,
+    *,
+    sandbox: bool,
+    draw: Callable[[], Drawn],
+    spec: str = "",
+    occurrence: datetime | None = None,
+    flow_run: str = "",
+) -> AsyncIterator[Studio]:
     logging.getLogger("callsheet").setLevel(logging.INFO)  # one line a change of a take; Prefect sends it to its server
     settings = environment.read(loaded.root)
     name = drawing.route_name(settings, sandbox=sandbox)
     require_key(settings, sandbox=sandbox)
     with (
         closing(drawing.open_ledger(settings)) as ledger,
-        presence.present(settings, ledger, campaign=loaded.campaign.name, route=name) as run,
+        presence.present(
+            settings,
+            ledger,
+            campaign=loaded.campaign.name,
+            route=name,
+            spec=spec,
+            occurrence=occurrence,
+            flow_run=flow_run,
+        ) as run,
     ):
         drawn = await _drawn_and_claimed(settings, ledger, run, draw)
         async with (

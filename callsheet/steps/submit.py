@@ -34,7 +34,7 @@ from callsheet.ledger.book import Booking
 from callsheet.plan import Line
 from callsheet.provider.client import Accepted, JobRequest, Replay
 from callsheet.routing import SANDBOX, Idempotency, Offer
-from callsheet.steps import choose, clock, stage
+from callsheet.steps import choose, clock, stage, stopping
 from callsheet.steps import studio as studios
 from callsheet.steps import weigh as weighing
 from callsheet.steps.draw_up import replayable
@@ -51,14 +51,17 @@ TOKEN_BYTES = 24
 async def submit(label: str) -> int:
     """The id of the take that carries this variant, submitted: a new one, or the live one the plan attaches to.
 
-    TakeAlreadyLive, BudgetExceeded, NotApproved (it costs more than was held for it): nothing was sent. Rejected,
-    Unavailable: sent and provably not accepted; the hold is released. SubmissionInDoubt: held; `retry` is "safe" where the
-    same key may be sent again. Any other LedgerError names the job, where there is one.
+    TakeAlreadyLive, BudgetExceeded, NotApproved (it costs more than was held, or the run is to stop): nothing was sent.
+    Rejected, Unavailable: sent and provably not accepted; the hold is released. SubmissionInDoubt: held; `retry` is "safe"
+    where the same key may be sent again. Any other LedgerError names the job, where there is one.
     """
     studio = studios.current()
     studio.tell(label, "submit", "began")
     line = studio.line(label)
-    take = _live(studio, line) or _reserve(studio, line)
+    take = _live(studio, line)
+    if take is None:
+        stopping.refuse(studio, label)
+        take = _reserve(studio, line)
     if take.id in studio.accepted:
         take = _accepted(studio, take, studio.accepted[take.id])
     elif take.state is State.RESERVED:
@@ -112,6 +115,7 @@ def _reserve(studio: Studio, line: Line) -> Take:
             budget=studio.plan.budget.limit,
             monthly=None if studio.plan.month is None else studio.plan.month.limit,
             identity=digest.canonical(studio.drawn.identity(line.variant)),
+            occurrence=studio.plan.occurrence,
             run=studio.run.id,
         )
     )
@@ -166,6 +170,10 @@ async def _intent(studio: Studio, line: Line, take: Take) -> tuple[Take, JobRequ
     sent_to = {ACCOUNT: counter.provider.route.account}
     while True:
         body = await _request(studio, line, take.route)
+        if studio.stopping:
+            _release(studio, take, f"not sent; {studio.stopping}")
+            studio.dearer -= take.price - line.costs
+            stopping.refuse(studio, line.variant.label)
         try:
             return studio.ledger.submitting(
                 take.id, request={**body.body(), **sent_to}, run=studio.run.id, limits=counter.card.limits

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,26 +74,38 @@ class Flow:
     prefect: Mapping[str, str]
 
     def run(self, spec: Path, *words: str, **settings: str) -> dict[str, str]:
-        """Its `run` (an id), `state`, `message`, and `error` where one of ours ended it. words: sandbox,
-        approved=DIGEST."""
+        """Its `run` (an id), `state`, `message`, and `error` where one of ours ended it. words: sandbox, approved=DIGEST,
+        occurrence=TIME."""
+        out, err = self.start((str(spec), *words), settings).communicate(timeout=PATIENCE * 2)
+        return self._told(out, err)
+
+    def reconcile(self, root: Path, **settings: str) -> dict[str, str]:
+        """The same of the flow `reconcile`, in this checkout."""
+        out, err = self.start(("reconcile",), settings, cwd=root).communicate(timeout=PATIENCE * 2)
+        return self._told(out, err)
+
+    def start(self, words: Sequence[str], settings: Mapping[str, str], cwd: Path = ROOT) -> "subprocess.Popen[str]":
+        """Without waiting for its end."""
         steers = ("EVOLINK_", "CALLSHEET_", "PREFECT_")
         plain = {name: value for name, value in os.environ.items() if not name.startswith(steers)}
-        ended = subprocess.run(
-            [sys.executable, "-m", "tests.flows.drive", str(spec), *words],
-            cwd=ROOT,
-            env={**plain, **self.prefect, **settings},
-            capture_output=True,
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.flows.drive", *words],
+            cwd=cwd,
+            env={**plain, **self.prefect, "PYTHONPATH": str(ROOT), **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=120,
         )
-        assert ended.returncode == 0, ended.stderr
-        found: dict[str, str] = json.loads(ended.stdout)
+
+    def _told(self, out: str, err: str) -> dict[str, str]:
+        assert out, err
+        found: dict[str, str] = json.loads(out)
         return found
 
 
 @pytest.fixture(scope="session")
-def server(prefect: Mapping[str, str]) -> Server:
-    return Server(api=prefect["PREFECT_API_URL"], home=Path(prefect["PREFECT_HOME"]))
+def server(prefect: Mapping[str, str], prefect_api: str) -> Server:
+    return Server(api=prefect_api, home=Path(prefect["PREFECT_HOME"]))
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -345,11 +346,26 @@ def test_a_schedule_that_fires_twice_renders_once(campaign: Flow, server: Server
     assert sorted(cost.split(" on ")[0] for cost in costs)[-1] == "2 variants, 72 credits ($1.06)"
 
 
+def test_an_occurrence_that_fires_twice_renders_once_also_where_every_run_renders_afresh(
+    campaign: Flow, tmp_path: Path
+) -> None:
+    text = document({"dusk": PROMPTS["dusk"]}) + "rerender: every-run\n"
+    spec = make_studio(tmp_path / "studio", text)
+    with serving() as provider, ThreadPoolExecutor() as both:
+        settings = {"EVOLINK_BASE_URL": provider.url, "EVOLINK_API_KEY": KEY}
+        fire = partial(campaign.run, spec, "occurrence=2026-11-30T06:00:00+00:00", **settings)
+        at_once = [fired.result() for fired in [both.submit(fire) for _ in range(2)]]
+        after = fire()
+        assert [one["state"] for one in (*at_once, after)] == ["COMPLETED"] * 3
+        assert after["message"] == "nothing to do, 1 skipped"
+        assert len(provider.submits) == 1
+
+
 def test_parameters_are_small_and_printable(ran: Ran) -> None:
     given = ran.flow_run["parameters"]
     assert set(given) == {
         "spec", "sandbox", "only", "skip", "again", "limit", "pilot", "attach_only", "send_reserved",
-        "max_usd", "approved", "approved_by",
+        "max_usd", "occurrence", "approved", "approved_by",
     }  # fmt: skip
     assert given["spec"].endswith("specs/tiny.yaml")
 

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from callsheet.errors import CallsheetError
 from callsheet.ledger.book import Ledger
@@ -36,9 +37,11 @@ async def run(
     attach_only: bool = False,
     max_usd: str | None = None,
     one_by_one: bool = False,
+    occurrence: datetime | None = None,
 ) -> tuple[Account, dict[str, BaseException | None]]:
     """Walk every variant as the flow does, each stage tried again while its error says that it is safe."""
-    async with studio.opened(spec, sandbox=False, only=only, again=again, attach_only=attach_only) as at:
+    chosen: dict[str, Any] = {"only": only, "again": again}
+    async with studio.opened(spec, sandbox=False, attach_only=attach_only, occurrence=occurrence, **chosen) as at:
         outcome.approve(at, approved=at.plan.digest, by="test", max_usd=max_usd)
         labels = outcome.to_walk(at.plan)
         turn = asyncio.Semaphore(1 if one_by_one else len(labels) or 1)

@@ -1,6 +1,7 @@
 """The campaign document: what is accepted and means what, every problem at its place, and the schema editors use."""
 
 import json
+from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -248,6 +249,25 @@ def test_a_cron_line_has_five_fields_in_their_ranges(cron: str) -> None:
     schedule = parse(f'{SMALL}schedule: {{cron: "{cron}"}}\n', file="x.yaml").schedule
     assert schedule is not None
     assert (schedule.cron, schedule.timezone) == (cron, "UTC")
+
+
+@pytest.mark.parametrize(
+    ("written", "interval", "spoken"),
+    [
+        ("interval: 6h", timedelta(hours=6), "every 6h (UTC)"),
+        ("interval: 90 m", timedelta(minutes=90), "every 90m (UTC)"),
+        ("interval: 14d, timezone: Asia/Shanghai", timedelta(weeks=2), "every 2w (Asia/Shanghai)"),
+        ("rrule: 'FREQ=MONTHLY;BYDAY=1MO,-1FR;BYHOUR=6'", None, "rrule FREQ=MONTHLY;BYDAY=1MO,-1FR;BYHOUR=6 (UTC)"),
+        ("rrule: FREQ=DAILY;UNTIL=20271231T235959Z", None, "rrule FREQ=DAILY;UNTIL=20271231T235959Z (UTC)"),
+        ("cron: 0 6 * * 1", None, "cron 0 6 * * 1 (UTC)"),
+    ],
+)
+def test_a_schedule_is_a_cron_line_an_interval_or_a_rule(written: str, interval: timedelta | None, spoken: str) -> None:
+    text = f"{SMALL}schedule: {{{written}}}\n"
+    schedule = parse(text, file="x.yaml").schedule
+    assert schedule is not None
+    assert (schedule.interval, schedule.spoken) == (interval, spoken)
+    assert is_valid(text)
 
 
 def test_a_campaign_reports_problems_at_their_place() -> None:
@@ -634,6 +654,10 @@ def test_loader_and_schema_accept_the_same(text: str) -> None:
         SMALL + "sweep: {excluded: []}\n",
         SMALL + "schedule: {timezone: UTC}\n",
         SMALL + "schedule: {cron: 0 6 * *}\n",
+        SMALL + "schedule: {cron: 0 6 * * *, interval: 6h}\n",
+        SMALL + "schedule: {interval: 0h}\n",
+        SMALL + "schedule: {interval: hourly}\n",
+        SMALL + "schedule: {rrule: every Monday}\n",
         SMALL + "schedule:\n",
         SMALL + "archive: {folder: x}\n",
         SMALL + "archive: archive/\n",

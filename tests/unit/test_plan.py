@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -14,6 +15,7 @@ from callsheet.plan import (
     Footage,
     Keys,
     LedgerView,
+    Month,
     Plan,
     approve,
     dearest,
@@ -99,6 +101,38 @@ def test_again_and_every_run_render_what_is_archived_and_say_why() -> None:
     assert "asked for again" in asked.reason
     assert "every-run" in every.reason
     assert asked.supersedes == 7
+
+
+MONDAY = datetime(2026, 11, 30, 6, 0, tzinfo=UTC)
+
+
+def test_what_was_made_for_an_occurrence_is_not_made_for_it_again() -> None:
+    key, slug = plan().lines[0].key, "beach--none--dusk--16x9"
+    made = replace(take_of(key, State.ARCHIVED), occurrence=MONDAY)
+    view = replace(NOTHING, takes={key: made}, made={(slug, 1): made}, occurrence=MONDAY)
+    assert plan(view, rerender="every-run").lines[0].action == "skip"
+    later = replace(view, made={}, occurrence=MONDAY + timedelta(weeks=1))
+    assert plan(later, rerender="every-run").lines[0].action == "shoot"
+    edited = replace(view, takes={})
+    skipped = plan(edited).lines[0]
+    assert (skipped.action, skipped.credits) == ("skip", ZERO)
+    assert skipped.reason == "take 7 was made for the occurrence of 2026-11-30 06:00 UTC already"
+    for newer in (replace(made, id=8, occurrence=None), replace(made, id=8, occurrence=MONDAY - timedelta(weeks=1))):
+        assert plan(replace(view, takes={key: newer}), rerender="every-run").lines[0].action == "skip"
+
+
+def test_what_costs_nothing_new_is_approved_whatever_was_spent_before() -> None:
+    """What is paid for has to be brought home, also where the budget was lowered since, or the provider charged more."""
+    view = replace(NOTHING, charged=Credits.of(3000))
+    spent = without_new_takes(plan(view))
+    month = Month(name="2026-11", limit=Credits.of(10), charged=Credits.of(30), held=ZERO)
+    for nothing in (spent, replace(spent, month=month)):
+        assert approve(nothing, by="reconcile").credits == ZERO
+
+
+def test_the_digest_of_a_plan_is_of_its_occurrence_too() -> None:
+    digests = {plan(replace(NOTHING, occurrence=when)).digest for when in (None, MONDAY, MONDAY + timedelta(days=1))}
+    assert len(digests) == 3
 
 
 def test_a_changed_variant_says_what_it_was_before() -> None:

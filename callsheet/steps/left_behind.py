@@ -1,0 +1,111 @@
+"""What dead runs left, over all campaigns of a ledger: live takes that no living run works on, and runs whose process is gone.
+
+The ledger alone says it: which campaigns have such takes, and from which file each was run last.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from callsheet.errors import CallsheetError
+from callsheet.ledger.book import Ledger
+from callsheet.ledger.ownership import Run
+from callsheet.routing import SANDBOX
+from callsheet.steps import clock, presence, timetable
+from callsheet.steps import draw_up as drawing
+from callsheet.steps import settings as environment
+from callsheet.steps.load import resolve
+from callsheet.steps.settings import Settings
+from callsheet.take import State, Take
+
+#: A run that has ended for the ledger is still to say so to Prefect; that takes seconds.
+LAST_WORDS = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """Takes of a campaign that are paid for, or may be, and that nobody works on. spec: its file; None where it is gone."""
+
+    campaign: str
+    sandbox: bool
+    spec: Path | None
+    takes: tuple[Take, ...]
+
+    @property
+    def words(self) -> str:
+        """hello: 3 takes; hello (sandbox): 1 take"""
+        count = len(self.takes)
+        return f"{self.campaign}{' (sandbox)' if self.sandbox else ''}: {count} take{'' if count == 1 else 's'}"
+
+    @property
+    def ids(self) -> list[int]:
+        return [take.id for take in self.takes]
+
+
+def found(root: Path) -> tuple[Left, ...]:
+    """By campaign, the one with the oldest take first. What is reserved and was never sent has cost nothing: it is left to
+    a run that somebody approves."""
+    settings = environment.read(root)
+    if not drawing.has_ledger(settings):
+        return ()
+    with closing(drawing.open_ledger(settings)) as ledger:
+        groups: dict[tuple[str, bool], list[Take]] = defaultdict(list)
+        for take in _unowned(settings, ledger):
+            groups[take.campaign, take.route == SANDBOX].append(take)
+        return tuple(
+            Left(campaign=name, sandbox=sandbox, spec=_spec(root, ledger, name), takes=tuple(takes))
+            for (name, sandbox), takes in groups.items()
+        )
+
+
+def still_live(root: Path, take_ids: Collection[int]) -> tuple[Take, ...]:
+    """Those of these takes that have not come to an end."""
+    with closing(drawing.open_ledger(environment.read(root))) as ledger:
+        return tuple(take for take in map(ledger.take, sorted(take_ids)) if take.is_live)
+
+
+def dead(root: Path, flow_runs: Sequence[str]) -> tuple[str, ...]:
+    """Those of these flow runs, which Prefect believes to run, whose process is gone. One that this ledger does not know is
+    another checkout's, or has only just begun."""
+    settings = environment.read(root)
+    if not flow_runs or not drawing.has_ledger(settings):
+        return ()
+    with closing(drawing.open_ledger(settings)) as ledger:
+        known = ledger.as_flow_runs(flow_runs)
+    return tuple(flow_run for flow_run, run in known.items() if _is_dead(settings, run))
+
+
+def _is_dead(settings: Settings, run: Run) -> bool:
+    if run.ended is not None:
+        return clock.now() - run.ended > LAST_WORDS
+    return presence.is_gone(settings, run.id)
+
+
+def _unowned(settings: Settings, ledger: Ledger) -> list[Take]:
+    live = [take for take in ledger.takes() if take.is_live and take.state is not State.RESERVED]
+    by_route: dict[str, list[Take]] = defaultdict(list)
+    for take in live:
+        by_route[drawing.claimed_on(settings, take.route)].append(take)
+    owned: set[int] = set()
+    for route, takes in by_route.items():
+        owners = ledger.owners(route=route, keys={take.key for take in takes})
+        gone = {run.id for run in owners.values() if presence.is_gone(settings, run.id)}
+        owned |= {take.id for take in takes if take.key in owners and owners[take.key].id not in gone}
+    return [take for take in live if take.id not in owned]
+
+
+def _spec(root: Path, ledger: Ledger, campaign: str) -> Path | None:
+    """The file that its last run read, while that is still of this campaign; else one in specs/ that is."""
+    last = ledger.spec_of(campaign)
+    candidates = [*([Path(last)] if last else []), *timetable.files(root)]
+    return next((file for file in candidates if _is_of(file, campaign)), None)
+
+
+def _is_of(file: Path, campaign: str) -> bool:
+    try:
+        return file.is_file() and resolve(file).campaign.name == campaign
+    except CallsheetError:
+        return False
