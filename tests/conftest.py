@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 import pytest
 from hypothesis import settings
 
+from callsheet.steps.settings import of_background_server
+
 from .postgres import schema, server
 
 #: A deadline for each example of a property would measure how busy this machine is.
@@ -39,7 +41,7 @@ def prefect_api(prefect: Mapping[str, str]) -> str:
     if not _answers(api):
         port = api.removesuffix("/api").rpartition(":")[2]
         words = ["server", "start", "--background", "--host", "127.0.0.1", "--port", port]
-        environment = {**os.environ, **prefect}
+        environment = {**of_background_server(), **prefect}
         subprocess.run([sys.executable, "-m", "prefect", *words], env=environment, check=True, timeout=START_LIMIT)
     deadline = time.monotonic() + START_LIMIT
     while not _answers(api):
