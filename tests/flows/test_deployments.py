@@ -1,9 +1,9 @@
 """What prefect.yaml deploys, and for which moment a run is that a schedule made."""
 
-import importlib.util
-from datetime import UTC, datetime, timedelta, timezone
+import json
+import subprocess
+import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,14 +15,26 @@ DEPLOYMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def flow() -> ModuleType:
-    found = importlib.util.spec_from_file_location("campaign", ROOT / "flows/campaign.py")
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
+#: Says which occurrence the flow takes a run to be, for what a schedule made and for what somebody asked for. In a process of
+#: its own: prefect, once imported, sends the log of every later test of this process to its server.
+PROGRAM = """
+import importlib.util, json, sys
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+
+found = importlib.util.spec_from_file_location("campaign", sys.argv[1])
+flow = importlib.util.module_from_spec(found)
+found.loader.exec_module(flow)
+fired = datetime(2026, 11, 30, 14, 0, tzinfo=timezone(timedelta(hours=8)))
+told = {}
+for scheduled in (True, False):
+    run = SimpleNamespace(id="1", auto_scheduled=scheduled, expected_start_time=fired)
+    flow.FlowRunContext.get = lambda: SimpleNamespace(flow_run=run)
+    for given in ("2026-12-07T06:00:00Z", None):
+        occurrence = flow.occurrence_of(given)
+        told[f"{scheduled} {given}"] = occurrence and occurrence.isoformat()
+print(json.dumps(told))
+"""
 
 
 def test_there_is_one_on_demand_one_example_and_the_hourly_reconcile() -> None:
@@ -47,14 +59,12 @@ def test_each_has_a_pool_a_limit_a_schema_and_stable_schedules(name: str) -> Non
     assert all(schedule["slug"] for schedule in one.get("schedules", ()))
 
 
-@pytest.mark.parametrize("is_scheduled", [True, False])
-def test_the_occurrence_is_the_time_of_the_schedule_else_what_was_given(
-    flow: ModuleType, monkeypatch: pytest.MonkeyPatch, is_scheduled: bool
-) -> None:
-    fired = datetime(2026, 11, 30, 14, 0, tzinfo=timezone(timedelta(hours=8)))
-    run = SimpleNamespace(id="1", auto_scheduled=is_scheduled, expected_start_time=fired)
-    monkeypatch.setattr(flow.FlowRunContext, "get", lambda: SimpleNamespace(flow_run=run))
-    given = "2026-12-07T06:00:00Z"
-    expected = datetime(2026, 11, 30, 6, 0, tzinfo=UTC) if is_scheduled else datetime(2026, 12, 7, 6, 0, tzinfo=UTC)
-    assert flow.occurrence_of(given) == expected
-    assert flow.occurrence_of(None) == (expected if is_scheduled else None)
+def test_the_occurrence_is_the_time_of_the_schedule_else_what_was_given() -> None:
+    words = [sys.executable, "-c", PROGRAM, str(ROOT / "flows/campaign.py")]
+    ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(ended.stdout.splitlines()[-1]) == {
+        "True 2026-12-07T06:00:00Z": "2026-11-30T06:00:00+00:00",
+        "True None": "2026-11-30T06:00:00+00:00",
+        "False 2026-12-07T06:00:00Z": "2026-12-07T06:00:00+00:00",
+        "False None": None,
+    }
