@@ -223,6 +223,8 @@ def test_the_statement_lists_what_was_reserved_and_charged(page: Page, server: S
     page.write(PROMPT)
     page.click("#go")
     page.wait_until("document.querySelector('.card')")
+    page.wait_for(lambda: server.count() == 1, "the job is accepted")
+    page.wait_until("!document.getElementById('balance').hidden")
     page.click("#balance")
     page.wait_until("document.querySelectorAll('#rows tbody tr').length === 1")
     assert "36" in text(page, "#rows tbody tr")

@@ -95,7 +95,10 @@ def test_a_run_that_is_cancelled_in_prefect_sends_nothing_new_and_follows_what_i
         settings = {"EVOLINK_BASE_URL": provider.url, "EVOLINK_API_KEY": KEY, "CALLSHEET_MAX_IN_FLIGHT": "1"}
         running = campaign.start((str(spec),), settings)
         until(lambda: provider.submits)
-        (run,) = server.ask("flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}})
+        found = server.ask("flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}})
+        (run,) = (
+            one for one in found if one["parameters"].get("spec") == str(spec)
+        )  # killed runs of other tests run on
         post(server, f"flow_runs/{run['id']}/set_state", {"state": {"type": "CANCELLING"}})
         until(lambda: any("cancelled in Prefect" in log["message"] for log in server.find("logs", run["id"])))
         held.release()
