@@ -6,7 +6,8 @@ from starlette.routing import Route
 
 from callsheet import yamltext
 from callsheet.errors import SpecInvalid, SpecSyntax
-from callsheet.sandbox import faults, saboteur, uploads
+from callsheet.hosts import is_loopback
+from callsheet.sandbox import faults, uploads
 from callsheet.sandbox.billing import UNITS, credits_of
 from callsheet.sandbox.desk import Desk, desk_of
 from callsheet.sandbox.order import json_object
@@ -41,7 +42,7 @@ async def clear_faults(request: Request) -> Response:
 
 async def show_engines(request: Request) -> Response:
     """GET /sandbox/engines: what renders, the cheapest first, and whether it is up."""
-    return JSONResponse({"engines": engines_of(_admitted(request))})
+    return JSONResponse({"engines": _admitted(request).engines.told()})
 
 
 async def switch_engine(request: Request) -> Response:
@@ -56,7 +57,7 @@ async def switch_engine(request: Request) -> Response:
     except LookupError:
         names = ", ".join(row.name for row in desk.engines.rows)
         raise Refusal(404, "not_found", f"There is no engine {name[:80]!r}; there are {names}.") from None
-    return JSONResponse({"engines": engines_of(desk)})
+    return JSONResponse({"engines": desk.engines.told()})
 
 
 async def set_balance(request: Request) -> Response:
@@ -80,16 +81,8 @@ async def cancel_task(request: Request) -> Response:
     return JSONResponse({"id": job.id, "status": "cancelled"})
 
 
-def engines_of(desk: Desk) -> list[dict[str, object]]:
-    rows = sorted(desk.engines.rows, key=lambda row: (row.cost, row.name))
-    return [
-        {"name": row.name, "cost": float(row.cost), "health": "up" if desk.engines.is_up(row.name) else "down"}
-        for row in rows
-    ]
-
-
 def _admitted(request: Request) -> Desk:
-    if not saboteur.is_loopback(request.scope):
+    if request.client is None or not is_loopback(request.client.host):
         raise Refusal(403, "permission_denied", "These switches are for the machine that the sandbox runs on.")
     return desk_of(request)
 

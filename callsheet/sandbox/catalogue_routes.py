@@ -11,7 +11,7 @@ from callsheet.catalogue import ClipLimits, ImageLimits, Model, Option, PriceRul
 from callsheet.sandbox import order, pricing, uploads
 from callsheet.sandbox.billing import credits_of
 from callsheet.sandbox.desk import Desk, desk_of
-from callsheet.sandbox.refusal import Refusal
+from callsheet.sandbox.refusal import invalid
 
 #: How the vendor's own clients call the one endpoint of all video models.
 PROTOCOL = "evolink-video-generations"
@@ -49,10 +49,10 @@ async def estimate(request: Request) -> Response:
     model = pricing.model_of(models(), body.get("model_id"))
     if body.get("operation", pricing.operation(model)) != pricing.operation(model):
         message = f"{model.name} is of operation {pricing.operation(model)}."
-        raise Refusal(400, "invalid_parameter", message, param="operation")
+        raise invalid("operation", message)
     parameters = body.get("parameters", {})
     if not isinstance(parameters, dict):
-        raise Refusal(400, "invalid_parameter", "parameters must be an object.", param="parameters")
+        raise invalid("parameters", "parameters must be an object.")
     now = desk_of(request).clock()
     return JSONResponse(pricing.quote(model, parameters, now, quote_id=f"est_{secrets.token_hex(12)}"))
 
@@ -78,10 +78,7 @@ def _model(model: Model, desk: Desk) -> dict[str, Any]:
         "images": model.images and _images(model.images),
         "options": [_option(option) for option in model.options.values()],
         "price": _price(model.price),
-        "engines": [
-            {"name": row.name, "cost": float(row.cost), "health": "up" if desk.engines.is_up(row.name) else "down"}
-            for row in sorted(desk.engines.rows, key=lambda row: (row.cost, row.name))
-        ],
+        "engines": desk.engines.told(),
     }
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from callsheet.sandbox.book import Book
 from callsheet.sandbox.engine import Shot
@@ -57,6 +58,14 @@ class Engines:
 
     def is_up(self, name: str) -> bool:
         return name not in self.book.engines_down() and not self._rests(name)
+
+    def told(self) -> list[dict[str, Any]]:
+        """All of them, the cheapest first, and how each is."""
+        rows = sorted(self.rows, key=lambda row: (row.cost, row.name))
+        return [
+            {"name": row.name, "cost": float(row.cost), "health": "up" if self.is_up(row.name) else "down"}
+            for row in rows
+        ]
 
     def switch(self, name: str, *, is_down: bool) -> None:
         """By hand; LookupError for a name that is none."""

@@ -106,7 +106,7 @@ async def upload_receipt(request: Request) -> Response:
     file = desk.book.files.of_receipt(upload_id)
     if file is None or file.expires_at <= desk.clock():
         raise Refusal(404, "upload_not_found", "No upload under this id has arrived.")
-    suffix = uploads.SUFFIXES.get(file.format, file.format)
+    suffix = uploads.suffix_of(file.format)
     shown = _shown(file, base_of(request), suffix)
     receipt = {"upload_id": upload_id, "state": "done", "result_verified": True, "file": shown}
     return _answer("OK", receipt)
@@ -163,7 +163,7 @@ async def _kept(request: Request, upload: uploads.Upload, *, original: str, name
     await asyncio.to_thread(upload.sync)
     _check_quota(desk)
     now = desk.clock()
-    suffix = uploads.SUFFIXES.get(upload.format, upload.format)
+    suffix = uploads.suffix_of(upload.format)
     shown = uploads.shown_name(name or original) or f"{upload.id}.{suffix}"
     file = StoredFile(
         id=upload.id,

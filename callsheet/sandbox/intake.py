@@ -5,7 +5,6 @@ names that upload under any address of this machine; any other is fetched, where
 """
 
 import asyncio
-import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 from callsheet.catalogue import ClipLimits, ImageLimits, Model
 from callsheet.errors import MediaError
+from callsheet.hosts import is_loopback
 from callsheet.limits import ClipFacts, StillFacts
 from callsheet.media import probe
 from callsheet.sandbox import fetching
@@ -25,7 +25,7 @@ from callsheet.sandbox.place import Place
 from callsheet.sandbox.reach import Reach
 from callsheet.sandbox.refusal import Refusal, invalid
 from callsheet.sandbox.shelf import StoredFile
-from callsheet.sandbox.uploads import SUFFIXES, Upload
+from callsheet.sandbox.uploads import Upload, suffix_of
 
 #: How much a clip may run over the model's limit: Kling refuses above 10.05 s (fal.ai's and ComfyUI's published bound).
 LENGTH_TOLERANCE = Fraction(5, 100)
@@ -127,7 +127,7 @@ class Intake:
 
     def _kept(self, upload: Upload) -> StoredFile:
         now = self.clock()
-        name = f"{upload.id}.{SUFFIXES.get(upload.format, upload.format)}"
+        name = f"{upload.id}.{suffix_of(upload.format)}"
         file = StoredFile(
             id=upload.id,
             name=name,
@@ -177,7 +177,7 @@ def _local_path(url: str) -> str:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+        local = is_loopback(host)
     except ValueError:
         return ""
     return parts.path if parts.scheme == "http" and local else ""

@@ -206,7 +206,7 @@ def _is_remote(url: str) -> bool:
 
 
 def _suffix(file: StoredFile) -> str:
-    return uploads.SUFFIXES.get(file.format, file.format)
+    return uploads.suffix_of(file.format)
 
 
 ROUTES = [

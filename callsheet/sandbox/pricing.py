@@ -99,8 +99,8 @@ def quote(model: Model, parameters: Mapping[str, Any], now: datetime, *, quote_i
     published = rules(model)
     component = {
         **{key: published["components"][0][key] for key in ("id", "role", "dimension", "sku_id", "unit")},
-        "quantity": _ratio(count),
-        "billed_quantity": _ratio(count),
+        "quantity": str(count),
+        "billed_quantity": str(count),
         "unit_price": money(rule.units)["usd"],
         "subtotal": money(units)["usd"],
         "unit_price_amounts": money(rule.units),
@@ -130,10 +130,6 @@ def quote(model: Model, parameters: Mapping[str, Any], now: datetime, *, quote_i
         "assumptions": [],
         "expires_at": (now + FRESH).isoformat(),
     }
-
-
-def _ratio(value: Fraction) -> str:
-    return str(value)
 
 
 def _options(model: Model, parameters: Mapping[str, Any]) -> Options:

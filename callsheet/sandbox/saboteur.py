@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
@@ -160,10 +159,3 @@ def _shortened(scope: Scope, send: Send, most: int) -> Send:
         cut(scope)
 
     return send_part
-
-
-def is_loopback(scope: Scope) -> bool:
-    """Did this request come from this machine?"""
-    client = scope.get("client")
-    host = client[0] if client else Headers(scope=scope).get("host", "")
-    return host in ("127.0.0.1", "::1", "localhost") or host.startswith("127.")

@@ -155,6 +155,7 @@ async def _answering(application: ASGIApp, listener: socket.socket) -> AsyncIter
     config = uvicorn.Config(
         application,
         http=Connection,
+        proxy_headers=False,  # who asks is who is connected: the switches of this machine are not for others
         lifespan="on",
         access_log=False,
         log_config=None,

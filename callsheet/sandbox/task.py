@@ -9,7 +9,7 @@ from callsheet import catalogue
 from callsheet.sandbox import billing
 from callsheet.sandbox.book import Book, Job
 from callsheet.sandbox.darkroom import Darkroom
-from callsheet.sandbox.uploads import SUFFIXES
+from callsheet.sandbox.uploads import suffix_of
 
 
 def shown(job: Job, book: Book, darkroom: Darkroom, base: str) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def _asked(job: Job, book: Book, darkroom: Darkroom, base: str) -> dict[str, Any
         {
             "field": one.field,
             "name": one.file.name,
-            "url": f"{base}/files/{one.file.id}.{SUFFIXES.get(one.file.format, one.file.format)}",
+            "url": f"{base}/files/{one.file.id}.{suffix_of(one.file.format)}",
         }
         for one in book.inputs(job.id)
     ]

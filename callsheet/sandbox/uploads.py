@@ -67,6 +67,11 @@ def format_of(head: bytes) -> str:
     return "mov" if head[4:8] in _OLD_QUICKTIME else ""
 
 
+def suffix_of(format_name: str) -> str:
+    """How the name of a file of this format ends, without the dot."""
+    return SUFFIXES.get(format_name, format_name)
+
+
 def shown_name(name: str) -> str:
     """A name fit to be shown: its last part, plain characters, at most 120 of them. Never a path on this disk."""
     return _UNSHOWN.sub("_", name.replace("\\", "/").rsplit("/", 1)[-1])[:120].strip(" .")
