@@ -11,7 +11,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -33,12 +33,14 @@ from prefect.events import emit_event
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Crashed, Failed
 from prefect.tasks import exponential_backoff
+from prefect.utilities.importtools import load_script_as_module
 
 from callsheet.errors import BudgetError, CallsheetError
 from callsheet.occurrence import in_utc
 from callsheet.occurrence import read as read_occurrence
+from callsheet.plan import Plan
 from callsheet.redact import redact
-from callsheet.steps import bulletin, outcome, stand_by, stopping, strays, studio, wrap
+from callsheet.steps import bulletin, outcome, slicing, stand_by, stopping, strays, studio, wrap
 from callsheet.steps import deliver as delivering
 from callsheet.steps import follow as following
 from callsheet.steps import prepare as preparing
@@ -192,10 +194,9 @@ def notify(notice: bulletin.Notice) -> None:
 
 
 @asynccontextmanager
-async def progress_shown(campaign: str, progress: bulletin.Progress) -> AsyncIterator[None]:
+async def progress_shown(key: str | None, progress: bulletin.Progress) -> AsyncIterator[None]:
     """A bar on the flow run that moves with its variants."""
-    name = f"{campaign}-progress"
-    bar = await posted("the progress", acreate_progress_artifact(progress.percent, name, progress.words))
+    bar = await posted("the progress", acreate_progress_artifact(progress.percent, key, progress.words))
 
     async def move() -> None:
         told = (progress.percent, progress.words)
@@ -213,16 +214,20 @@ async def progress_shown(campaign: str, progress: bulletin.Progress) -> AsyncIte
         await posted("the progress", aupdate_progress_artifact(bar, progress.percent, progress.words))
 
 
+def key_of(at: studio.Studio, kind: str) -> str | None:
+    """Under which all runs of a campaign post something; a slice posts it for its own run only."""
+    return None if at.drawn.loaded.part is not None else f"{at.plan.campaign}-{kind}"
+
+
 async def post_end(at: studio.Studio, account: wrap.Account, spec: str) -> None:
     """How it ended: what each variant cost, what failed and what to do about it, where everything is."""
-    name = account.campaign
     bulletin.say_end(account)
     rows, cost = outcome.rows(account), bulletin.cost(account)
-    await posted("the outcome", acreate_table_artifact(rows, f"{name}-outcome", cost))
+    await posted("the outcome", acreate_table_artifact(rows, key_of(at, "outcome"), cost))
     if failures := bulletin.failures_page(account, spec):
-        await posted("the failures", acreate_markdown_artifact(failures, f"{name}-failures", account.message))
+        await posted("the failures", acreate_markdown_artifact(failures, key_of(at, "failures"), account.message))
     page = bulletin.result_page(account, spec)
-    await posted("the result", acreate_markdown_artifact(page, f"{name}-result", account.message))
+    await posted("the result", acreate_markdown_artifact(page, key_of(at, "result"), account.message))
     for notice in bulletin.of_end(at, account, spec):
         notify(notice)
 
@@ -278,8 +283,10 @@ def heeding(at: studio.Studio) -> Iterator[None]:
 
 
 def run_name() -> str:
-    """hello, or hello (sandbox, selected): what the list of runs shows."""
+    """hello, or hello (sandbox, selected), or hello 501-1000: what the list of runs shows."""
     given = flow_run.parameters
+    if given.get("part"):
+        return f"{Path(given['spec']).stem} {given['part']}"
     about = {
         "sandbox": given.get("sandbox"),
         "pilot": given.get("pilot"),
@@ -312,51 +319,77 @@ async def campaign(
     send_reserved: bool = False,
     max_usd: str | None = None,
     occurrence: str | None = None,
+    part: str | None = None,
     approved: str | None = None,
     approved_by: str = "schedule",
 ) -> "State[Any]":
     """Run the campaign at `spec`. `approved` is the digest of the plan that a person confirmed; without it, a plan dearer
     than the campaign's approve_above does not run. `occurrence`: the time of a schedule, for a run that no schedule of
-    Prefect made; what was made for an occurrence is not made for it again."""
-    async with studio.opened(
-        Path(spec),
-        sandbox=sandbox,
-        only=only or (),
-        skip=skip or (),
-        again=again or (),
-        limit=limit,
-        pilot=pilot,
-        attach_only=attach_only,
-        send_reserved=send_reserved,
-        occurrence=occurrence_of(occurrence),
-        flow_run=flow_run.id or "",
-    ) as at:
+    Prefect made; what was made for an occurrence is not made for it again. `part`: a slice of it, which its own run gave
+    away; that one brings home what slices leave, and writes the manifest."""
+    chosen: dict[str, Any] = {
+        "only": only or (),
+        "skip": skip or (),
+        "again": again or (),
+        "limit": limit,
+        "pilot": pilot,
+    }
+    chosen |= {"occurrence": occurrence_of(occurrence), "flow_run": flow_run.id or ""}
+    way: dict[str, Any] = {"sandbox": sandbox, "attach_only": attach_only, "send_reserved": send_reserved, "part": part}
+    async with studio.opened(Path(spec), **chosen, **way) as at:
         bulletin.say_plan(at.plan)
         await posted("the tags", tag(bulletin.tags(at.plan)))
-        title, name = outcome.plan_title(at.plan), at.plan.campaign
-        await posted("the plan", acreate_table_artifact(outcome.plan_rows(at.plan), f"{name}-plan", title))
+        title = outcome.plan_title(at.plan)
+        await posted("the plan", acreate_table_artifact(outcome.plan_rows(at.plan), key_of(at, "plan"), title))
         try:
             outcome.approve(at, approved=approved, by=approved_by, max_usd=max_usd)
         except BudgetError as refusal:
             notify(bulletin.of_refusal(at, refusal, spec))
             return Failed(name=bulletin.state_of(refusal), message=f"nothing was sent: {refusal.what}", data=refusal)
-        labels = outcome.to_walk(at.plan)
-        left = strays.found(at)
-        walked = (shoot(label, number, at) for number, label in enumerate(labels))
-        with heeding(at):
-            async with progress_shown(name, bulletin.watch(at, labels)):
-                work = asyncio.gather(
-                    asyncio.gather(*walked, return_exceptions=True),
-                    asyncio.gather(*(collect(take) for take in left), return_exceptions=True),
-                )
-                done = await stopping.unless_left(at, work)
-        if done is None:
-            return await stopped(at)
-        ended, collected = done
-        account = await wrap.wrap(outcome.errors(labels, ended), strays.told(at, left, collected))
-        await post_end(at, account, spec)
-        outcome.raise_defects([*ended, *collected])
-        outcome.report(account)
-        if (at.stopping and account.exit_code) or await is_cancelled():  # then Prefect takes no other end
-            return await stopped(at)
-        return Completed(message=account.message) if account.exit_code == 0 else Failed(message=account.message)
+        if not (slicing.is_big(at, part=part, attach_only=attach_only) and await is_shared()):
+            return await walk(at, spec)
+        sharing = slicing.Sharing(drawn=at.drawn, by=approved_by, ceiling=at.ceiling)
+    told = await others().share(sharing)
+    if told is None:
+        return Cancelled(message=CANCELLED) if await is_cancelled() else Crashed(message=slicing.LEFT)
+    async with studio.opened(Path(spec), **chosen, sandbox=False, attach_only=True) as at:
+        return await walk(at, spec, shared=sharing.plan, told=slicing.told_to(at, told))
+
+
+def others() -> Any:
+    """What has slices made by other processes."""
+    return load_script_as_module(str(Path(__file__).with_name("slices.py")))
+
+
+async def is_shared() -> bool:
+    """Are there workers to share with? A command does all of it in its own process, where a person watches it."""
+    return FlowRunContext.get() is not None and flow_run.deployment_id is not None and bool(await others().can_share())
+
+
+async def walk(
+    at: studio.Studio, spec: str, *, shared: Plan | None = None, told: Mapping[str, str] | None = None
+) -> "State[Any]":
+    """Everything that is left to do, and how it ended. shared: the plan that others have made most of, with the reasons
+    that they told by label."""
+    labels = outcome.to_walk(at.plan)
+    is_part = at.drawn.loaded.part is not None
+    left = [] if is_part else strays.found(at)
+    walked = (shoot(label, number, at) for number, label in enumerate(labels))
+    with heeding(at):
+        async with progress_shown(key_of(at, "progress"), bulletin.watch(at, labels)):
+            work = asyncio.gather(
+                asyncio.gather(*walked, return_exceptions=True),
+                asyncio.gather(*(collect(take) for take in left), return_exceptions=True),
+            )
+            done = await stopping.unless_left(at, work)
+    if done is None:
+        return await stopped(at)
+    ended, collected = done
+    errors = {**(told or {}), **outcome.errors(labels, ended)}
+    account = await wrap.wrap(errors, strays.told(at, left, collected), shared, is_part=is_part)
+    await post_end(at, account, spec)
+    outcome.raise_defects([*ended, *collected])
+    outcome.report(account)
+    if (at.stopping and account.exit_code) or await is_cancelled():  # then Prefect takes no other end
+        return await stopped(at)
+    return Completed(message=account.message) if account.exit_code == 0 else Failed(message=account.message)

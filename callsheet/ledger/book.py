@@ -361,6 +361,12 @@ class Ledger:
         with self._reading() as connection:
             return tuple(_take(row) for row in connection.execute(query).mappings())
 
+    def counted(self, *, campaign: str, plans: Collection[str]) -> dict[State, int]:
+        """How many takes of a campaign, which were bought under these plans, are in each state."""
+        query = select(takes.c.state, func.count()).where(takes.c.campaign == campaign, takes.c.plan.in_(plans))
+        with self._reading() as connection:
+            return {State(row[0]): row[1] for row in connection.execute(query.group_by(takes.c.state))}
+
     def newest(self, keys: Sequence[str], *, route: Routes) -> dict[str, Take]:
         """The newest take of each key that holds or has cost something, else the newest of any state."""
         found: dict[str, Take] = {}

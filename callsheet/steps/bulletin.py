@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from callsheet import causes
 from callsheet.credits import total
 from callsheet.digest import short
-from callsheet.errors import BudgetError, BudgetExceeded
+from callsheet.errors import BudgetError, BudgetExceeded, PlanChanged
 from callsheet.nearest import listed
 from callsheet.plan import Plan
 from callsheet.redact import redact
@@ -177,6 +177,8 @@ def _plain(text: str) -> str:
 
 def state_of(error: BudgetError) -> str:
     """The name of the state of a run that did not start: a list of runs shows no more of it."""
+    if isinstance(error, PlanChanged):
+        return "PlanChanged"
     return "OverBudget" if isinstance(error, BudgetExceeded) else "NotApproved"
 
 

@@ -19,6 +19,7 @@ from callsheet.pilot import Pilot, pairwise
 from callsheet.plan import LedgerView, Month, Plan
 from callsheet.routing import EVOLINK, LOOPBACK, PLAY, SANDBOX, Idempotency, Pool, alone, may_ask_again
 from callsheet.selection import Selection
+from callsheet.slices import Part
 from callsheet.steps import clock
 from callsheet.steps import settings as environment
 from callsheet.steps.load import Loaded, resolve
@@ -116,23 +117,28 @@ def draw_up(
     attach_only: bool = False,
     send_reserved: bool = False,
     occurrence: datetime | None = None,
+    part: Part | None = None,
 ) -> Drawn:
     """The plan for `spec` now. SpecError and its kin for a campaign that cannot run; LedgerError.
 
     only, skip, again: globs of slugs. limit: shoot the first so many only. pilot: how a small set is chosen of what only
     and skip leave. attach_only: leave out every line that would cost anything new, and, unless send_reserved, takes
     that hold their price and were never sent. occurrence: the moment of the schedule that it is for; what was made for it
-    is not made again.
+    is not made again. part: of what is selected in the whole campaign, only what lies in this part of it; only its files are
+    looked at.
     """
     selection = Selection(only=tuple(only), skip=tuple(skip), again=tuple(again), limit=limit, pilot=pilot)
-    loaded = resolve(spec)
+    whole = resolve(spec)
+    loaded = whole if part is None else whole.only(part)
     if loaded.remote:
         from callsheet.steps.bring import bring
 
         loaded = bring(loaded)
     settings = environment.read(loaded.root)
     surveyed = survey(loaded, settings.home)
-    drawn = _drawn(loaded, surveyed, settings, pool_of(settings, sandbox=sandbox), selection, occurrence)
+    drawn = _drawn(
+        loaded, surveyed, settings, pool_of(settings, sandbox=sandbox), selection, occurrence, whole.variants
+    )
     if not attach_only:
         return drawn
     return replace(drawn, plan=planning.without_new_takes(drawn.plan, send_reserved=send_reserved))
@@ -151,8 +157,14 @@ def _drawn(
     pool: Pool,
     selection: Selection,
     occurrence: datetime | None,
+    variants: Sequence[Variant] = (),
 ) -> Drawn:
-    chosen = selection.of(loaded.variants)
+    """variants: of the whole campaign, of which something is selected; those that are loaded where none are given."""
+    variants = variants or loaded.variants
+    chosen = selection.of(variants)
+    if loaded.part is not None:
+        here = {variant.label for variant in loaded.part}
+        chosen = tuple(variant for variant in chosen if variant.label in here)
     footage = {variant.label: surveyed.footage(variant) for variant in chosen}
     pilot = _pilot(selection, chosen, footage)
     chosen = pilot.variants if pilot else chosen
@@ -168,7 +180,7 @@ def _drawn(
         rerender=campaign.rerender,
         budget=campaign.budget,
         view=view,
-        again=selection.again_of(loaded.variants),
+        again=selection.again_of(variants),
         limit=selection.limit,
         keys=keys,
         pool=pool,

@@ -47,20 +47,26 @@ def report(account: "Account") -> None:
 
 def approve(studio: Studio, *, approved: str | None, by: str, max_usd: str | None) -> Approval:
     """Approve this run's plan and record it, before anything is sent. BudgetExceeded, PlanChanged, NotApproved."""
+    ceiling = None if max_usd is None else _ceiling(max_usd)
     approval = planning.approve(
         studio.plan,
         by=by,
         approved_digest=approved,
         confirmed=approved is not None,
         approve_above=studio.drawn.loaded.campaign.approve_above,
-        ceiling=None if max_usd is None else Credits.of_usd(max_usd),
+        ceiling=ceiling,
         place=studio.drawn.budget_place,
     )
-    studio.ceiling = None if max_usd is None else Credits.of_usd(max_usd)
+    studio.ceiling = ceiling
     studio.ledger.approve(
         campaign=studio.plan.campaign, route=studio.plan.route, plan=approval.plan, credits=approval.credits, by=by
     )
     return approval
+
+
+def _ceiling(text: str) -> Credits:
+    """Of dollars as a person gives them, "40.00"; of "2720.5 credits", as a slice is given its share of them."""
+    return Credits.parse(text) if text.endswith("credits") else Credits.of_usd(text)
 
 
 def to_walk(plan: Plan) -> list[str]:

@@ -58,6 +58,8 @@ class Settings:
     staging: str = "provider"
     #: Takes submitted and not yet ended, at most, in one run.
     max_in_flight: int = 20
+    #: Variants that one process makes of a campaign, where several share it: a bigger plan is cut into slices.
+    slice: int = 500
     #: Megabytes of one remote source, at most.
     max_source_mb: int = 4000
     #: Gigabytes of prepared media and copies of remote sources that are kept; what is needed now may be more.
@@ -236,6 +238,7 @@ VARIABLES: Mapping[str, Variable] = {
     "CALLSHEET_SANDBOX_ENGINE": Variable("sandbox_engine", _engine),
     "CALLSHEET_STAGING": Variable("staging", _staging),
     "CALLSHEET_MAX_IN_FLIGHT": Variable("max_in_flight", _whole(1, 1000)),
+    "CALLSHEET_SLICE": Variable("slice", _whole(1, 100_000)),
     "CALLSHEET_MAX_SOURCE_MB": Variable("max_source_mb", _whole(1, 1_000_000)),
     "CALLSHEET_CACHE_GB": Variable("cache_gb", _whole(0, 100_000)),
     "CALLSHEET_PRIVATE_SOURCES": Variable("private_sources", _networks),

@@ -29,6 +29,7 @@ from callsheet.provider.client import Provider, Route
 from callsheet.provider.staging import ProviderStaging
 from callsheet.provider.watch import Watch
 from callsheet.routing import EVOLINK, LOOPBACK, SANDBOX, Card, Pool
+from callsheet.slices import Part
 from callsheet.steps import bring, leftovers, make_room, presence
 from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment
@@ -215,6 +216,7 @@ async def opened(
     attach_only: bool = False,
     send_reserved: bool = False,
     occurrence: datetime | None = None,
+    part: str | None = None,
     flow_run: str = "",
 ) -> AsyncIterator[Studio]:
     """Draw up the plan and open everything a run of it needs; close it all at the end.
@@ -223,9 +225,11 @@ async def opened(
     one take could lose what is paid for: a replay that races the first sending may be accepted after the first was refused.
     Unauthorized when there is neither a key nor --sandbox.
 
-    occurrence: the moment of the schedule that the run is for. flow_run: as which Prefect knows it.
+    occurrence: the moment of the schedule that the run is for. part: of the campaign, which another run has cut into slices;
+    "501-1000". flow_run: as which Prefect knows it.
     """
     _say_opened()
+    place = None if part is None else Part.read(part)
 
     def draw() -> Drawn:
         return drawing.draw_up(
@@ -239,6 +243,7 @@ async def opened(
             attach_only=attach_only,
             send_reserved=send_reserved,
             occurrence=occurrence,
+            part=place,
         )
 
     loaded = await asyncio.to_thread(load, spec)

@@ -15,7 +15,7 @@ from callsheet.credits import Credits, total
 from callsheet.errors import MediaError, NothingToShoot
 from callsheet.ledger.book import Ledger
 from callsheet.media import frames, probe
-from callsheet.plan import Line, decimal_seconds, keys_of
+from callsheet.plan import Line, Plan, decimal_seconds, keys_of
 from callsheet.review import board
 from callsheet.routing import PLAY
 from callsheet.sidecar import Manifest, ManifestEntry, Sidecar
@@ -31,6 +31,9 @@ from callsheet.take import State, Take
 from callsheet.tariff import price_of
 
 log = logging.getLogger("callsheet.takes")
+
+#: Where the review board lies in the campaign's folder.
+BOARD = "review/index.html"
 
 Outcome = Literal["archived", "skipped", "failed", "in_doubt", "pending"]
 
@@ -157,18 +160,27 @@ class Account:
         }
 
 
-async def wrap(errors: Mapping[str, str], strays: tuple[Stray, ...] = ()) -> Account:
-    """Write manifest and board (each replaced atomically), and account for the run. `errors`: reason by label."""
+async def wrap(
+    errors: Mapping[str, str], strays: tuple[Stray, ...] = (), plan: Plan | None = None, *, is_part: bool = False
+) -> Account:
+    """Write manifest and board (each replaced atomically), and account for the run. `errors`: reason by label.
+
+    plan: what is accounted for, where others have done it; this run's own otherwise. is_part: only account for it; the run
+    that cut the campaign into parts writes the rest when all have ended.
+    """
     studio = studios.current()
-    walked = set(outcome.to_walk(studio.plan))
-    ended = tuple(_ended(studio, line, errors.get(line.variant.label, ""), walked) for line in studio.plan.lines)
-    manifest = await write_manifest(studio, {item.line.key: item.reason for item in ended if item.reason})
+    plan = plan or studio.plan
+    walked = set(outcome.to_walk(plan))
+    ended = tuple(_ended(studio, line, errors.get(line.variant.label, ""), walked) for line in plan.lines)
+    if not is_part:
+        manifest = await write_manifest(studio, {item.line.key: item.reason for item in ended if item.reason})
+        write_board(studio.store, manifest)
     return Account(
-        campaign=studio.plan.campaign,
-        route=studio.plan.route,
+        campaign=plan.campaign,
+        route=plan.route,
         ended=ended,
         manifest=studio.store.path(f"{_folder(studio)}/manifest.json"),
-        board=write_board(studio.store, manifest),
+        board=studio.store.path(f"{_folder(studio)}/{BOARD}"),
         strays=strays,
     )
 
@@ -188,7 +200,7 @@ def rebuild_board(loaded: Loaded) -> Path:
 
 def write_board(store: DiskStore, manifest: Manifest) -> Path:
     """The review board of this manifest, where a browser opens it from disk."""
-    key = f"{naming.slug_part(manifest.campaign)}/review/index.html"
+    key = f"{naming.slug_part(manifest.campaign)}/{BOARD}"
     store.replace_text(key, board.build(manifest))
     return store.path(key)
 
