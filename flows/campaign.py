@@ -30,7 +30,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
 from prefect.events import emit_event
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled, Completed, Crashed, Failed
 from prefect.tasks import exponential_backoff
 from prefect.utilities.importtools import load_script_as_module
@@ -363,7 +363,7 @@ def others() -> Any:
 
 async def is_shared() -> bool:
     """Are there workers to share with? A command does all of it in its own process, where a person watches it."""
-    return FlowRunContext.get() is not None and flow_run.deployment_id is not None and bool(await others().can_share())
+    return deployment.id is not None and bool(await others().can_share())
 
 
 async def walk(

@@ -34,8 +34,9 @@ DEPLOYMENT = "campaign/slice"
 #: Seconds between two looks at the slices; between two starts, so that workers do not all survey and upload at once.
 PERIOD = 5.0
 PACE = 0.5
-#: Seconds in which a run that a worker has taken is in the ledger: the import of prefect, and the plan.
-SOON = 300.0
+#: Seconds in which a run that a worker has taken is in the ledger: the import of prefect, and the claim of its variants. One
+#: that is slower and was given up wrongly costs nothing twice: the ledger says whose each variant is.
+SOON = 120.0
 #: Seconds after which it is said that no worker takes a slice.
 PATIENCE = 120.0
 #: How often what is left of dead slices is started again.
