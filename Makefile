@@ -11,6 +11,7 @@ ABREAST := -n auto --maxprocesses 4 --dist loadfile
 SEEDS ?= 10000
 KILLS ?= 20
 VARIANTS ?= 600
+RANDOM_KILLS := tests/e2e/test_killed.py::test_killed_at_random_and_run_again_it_has_paid_once_and_archived_all
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-fast faults kills test-scale bench check format matrix words schema lock ui clean
@@ -42,7 +43,7 @@ faults: $(STAMP)  ## crashes and faults by the thousand, in virtual time (SEEDS=
 	$(BIN)/python -m tests.faults --seeds $(SEEDS)
 
 kills: $(STAMP)  ## kill -9 of real runs at random instants, and run again (KILLS=20)
-	CALLSHEET_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest tests/e2e/test_killed.py -s -q -k random
+	CALLSHEET_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest $(RANDOM_KILLS) tests/steps/test_killed.py -s -q
 
 test-scale: $(STAMP)  ## 600 variants on three workers, one of which is killed half-way (VARIANTS=600)
 	$(BIN)/python -m tests.scale --variants $(VARIANTS)

@@ -31,16 +31,14 @@ KEY = "sk-evo-of-the-bench"
 
 
 def rows(folder: Path) -> Iterator[Row]:
-    lay_out(folder)
-    for number in range(CLIPS):
-        encode(BUNNY, folder / f"media/short-{number}.mp4", start=number, seconds=3, rate=("-crf", "23"))
-    with _environment(folder) as environment:
-        with _provider(folder / "one", RENDER_SECONDS) as url:
-            ours = _run(folder, "warm", CLIPS * len(RATIOS), environment, url)  # what is made once a machine
-            ours = _run(folder, "paced", VARIANTS, environment, url)
+    laid_out(folder)
+    with environment(folder) as given:
+        with provider(folder / "one", RENDER_SECONDS) as url:
+            ours = _run(folder, "warm", CLIPS * len(RATIOS), given, url)  # what is made once a machine
+            ours = _run(folder, "paced", VARIANTS, given, url)
             bare = asyncio.run(_plain(url, folder / "media/short-0.mp4", folder / "plain"))
-        with _provider(folder / "two", CROWD_SECONDS) as url:
-            crowd = _run(folder, "crowd", CROWD, {**environment, "CALLSHEET_MAX_IN_FLIGHT": str(CROWD)}, url)
+        with provider(folder / "two", CROWD_SECONDS) as url:
+            crowd = _run(folder, "crowd", CROWD, {**given, "CALLSHEET_MAX_IN_FLIGHT": str(CROWD)}, url)
     yield Row(
         what=f"{VARIANTS} variants of {RENDER_SECONDS} s, {IN_FLIGHT} at a time",
         ours=ours["flow"],
@@ -79,8 +77,16 @@ def rows(folder: Path) -> Iterator[Row]:
     )
 
 
+def laid_out(folder: Path) -> None:
+    """A studio with short clips, and the flows of this checkout."""
+    lay_out(folder)
+    (folder / "flows").symlink_to(ROOT / "flows")
+    for number in range(CLIPS):
+        encode(BUNNY, folder / f"media/short-{number}.mp4", start=number, seconds=3, rate=("-crf", "23"))
+
+
 @contextmanager
-def _environment(folder: Path) -> Iterator[dict[str, str]]:
+def environment(folder: Path) -> Iterator[dict[str, str]]:
     """With a home, and a Prefect server that the first run starts."""
     home = folder / "prefect"
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "CALLSHEET_"))}
@@ -99,10 +105,10 @@ def _environment(folder: Path) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def _provider(folder: Path, seconds: int) -> Iterator[str]:
+def provider(folder: Path, seconds: int) -> Iterator[str]:
     words = [COMMAND, "sandbox", "--port", "0", "--engine", "copy", "--render-seconds", str(seconds)]
-    environment = {**os.environ, "CALLSHEET_HOME": str(folder)}
-    process = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    settings = {**os.environ, "CALLSHEET_HOME": str(folder)}
+    process = subprocess.Popen(words, cwd=ROOT, env=settings, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -114,8 +120,8 @@ def _provider(folder: Path, seconds: int) -> Iterator[str]:
         process.wait(timeout=30)
 
 
-def _run(folder: Path, name: str, variants: int, environment: dict[str, str], url: str) -> dict[str, Any]:
-    """The campaign of so many variants, as a flow; RuntimeError unless all of it came home."""
+def written(folder: Path, name: str, variants: int) -> Path:
+    """A campaign of so many variants."""
     spec = folder / f"specs/{name}.yaml"
     document = {
         "campaign": name,
@@ -126,11 +132,17 @@ def _run(folder: Path, name: str, variants: int, environment: dict[str, str], ur
         "aspect_ratios": list(RATIOS),
     }
     spec.write_text(json.dumps(document))  # JSON is YAML
+    return spec
+
+
+def _run(folder: Path, name: str, variants: int, given: dict[str, str], url: str) -> dict[str, Any]:
+    """The campaign of so many variants, as a flow; RuntimeError unless all of it came home."""
+    spec = written(folder, name, variants)
     words = [sys.executable, "-m", "bench.driven", str(spec)]
     told = subprocess.run(
         words,
         cwd=ROOT,
-        env={**environment, "EVOLINK_BASE_URL": url, "PYTHONPATH": str(ROOT)},
+        env={**given, "EVOLINK_BASE_URL": url, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,

@@ -114,7 +114,7 @@ def render(site: Site, provider: Path, workers: list[Any], count: int) -> dict[s
     print(
         f"started {count} variants on {len(workers)} workers: {told.split('Created flow run')[-1].splitlines()[0].strip()}"
     )
-    until(lambda: len(books.jobs(provider)) >= count // 2 or _ended(site), LIMIT, 1.0)
+    until(lambda: len(books.jobs(provider)) >= count // 2 or _ended(site), LIMIT, 0.3)
     assert not (run := _ended(site)), run["state"]
     victim = next(one for one in workers[1:] if len(machines.family(one.pid)) > 1)
     killed = machines.kill(victim)
