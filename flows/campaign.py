@@ -58,9 +58,6 @@ CAMPAIGN_PERIOD = 2.0
 HEED_PERIOD = 5.0
 CANCELLED = "cancelled in Prefect"
 
-#: The form of a run that waits for a person. By path: where this file is loaded from, `flows/` need not be on sys.path.
-approval = load_script_as_module(str(Path(__file__).with_name("approval.py")))
-
 T = TypeVar("T")
 
 
@@ -333,6 +330,7 @@ async def campaign(
     `occurrence`: the time of a schedule, for a run that no schedule of Prefect made; what was made for an occurrence is not
     made for it again. `part`: a slice of it, which its own run gave away; that one brings home what slices leave, and writes
     the manifest."""
+    approval = beside("approval")
     answer = await approval.answer()
     chosen: dict[str, Any] = {
         "only": only or (),
@@ -382,21 +380,22 @@ async def post_plan(at: studio.Studio) -> None:
 
 async def share(spec: str, sharing: slicing.Sharing, chosen: Mapping[str, Any]) -> "State[Any]":
     """A big plan, made by other processes; then everything that they left, and how it ended."""
-    told = await others().share(sharing)
+    told = await beside("slices").share(sharing)
     if told is None:
         return Cancelled(message=CANCELLED) if await is_cancelled() else Crashed(message=slicing.LEFT)
     async with studio.opened(Path(spec), **chosen, sandbox=False, attach_only=True) as at:
         return await walk(at, spec, shared=sharing.plan, told=slicing.told_to(at, told))
 
 
-def others() -> Any:
-    """What has slices made by other processes."""
-    return load_script_as_module(str(Path(__file__).with_name("slices.py")))
+def beside(name: str) -> Any:
+    """Another file of `flows/`, by its path: from where this one is loaded, the folder need not be on sys.path. Only once this
+    one is loaded: Prefect loads one file at a time, and waits for ever for the one that waits for another."""
+    return load_script_as_module(str(Path(__file__).with_name(f"{name}.py")))
 
 
 async def is_shared() -> bool:
     """Are there workers to share with? A command does all of it in its own process, where a person watches it."""
-    return deployment.id is not None and bool(await others().can_share())
+    return deployment.id is not None and bool(await beside("slices").can_share())
 
 
 async def walk(

@@ -154,7 +154,7 @@ def test_what_came_to_nothing_uncharged_may_be_bought_under_the_same_approval_an
 def test_an_approval_is_not_for_another_occurrence_campaign_or_route_nor_a_higher_price() -> None:
     given = ruling()
     for other in ({"occurrence": NOW}, {"campaign": "other"}, {"route": "evolink"}):
-        assert not given.covers(replace(PLAN, **other), NOW)  # type: ignore[arg-type]
+        assert not given.covers(replace(PLAN, **other), NOW)
     dearer = tuple(line._replace(most=line.most + Credits.of(1)) for line in PLAN.lines)
     assert not given.covers(replace(PLAN, lines=dearer), NOW)
 
