@@ -5,6 +5,7 @@ back. Beside `campaign.py`, which loads it by path.
 """
 
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -46,12 +47,23 @@ async def answer() -> Answer | None:
         asked = next((number for number, state in reversed([*enumerate(states)]) if keyset_of(state)), None)
         if asked is None:
             return None
-        raw = await aread_flow_run_input(keyset_of(states[asked])["response"], flow_run_id=UUID(flow_run.id))
+        raw = await answer_under(keyset_of(states[asked]))
     except Exception as error:  # then it is asked again, which costs nothing
         log.warning("what was answered cannot be read: %s", redact(str(error)))
         return None
     sent = next((state.timestamp for state in states[asked + 1 :] if state.is_scheduled()), datetime.now(UTC))
     return asking.read(raw, sent) if raw else None
+
+
+async def answer_under(keyset: Mapping[str, str]) -> dict[str, Any] | None:
+    """What a form sent, with the defaults of what it did not send, as Prefect reads it; None where it sent nothing."""
+    run = UUID(flow_run.id)
+    raw: dict[str, Any] | None = await aread_flow_run_input(keyset["response"], run)
+    if not raw:
+        return None
+    schema: dict[str, Any] = await aread_flow_run_input(keyset["schema"], run)
+    fields = schema.get("properties", {})
+    return {**{name: field["default"] for name, field in fields.items() if "default" in field}, **raw}
 
 
 async def states_of_this_run() -> "list[State[Any]]":

@@ -89,8 +89,8 @@ class Flow:
         return self._popen(["tests.flows.drive", *words], settings, cwd)
 
     def execute(self, run: str, **settings: str) -> str:
-        """A flow run of a deployment, as a worker's process executes it; what it wrote."""
-        process = self._popen(["prefect", "flow-run", "execute", run], settings, ROOT)
+        """A flow run of a deployment, in a process as a worker starts one in the end; what it wrote."""
+        process = self._popen(["prefect.engine", run], settings, ROOT)
         out, err = process.communicate(timeout=PATIENCE * 2)
         assert process.returncode == 0, out + err
         return out + err
