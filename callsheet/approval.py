@@ -83,6 +83,11 @@ class Ruling:
         return f"; without {', '.join(self.left_out)}" if self.left_out else ""
 
 
+def price_of(plan: Plan) -> Credits:
+    """The most that a run of it sends for: on the dearest routes, with what is reserved already."""
+    return plan.most + (plan.costs - plan.credits)
+
+
 def _is_allowed(line: Line, purchase: Purchase | None) -> bool:
     if purchase is None or line.most > purchase.most:
         return False
@@ -121,6 +126,10 @@ class Question:
     reason: str
     why: str
     until: datetime
+
+    @property
+    def price(self) -> Credits:
+        return price_of(self.plan)
 
     @property
     def values(self) -> tuple[str, ...]:

@@ -47,12 +47,14 @@ async def answer() -> Answer | None:
         asked = next((number for number, state in reversed([*enumerate(states)]) if keyset_of(state)), None)
         if asked is None:
             return None
-        raw = await answer_under(keyset_of(states[asked]))
+        raw, later = await answer_under(keyset_of(states[asked])), states[asked + 1 :]
     except Exception as error:  # then it is asked again, which costs nothing
         log.warning("what was answered cannot be read: %s", redact(str(error)))
         return None
-    sent = next((state.timestamp for state in states[asked + 1 :] if state.is_scheduled()), datetime.now(UTC))
-    return asking.read(raw, sent) if raw else None
+    sent = next((state.timestamp for state in later if state.is_scheduled()), datetime.now(UTC))
+    found = asking.read(raw, sent) if raw else None
+    was_rejected = found is not None and not found.is_yes and any(state.is_final() for state in later)
+    return None if was_rejected else found  # who starts a rejected run once more wants to be asked
 
 
 async def answer_under(keyset: Mapping[str, str]) -> dict[str, Any] | None:
@@ -112,7 +114,7 @@ def link() -> str:
 
 def form(question: Question, page: str) -> type[RunInput]:
     """What a person fills in. Its schema is checked by the server, so nothing else can be sent."""
-    price = float(question.plan.most.usd)
+    price = float(question.price.usd)
     values: list[Any] = [*question.values]
     fields: dict[str, Any] = {
         "decision": (

@@ -98,7 +98,7 @@ def _rejected(studio: Studio, answer: Answer) -> Ruling:
 
 def _said(studio: Studio, answer: Answer) -> Ruling:
     """What is kept of an answer."""
-    plan = studio.plan
+    plan, price = studio.plan, approval.price_of(studio.drawn.whole)
     return Ruling(
         word="approved",
         campaign=plan.campaign,
@@ -109,7 +109,7 @@ def _said(studio: Studio, answer: Answer) -> Ruling:
         at=answer.at,
         expires_at=answer.at + studio.drawn.settings.approval_time,
         # A cent's rounding is no cap: what was asked may be spent to the last credit.
-        cap=answer.cap if answer.cap.usd < studio.drawn.whole.most.usd else studio.drawn.whole.most,
+        cap=answer.cap if answer.cap.usd < price.usd else price,
         left_out=answer.left_out,
         note=redact(answer.note),
         flow_run=studio.run.flow_run,
