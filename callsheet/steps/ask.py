@@ -14,6 +14,7 @@ from typing import Any
 
 from callsheet import approval, breakdown
 from callsheet.approval import Answer, Question, Ruling
+from callsheet.credits import Credits
 from callsheet.digest import short
 from callsheet.errors import NotApproved, PlanChanged
 from callsheet.plan import worst_case
@@ -66,22 +67,31 @@ def settle(
     """
     if answer is not None and not answer.is_yes:
         return _rejected(studio, answer)
-    standing, why = _standing(studio) if can_ask else None, ""
-    if answer is not None and standing is None and studio.drawn.whole.of("shoot"):
-        why = _objection(studio, answer)
-        if not why:
-            outcome.approve(studio, approved=None, by=by, max_usd=max_usd, said=_said(studio, answer))
-            return None
-        log.warning("asked again: %s", why)
+    standing = _standing(studio) if can_ask else None
+    if answer is not None and studio.drawn.whole.of("shoot"):
+        return _answered(studio, answer, standing, max_usd, spec)
     try:
         outcome.approve(studio, approved=approved, by=by, max_usd=max_usd)
     except (NotApproved, PlanChanged) as refusal:
         if standing is not None:
             outcome.approve(studio, approved=None, by=by, max_usd=max_usd, said=_once_more(studio, standing))
         elif can_ask:
-            return _asking(studio, refusal.what, why or _why_changed(refusal), spec)
+            return _asking(studio, refusal.what, _why_changed(refusal), spec)
         else:
             raise
+    return None
+
+
+def _answered(studio: Studio, answer: Answer, standing: Ruling | None, max_usd: str | None, spec: str) -> Asking | None:
+    """What a yes comes to. Where it does not hold it is asked again, also where nobody would have to be asked now: who has
+    set a cap does not find more spent than that."""
+    why, said = _objection(studio, answer), _said(studio, answer)
+    if why and standing is not None and studio.plan.costs.usd <= answer.cap.usd:
+        why, said = "", _once_more(studio, standing, most=answer.cap)
+    if why:
+        log.warning("asked again: %s", why)
+        return _asking(studio, f"this run costs {studio.drawn.whole.credits.spoken}.", why, spec)
+    outcome.approve(studio, approved=None, by=answer.by, max_usd=max_usd, said=said)
     return None
 
 
@@ -128,17 +138,18 @@ def _standing(studio: Studio) -> Ruling | None:
     return next((ruling for ruling in rulings if ruling.covers(plan, now)), None)
 
 
-def _once_more(studio: Studio, standing: Ruling) -> Ruling:
-    """The record of a run that goes on under an approval, with what that leaves to spend."""
+def _once_more(studio: Studio, standing: Ruling, *, most: Credits | None = None) -> Ruling:
+    """The record of a run that goes on under an approval, with what that leaves to spend. most: what this run may cost."""
     plan = studio.plan
     log.info("plan %s goes on with what %s approved at %s", short(plan.digest), standing.by, f"{standing.at:%H:%M} UTC")
+    left = [] if standing.cap is None else [standing.cap - standing.spent(plan)]
     return replace(
         standing,
         plan=plan.digest,
         credits=plan.credits,
         at=clock.now(),
         expires_at=None,
-        cap=None if standing.cap is None else standing.cap - standing.spent(plan),
+        cap=min([*left, *([] if most is None else [most])], default=None),
         note=f"goes on with plan {short(standing.plan)}",
         flow_run=studio.run.flow_run,
         allows=None,

@@ -94,7 +94,7 @@ async def test_a_crash_after_the_approval_is_not_asked_about_and_the_same_answer
         await shoot(at, at.plan.lines[0].variant.label, 1)
     assert await answered(dear, answer) is None
     assert await answered(dear, None, "f-2") is None, "another run of the same plan goes on with it, too"
-    assert [one.note[:9] for one in rulings(dear) if one.word == "approved"] == ["goes on w"] * 3 + [""]
+    assert [one.note[:7] for one in rulings(dear) if one.word == "approved"] == ["goes on", "goes on", ""]
     with clock.read_from(lambda: datetime.now(UTC) + timedelta(hours=25)):
         assert isinstance(await answered(dear, None, "f-3"), Asking)
 
@@ -152,6 +152,19 @@ async def test_a_lower_cap_is_asked_about_again_unless_enough_is_left_out(dear: 
     given = rulings(dear)[0]
     assert (given.cap, given.left_out) == (Credits.of_usd("0.60"), ("prompt=odd",))
     assert given.plan != given.shown == first.question.plan.digest
+
+
+async def test_a_cap_holds_also_where_what_is_left_would_need_nobody_s_word(dear: Path) -> None:
+    first = await asked(dear)
+    dear.write_text(dear.read_text().replace("approve_above: $0.50", "approve_above: $0.60"))
+    low = yes(first, cap=Credits.of_usd("0.40"), left_out=("prompt=odd",))
+    assert isinstance(await answered(dear, low), Asking)
+
+
+async def test_who_approves_less_than_was_approved_elsewhere_is_heard(dear: Path) -> None:
+    first, second = await asked(dear, "f-1"), await asked(dear, "f-2")
+    assert await answered(dear, yes(first), "f-1") is None
+    assert isinstance(await answered(dear, yes(second, cap=Credits.of_usd("0.60")), "f-2"), Asking)
 
 
 async def test_what_was_left_out_stays_out_after_a_crash_and_is_asked_about_by_another_run(dear: Path) -> None:
