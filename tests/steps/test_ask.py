@@ -175,6 +175,26 @@ async def test_what_was_left_out_stays_out_after_a_crash_and_is_asked_about_by_a
     assert isinstance(await answered(dear, None, "f-2"), Asking)
 
 
+async def test_what_is_the_same_purchase_as_something_left_out_is_bought_in_its_place(dear: Path) -> None:
+    dear.write_text(dear.read_text().replace("  cup: media/cup.mp4", "  cup: media/cup.mp4\n  twin: media/cup.mp4"))
+    first = await asked(dear)
+    assert first.question.values == ("prompt=good", "prompt=odd"), "of the twin nothing is bought"
+    answer = yes(first, left_out=("clip=cup",))
+    async with studio.opened(dear, sandbox=False, flow_run="f-1", left_out=answer.left_out) as at:
+        assert settle(at, answer) is None
+        assert [(line.variant.clip, line.action) for line in at.plan.lines] == [("twin", "shoot")] * 2
+        assert at.plan.credits == PRICE
+
+
+async def test_what_a_limit_left_out_does_not_move_up(dear: Path) -> None:
+    first = await asked(dear, limit=1)
+    assert len(first.question.plan.of("shoot")) == 1
+    answer = yes(first, left_out=("prompt=good",))
+    again = await answered(dear, answer, limit=1)
+    assert isinstance(again, Asking)
+    assert "nothing is left to buy" in again.question.why
+
+
 async def test_an_answer_that_a_worker_finds_days_later_is_good_for_nothing(dear: Path) -> None:
     first = await asked(dear)
     answer = yes(first)
