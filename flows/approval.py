@@ -101,8 +101,10 @@ async def say(signal: Pause, message: str) -> None:
         return
     try:
         async with get_client() as client:
-            state = signal.state.model_copy(update={"message": message})
-            await client.set_flow_run_state(UUID(flow_run.id), state, force=True)
+            run = await client.read_flow_run(UUID(flow_run.id))
+            if run.state_id == signal.state.id:  # nobody has answered yet
+                state = signal.state.model_copy(update={"message": message})
+                await client.set_flow_run_state(run.id, state, force=True)
     except Exception as error:
         log.warning("what the run waits for is not shown: %s", redact(str(error)))
 

@@ -194,23 +194,23 @@ def rejection(ruling: Ruling) -> str:
 
 
 def page(question: Question) -> str:
-    """What stands above the form, in Markdown."""
+    """What stands above the form, in Markdown. A browser shows the first lines of it and scrolls the rest."""
     plan = question.plan
     count, worst = len(plan.of("shoot")), worst_case(plan)
+    what = f"{count} variant{'' if count == 1 else 's'}, {plan.credits.spoken}"
+    again = f"**Asked again:** {bulletin.plain(question.why)}.\n\n" if question.why else ""
     rows = [
         ("campaign", f"{bulletin.plain(plan.campaign)} (`{question.spec}`) on {bulletin.plain(plan.route)}"),
-        ("plan", f"`{short(plan.digest)}`"),
-        ("to buy", f"{count} variant{'' if count == 1 else 's'}, {bulletin.plain(plan.credits.spoken)}"),
+        ("plan", f"`{short(plan.digest)}`: {bulletin.plain(question.reason)}"),
         ("campaign at worst", f"{bulletin.plain(worst.spoken)}, with what it has cost and holds already"),
+        ("answer until", f"{question.until:%Y-%m-%d %H:%M} UTC"),
     ]
     if plan.most > plan.credits:
-        rows.insert(3, ("if cheaper routes are down", bulletin.plain(plan.most.spoken)))
+        rows.insert(2, ("if cheaper routes are down", bulletin.plain(plan.most.spoken)))
     if plan.budget.limit is not None:
-        rows.append(("budget", bulletin.plain(plan.budget.limit.spoken)))
-    rows.append(("answer until", f"{question.until:%Y-%m-%d %H:%M} UTC"))
-    again = f"**Asked again:** {bulletin.plain(question.why)}.\n\n" if question.why else ""
+        rows.insert(-1, ("budget", bulletin.plain(plan.budget.limit.spoken)))
     table = "\n".join(f"| {name} | {text} |" for name, text in rows)
-    return f"{again}{bulletin.plain(question.reason)}\n\n| | |\n|---|---|\n{table}\n{_by_value(question)}"
+    return f"{again}**Buy {bulletin.plain(what)}?**\n{_by_value(question)}\n| | |\n|---|---|\n{table}\n"
 
 
 def _by_value(question: Question) -> str:

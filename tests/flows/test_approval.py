@@ -1,6 +1,8 @@
 """A run of a deployment whose plan is dear waits for a person without a process, and does what the person says, once."""
 
 import json
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -31,8 +33,14 @@ aspect_ratios: [16:9]
 def call(server: Server, path: str, body: Mapping[str, Any] | None = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"{server.api}/{path}", data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.loads(answer.read())
+    for _ in range(10):
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return json.loads(answer.read())
+        except urllib.error.HTTPError as error:  # a busy server on SQLite: nothing was done
+            assert error.code == 503, error.read()
+            time.sleep(0.5)
+    raise AssertionError(path)
 
 
 def deployed(server: Server, name: str) -> str:
