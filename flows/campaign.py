@@ -35,11 +35,13 @@ from prefect.states import Cancelled, Completed, Crashed, Failed
 from prefect.tasks import exponential_backoff
 from prefect.utilities.importtools import load_script_as_module
 
+from callsheet.approval import Ruling
 from callsheet.errors import BudgetError, CallsheetError
 from callsheet.occurrence import in_utc
 from callsheet.occurrence import read as read_occurrence
 from callsheet.plan import Plan
 from callsheet.redact import redact
+from callsheet.steps import ask as asking
 from callsheet.steps import bulletin, outcome, slicing, stand_by, stopping, strays, studio, wrap
 from callsheet.steps import deliver as delivering
 from callsheet.steps import follow as following
@@ -323,10 +325,13 @@ async def campaign(
     approved: str | None = None,
     approved_by: str = "schedule",
 ) -> "State[Any]":
-    """Run the campaign at `spec`. `approved` is the digest of the plan that a person confirmed; without it, a plan dearer
-    than the campaign's approve_above does not run. `occurrence`: the time of a schedule, for a run that no schedule of
-    Prefect made; what was made for an occurrence is not made for it again. `part`: a slice of it, which its own run gave
-    away; that one brings home what slices leave, and writes the manifest."""
+    """Run the campaign at `spec`. A plan dearer than the campaign's approve_above waits for a person, where this is a run of a
+    deployment: it is suspended, with a form. `approved` is the digest of a plan that a person confirmed already.
+    `occurrence`: the time of a schedule, for a run that no schedule of Prefect made; what was made for an occurrence is not
+    made for it again. `part`: a slice of it, which its own run gave away; that one brings home what slices leave, and writes
+    the manifest."""
+    approval = beside("approval")
+    answer = await approval.answer()
     chosen: dict[str, Any] = {
         "only": only or (),
         "skip": skip or (),
@@ -336,34 +341,61 @@ async def campaign(
     }
     chosen |= {"occurrence": occurrence_of(occurrence), "flow_run": flow_run.id or ""}
     way: dict[str, Any] = {"sandbox": sandbox, "attach_only": attach_only, "send_reserved": send_reserved, "part": part}
+    way["left_out"] = answer.left_out if answer is not None and answer.is_yes else ()
     async with studio.opened(Path(spec), **chosen, **way) as at:
-        bulletin.say_plan(at.plan)
-        await posted("the tags", tag(bulletin.tags(at.plan)))
-        title = outcome.plan_title(at.plan)
-        await posted("the plan", acreate_table_artifact(outcome.plan_rows(at.plan), key_of(at, "plan"), title))
+        await post_plan(at)
         try:
-            outcome.approve(at, approved=approved, by=approved_by, max_usd=max_usd)
+            told = asking.settle(
+                at,
+                answer,
+                spec=spec,
+                approved=approved,
+                by=approved_by,
+                max_usd=max_usd,
+                can_ask=part is None and approval.can_ask(),
+            )
         except BudgetError as refusal:
             notify(bulletin.of_refusal(at, refusal, spec))
             return Failed(name=bulletin.state_of(refusal), message=f"nothing was sent: {refusal.what}", data=refusal)
-        if not (slicing.is_big(at, part=part, attach_only=attach_only) and await is_shared()):
+        if told is None and not (slicing.is_big(at, part=part, attach_only=attach_only) and await is_shared()):
             return await walk(at, spec)
-        sharing = slicing.Sharing(drawn=at.drawn, by=approved_by, ceiling=at.ceiling)
-    told = await others().share(sharing)
+        drawn, ceiling = at.drawn, at.ceiling
+    # From here on nothing is claimed, opened or running.
+    if isinstance(told, Ruling):
+        return Cancelled(name="Rejected", message=asking.rejection(told))
+    if told is not None:
+        notify(told.notice(approval.link()))
+        await approval.suspend(told)
+    who = answer.by if answer is not None and answer.is_yes else approved_by
+    return await share(spec, slicing.Sharing(drawn=drawn, by=who, ceiling=ceiling), chosen)
+
+
+async def post_plan(at: studio.Studio) -> None:
+    """What it would do and cost, before anybody is asked."""
+    bulletin.say_plan(at.plan)
+    await posted("the tags", tag(bulletin.tags(at.plan)))
+    title = outcome.plan_title(at.plan)
+    await posted("the plan", acreate_table_artifact(outcome.plan_rows(at.plan), key_of(at, "plan"), title))
+
+
+async def share(spec: str, sharing: slicing.Sharing, chosen: Mapping[str, Any]) -> "State[Any]":
+    """A big plan, made by other processes; then everything that they left, and how it ended."""
+    told = await beside("slices").share(sharing)
     if told is None:
         return Cancelled(message=CANCELLED) if await is_cancelled() else Crashed(message=slicing.LEFT)
     async with studio.opened(Path(spec), **chosen, sandbox=False, attach_only=True) as at:
         return await walk(at, spec, shared=sharing.plan, told=slicing.told_to(at, told))
 
 
-def others() -> Any:
-    """What has slices made by other processes."""
-    return load_script_as_module(str(Path(__file__).with_name("slices.py")))
+def beside(name: str) -> Any:
+    """Another file of `flows/`, by its path: from where this one is loaded, the folder need not be on sys.path. Only once this
+    one is loaded: Prefect loads one file at a time, and waits for ever for the one that waits for another."""
+    return load_script_as_module(str(Path(__file__).with_name(f"{name}.py")))
 
 
 async def is_shared() -> bool:
     """Are there workers to share with? A command does all of it in its own process, where a person watches it."""
-    return deployment.id is not None and bool(await others().can_share())
+    return deployment.id is not None and bool(await beside("slices").can_share())
 
 
 async def walk(

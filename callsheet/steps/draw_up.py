@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
+from callsheet import approval
 from callsheet import plan as planning
 from callsheet.campaign import Campaign
 from callsheet.credits import ZERO
@@ -57,6 +58,8 @@ class Drawn:
     view: LedgerView
     selection: Selection
     pilot: Pilot | None = None
+    #: The plan before a person left something out of it.
+    whole: Plan
 
     @property
     def archive_root(self) -> Path:
@@ -141,7 +144,8 @@ def draw_up(
     )
     if not attach_only:
         return drawn
-    return replace(drawn, plan=planning.without_new_takes(drawn.plan, send_reserved=send_reserved))
+    plan = planning.without_new_takes(drawn.plan, send_reserved=send_reserved)
+    return replace(drawn, plan=plan, whole=plan)
 
 
 def redraw(drawn: Drawn, loaded: Loaded) -> Drawn:
@@ -190,11 +194,35 @@ def _drawn(
         survey=surveyed,
         settings=settings,
         plan=plan,
+        whole=plan,
         pool=pool,
         view=view,
         selection=selection,
         pilot=pilot,
     )
+
+
+def without(drawn: Drawn, left_out: Collection[str]) -> Drawn:
+    """The same plan, from the same look into the ledger, less what a person left out as "axis=value".
+
+    What was left out by a limit or a pilot does not take the place.
+    """
+    if not left_out:
+        return drawn
+    whole = drawn.whole
+    kept = [line for line in whole.lines if not approval.is_left_out(line, left_out)]
+    plan = planning.draw_up(
+        campaign=whole.campaign,
+        route=whole.route,
+        variants=[line.variant for line in kept],
+        footage={line.variant.label: drawn.survey.footage(line.variant) for line in kept},
+        rerender=drawn.loaded.campaign.rerender,
+        budget=drawn.loaded.campaign.budget,
+        view=drawn.view,
+        again=drawn.selection.again_of(drawn.loaded.variants),
+        pool=drawn.pool,
+    )
+    return replace(drawn, plan=plan)
 
 
 def _refuse_unserved(campaign: Campaign, pool: Pool) -> None:
@@ -232,7 +260,14 @@ def bare(loaded: Loaded, *, sandbox: bool) -> Drawn:
     )
     unseen = Survey(loaded=nothing, clips={}, stills={}, clip_preparations={}, still_preparations={}, warnings=())
     return Drawn(
-        loaded=nothing, survey=unseen, settings=settings, plan=plan, pool=pool, view=view, selection=Selection()
+        loaded=nothing,
+        survey=unseen,
+        settings=settings,
+        plan=plan,
+        whole=plan,
+        pool=pool,
+        view=view,
+        selection=Selection(),
     )
 
 

@@ -83,7 +83,7 @@ def parameters(sharing: Sharing, one: Slice, *, is_first: bool) -> dict[str, Any
         "spec": sharing.spec,
         "part": str(one.part),
         "only": chosen["only"],
-        "skip": [*chosen["skip"], *(_literal(label) for label in one.without)],
+        "skip": [*chosen["skip"], *(_literal(label) for label in (*one.without, *_left_out(sharing.drawn, one)))],
         "again": chosen["again"],
         "limit": bought or None,
         "attach_only": bought == 0,
@@ -93,6 +93,15 @@ def parameters(sharing: Sharing, one: Slice, *, is_first: bool) -> dict[str, Any
         "approved": one.plan.digest,
         "approved_by": sharing.by,
     }
+
+
+def _left_out(drawn: Drawn, one: Slice) -> list[str]:
+    """What a person left out of the plan, in the part of this slice: it would be bought there."""
+    if drawn.whole is drawn.plan:
+        return []
+    places = {variant.label: place for place, variant in enumerate(drawn.loaded.variants, start=1)}
+    gone = [line.variant.label for line in drawn.whole.lines if line.variant.label not in drawn.plan.by_label]
+    return [label for label in gone if places[label] in one.part]
 
 
 def _literal(label: str) -> str:

@@ -218,6 +218,7 @@ async def opened(
     occurrence: datetime | None = None,
     part: str | None = None,
     flow_run: str = "",
+    left_out: Sequence[str] = (),
 ) -> AsyncIterator[Studio]:
     """Draw up the plan and open everything a run of it needs; close it all at the end.
 
@@ -226,13 +227,13 @@ async def opened(
     Unauthorized when there is neither a key nor --sandbox.
 
     occurrence: the moment of the schedule that the run is for. part: of the campaign, which another run has cut into slices;
-    "501-1000". flow_run: as which Prefect knows it.
+    "501-1000". flow_run: as which Prefect knows it. left_out: what a person did not approve, as "axis=value".
     """
     _say_opened()
     place = None if part is None else Part.read(part)
 
     def draw() -> Drawn:
-        return drawing.draw_up(
+        drawn = drawing.draw_up(
             spec,
             sandbox=sandbox,
             only=only,
@@ -245,6 +246,7 @@ async def opened(
             occurrence=occurrence,
             part=place,
         )
+        return drawn if attach_only else drawing.without(drawn, left_out)
 
     loaded = await asyncio.to_thread(load, spec)
     known = {"spec": str(spec.absolute()), "flow_run": flow_run}
