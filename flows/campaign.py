@@ -184,7 +184,8 @@ async def posted(what: str, posting: Awaitable[T]) -> T | None:
 async def tag(names: list[str]) -> None:
     """Tags of this run only: a tag of a task run asks the server for its concurrency limit at every start."""
     async with get_client() as client:
-        await client.update_flow_run(flow_run.id, tags=sorted({*flow_run.tags, *names}))
+        others = {name for name in flow_run.tags if not name.startswith(bulletin.PLAN)}  # it may have been another one
+        await client.update_flow_run(flow_run.id, tags=sorted({*others, *names}))
 
 
 def notify(notice: bulletin.Notice) -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("callsheet.run")
 
+#: How the tag begins that names the plan of a run.
+PLAN = "plan:"
 #: Variants that a page or a notice names; the tables have all of them.
 MOST_NAMES = 20
 #: Reasons of one cause that a page quotes.
@@ -109,7 +111,7 @@ def watch(studio: Studio, labels: Sequence[str]) -> Progress:
 def tags(plan: Plan) -> list[str]:
     """What a list of runs is filtered by."""
     route = plan.route if plan.route in PLAY else "paid"
-    return [f"campaign:{plan.campaign}", f"route:{route}", f"plan:{short(plan.digest)}"]
+    return [f"campaign:{plan.campaign}", f"route:{route}", f"{PLAN}{short(plan.digest)}"]
 
 
 def say_plan(plan: Plan) -> None:
