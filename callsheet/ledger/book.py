@@ -385,10 +385,12 @@ class Ledger:
             return tuple(_take(row) for row in connection.execute(query).mappings())
 
     def counted(self, *, campaign: str, plans: Collection[str]) -> dict[State, int]:
-        """How many takes of a campaign, which were bought under these plans, are in each state."""
-        query = select(takes.c.state, func.count()).where(takes.c.campaign == campaign, takes.c.plan.in_(plans))
+        """How many variants of a campaign, which were bought under these plans, have a newest take in each state."""
+        bought = takes.c.campaign == campaign, takes.c.plan.in_(plans)
+        newest = select(func.max(takes.c.id)).where(*bought).group_by(takes.c.key)
+        query = select(takes.c.state, func.count()).where(takes.c.id.in_(newest)).group_by(takes.c.state)
         with self._reading() as connection:
-            return {State(row[0]): row[1] for row in connection.execute(query.group_by(takes.c.state))}
+            return {State(row[0]): row[1] for row in connection.execute(query)}
 
     def newest(self, keys: Sequence[str], *, route: Routes) -> dict[str, Take]:
         """The newest take of each key that holds or has cost something, else the newest of any state."""

@@ -114,9 +114,9 @@ def render(site: Site, provider: Path, workers: list[Any], count: int) -> dict[s
     print(
         f"started {count} variants on {len(workers)} workers: {told.split('Created flow run')[-1].splitlines()[0].strip()}"
     )
-    until(lambda: len(books.jobs(provider)) >= count // 2 or _ended(site), LIMIT, 0.3)
+    until(lambda: len(books.jobs(provider)) >= count // 3 or _ended(site), LIMIT, 0.3)
     assert not (run := _ended(site)), run["state"]
-    victim = next(one for one in workers[1:] if len(machines.family(one.pid)) > 1)
+    victim = until(lambda: _busy(site, workers, count), LIMIT, 0.3)
     killed = machines.kill(victim)
     print(
         f"{time.monotonic() - began:5.0f} s  {len(books.jobs(provider))} jobs accepted; worker killed with {killed - 1} runs"
@@ -125,6 +125,15 @@ def render(site: Site, provider: Path, workers: list[Any], count: int) -> dict[s
     run = _ended(site)
     print(f"{time.monotonic() - began:5.0f} s  {run['name']}: {run['state_type'].lower()}, {run['state']['message']}")
     return run
+
+
+def _busy(site: Site, workers: list[Any], count: int) -> Any:
+    """A worker in the middle of a slice, which is not the one that the campaign's own run is on."""
+    for number, one in enumerate(workers, start=1):
+        log = site.log(f"worker-{number}")
+        if f": {count} shoot;" not in log and log.count(" shoot;") > log.count(" archived; "):
+            return one
+    return None
 
 
 def _ended(site: Site) -> dict[str, Any]:
