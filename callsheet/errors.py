@@ -320,7 +320,7 @@ class LedgerUnreachable(LedgerError):
 
 class ArchiveError(CallsheetError):
     exit_code = 7
-    spent = "yes"
+    spent: Spent = "yes"
 
 
 class StoreUnreachable(ArchiveError):

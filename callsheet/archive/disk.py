@@ -15,14 +15,15 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import BinaryIO
 
-from callsheet.errors import ArchiveError, ChecksumMismatch, StoreUnreachable, WouldOverwrite
+from callsheet.archive.store import Stored, other_bytes, refuse_lasting, refuse_strange
+from callsheet.errors import ArchiveError, ChecksumMismatch, StoreUnreachable
 
 CHUNK = 1024 * 1024
 #: A temporary file untouched for this long belongs to a process that died; a copy in progress touches its own all the time.
@@ -38,31 +39,16 @@ _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _IMPOSSIBLE = frozenset({errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.EILSEQ, errno.ELOOP})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stored:
-    """One file of the archive. sha256 is 64 hex characters of the bytes that are there."""
-
-    key: str
-    sha256: str
-    bytes: int
-
-
 class DiskStore:
-    """An archive under one folder. Keys are relative POSIX paths; errors say that the render is paid for.
+    """An archive under one folder: a `store.Store`. The disk refuses when it is full, read-only or gone."""
 
-    Every method raises StoreUnreachable when the disk refuses (full, read-only, gone; safe to retry) and ArchiveError for
-    a key that is no place inside the root.
-    """
-
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, called: str = "") -> None:
+        """called: what a person calls the folder."""
         self.root = root.absolute()
+        self._called = called or str(root)
 
     def put(self, key: str, file: Path, *, sha256: str) -> Stored:
-        """Copy `file` to `key`. When this returns, file and name have been synced to the disk.
-
-        The same bytes already there are recognised and nothing is written. Raises WouldOverwrite where other bytes have
-        the name, ChecksumMismatch where the copy does not have the digest `sha256` (nothing is left under the name).
-        """
+        """File and name have been synced to the disk when this returns."""
         try:
             source = file.open("rb")
         except OSError as error:
@@ -71,15 +57,11 @@ class DiskStore:
             return self._put(key, _chunks(source), sha256)
 
     def put_text(self, key: str, text: str) -> Stored:
-        """Write `text` as UTF-8 to `key`; the same contract as `put`."""
         data = text.encode()
         return self._put(key, [data], hashlib.sha256(data).hexdigest())
 
     def replace_text(self, key: str, text: str) -> Stored:
-        """Write `text` over what `key` holds, at once for every reader: only a manifest.json or a page under review/."""
-        parts = PurePosixPath(key).parts
-        if parts[-1:] != ("manifest.json",) and "review" not in parts[:-1]:
-            raise WouldOverwrite("Only a manifest or a review page is ever replaced.", where=key)
+        refuse_lasting(key)
         place, data = self.path(key), text.encode()
         with _told(key, place):
             _make_folder(place.parent)
@@ -90,25 +72,61 @@ class DiskStore:
         return stored
 
     def stat(self, key: str) -> Stored | None:
-        """What is under `key`, read to the last byte; None where there is nothing."""
         place = self.path(key)
         with _told(key, place):
             return _read(key, place) if _is_there(place) else None
 
+    def read(self, key: str) -> bytes | None:
+        place = self.path(key)
+        with _told(key, place):
+            return place.read_bytes() if _is_there(place) else None
+
+    def bring(self, key: str, target: Path) -> Stored | None:
+        """target: on this machine, in a folder that is there or can be made."""
+        place = self.path(key)
+        with _told(key, place):
+            if not _is_there(place):
+                return None
+            _make_folder(target.parent)
+            with _temporary(target.parent) as temporary, place.open("rb") as source:
+                stored = _fill(temporary, key, _chunks(source))
+                temporary.replace(target)
+            return stored
+
     def exists(self, key: str) -> bool:
-        """Is the name taken, by whatever?"""
         place = self.path(key)
         with _told(key, place):
             return _is_there(place)
 
+    def sizes(self, keys: Collection[str]) -> dict[str, int]:
+        for key in keys:
+            refuse_strange(key)
+        places = {key: self.root / key for key in keys}
+        with _told("", self.root):
+            return {key: place.stat().st_size for key, place in places.items() if place.is_file()}
+
+    def spoken(self, key: str = "") -> str:
+        return str(self.path(key) if key else self.root)
+
+    def check(self) -> None:
+        """Have the folder, and write there once."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=self.root):
+                pass
+        except OSError as error:
+            why = "a file stands in its place" if isinstance(error, FileExistsError) else error.strerror
+            raise StoreUnreachable(
+                f"the archive folder {self._called} cannot be written: {why}.",
+                hint="Make room there, or set archive: {to: …} to another folder.",
+                spent="no",
+                retry="never",
+            ) from error
+
     def path(self, key: str) -> Path:
         """Where `key` is on the disk. ArchiveError for a key that leads, itself or by a symbolic link, out of the root."""
-        parts = key.split("/")
-        if any(not _is_plain(part) for part in parts):
-            raise ArchiveError(
-                f"{key!r} is not a name in an archive: relative, with / between plain names, none starting with a dot."
-            )
-        place = self.root.joinpath(*parts)
+        refuse_strange(key)
+        place = self.root.joinpath(*key.split("/"))
         if not _resolved(place).is_relative_to(_resolved(self.root)):
             raise ArchiveError("A symbolic link leads out of the archive there.", where=str(place))
         return place
@@ -157,11 +175,6 @@ class DiskStore:
         return True
 
 
-def _is_plain(part: str) -> bool:
-    """No climbing, no hidden file (temporary files are hidden), no separator of another system, no control character."""
-    return bool(part) and not part.startswith(".") and "\\" not in part and part.isprintable()
-
-
 def _is_there(place: Path) -> bool:
     """Is the name taken, be it by a dangling link? Unlike os.path.lexists, an unreachable disk is an error, not a no."""
     try:
@@ -204,11 +217,7 @@ def _recognised(key: str, place: Path, sha256: str) -> Stored:
     """What has the name already, when it is these bytes. Synced again: the process that named it may have died just then."""
     there = _read(key, place)
     if there.sha256 != sha256:
-        raise WouldOverwrite(
-            f"Another file has this name ({there.bytes:,} bytes, sha256 {there.sha256[:12]}…); it stays as it is.",
-            where=str(place),
-            hint="Archive this one under the next revision, or move the other one away.",
-        )
+        raise other_bytes(str(place), f"{there.bytes:,} bytes, sha256 {there.sha256[:12]}…")
     _sync(place.parent)
     return there
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from callsheet.archive.disk import DiskStore
+from callsheet.archive.store import Store
 from callsheet.causes import Cause
 from callsheet.credits import ZERO, Credits
 from callsheet.errors import ProviderError, Unauthorized
@@ -37,6 +37,7 @@ from callsheet.steps.gate import Gate
 from callsheet.steps.load import Loaded, load
 from callsheet.steps.progress import Event, Listener, Stage, nobody
 from callsheet.steps.settings import Settings
+from callsheet.steps.shelve import Shelf, shelf_of
 
 if TYPE_CHECKING:
     from callsheet.evidence import Verdict
@@ -63,6 +64,9 @@ class Counter:
 #: first a fair share of it; twenty at once would all come late together.
 DOWNLOADS = 4
 
+#: Results that go to the archive at a time, for the same reason.
+UPLOADS = 4
+
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
@@ -86,7 +90,9 @@ class Studio:
     elsewhere: "Elsewhere"
     #: Where jobs go, by the route's name; and how each fares.
     counters: Mapping[str, Counter]
-    store: DiskStore
+    store: Store
+    #: The archive's files on this machine, which the board opens from.
+    shelf: Shelf
     #: Takes between submission and their end.
     in_flight: asyncio.Semaphore
     #: ffmpeg processes of preparation at a time, and the threads of each: together as many as there are cores.
@@ -95,6 +101,7 @@ class Studio:
     listener: Listener = nobody
     #: Who may fetch its result now.
     downloads: Gate = field(default_factory=lambda: Gate(DOWNLOADS))
+    uploads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UPLOADS))
     #: Prepared files by cache name, staged files by route and digest: the work of several variants, done once.
     prepared: dict[str, "asyncio.Task[PreparedFile]"] = field(default_factory=dict)
     staged: dict[tuple[str, str], "asyncio.Task[Staged]"] = field(default_factory=dict)
@@ -287,6 +294,8 @@ async def _opened(
         ) as run,
     ):
         drawn = await _drawn_and_claimed(settings, ledger, run, draw)
+        if drawn.plan.of("shoot"):
+            await asyncio.to_thread(drawing.make_archive, drawn)
         async with (
             presence.beating(ledger, run),
             _counters(settings, drawn.pool) as counters,
@@ -338,7 +347,8 @@ def _laid_out(drawn: Drawn, ledger: Ledger, run: Run, counters: Mapping[str, Cou
         run=run,
         elsewhere=Elsewhere(),
         counters=counters,
-        store=DiskStore(drawn.archive_root),
+        store=drawn.store,
+        shelf=shelf_of(drawn.store, drawn.settings.home),
         in_flight=asyncio.Semaphore(drawn.settings.max_in_flight),
         encoders=asyncio.Semaphore(at_once),
         threads=command.cores() // at_once if at_once > 1 else 0,
