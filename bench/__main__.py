@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import authoring, drafts, preparation, sandbox
+from bench import archive, authoring, drafts, preparation, sandbox
 from bench.row import Row
 
 #: What is measured, by the name that `make bench ONLY=…` takes.
@@ -18,6 +18,7 @@ PARTS: dict[str, Callable[[Path], Iterator[Row]]] = {
     "preparation": preparation.rows,
     "drafts": drafts.rows,
     "sandbox": sandbox.rows,
+    "archive": archive.rows,
 }
 RESULTS = Path(__file__).with_name("results.json")
 

@@ -307,10 +307,10 @@ class S3Store:
     def _may_create(self) -> bool:
         """Could the probe be created? False where it is there already, which is as it should be."""
         options = self._upload(self.place.key(_PROBE))
-        mark = hashlib.sha256(repr(sorted(map(str, options.items()))).encode()).hexdigest()[:12]
-        options["Key"] = f"{options['Key']}-{mark}"
         if self._keeping.storage_class:
             options["StorageClass"] = self._keeping.storage_class
+        mark = hashlib.sha256(repr(sorted(map(str, options.items()))).encode()).hexdigest()[:12]
+        options["Key"] = f"{options['Key']}-{mark}"
         body = self._measured(io.BytesIO(_PROBE_TEXT), self._part)
         try:
             self._client.put_object(Body=_PROBE_TEXT, IfNoneMatch="*", **options, **self._checks(body))
