@@ -282,6 +282,10 @@ class RouteBusy(ProviderError):
     retry = "safe"
 
 
+class StagingFailed(ProviderError):
+    """An input cannot be put into the bucket that CALLSHEET_STAGING names, or could not be read there."""
+
+
 class PortTaken(ProviderError):
     """A server that this run needs on this machine cannot listen on its port."""
 

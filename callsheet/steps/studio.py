@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from callsheet import buckets
 from callsheet.archive.store import Store
 from callsheet.causes import Cause
 from callsheet.credits import ZERO, Credits
@@ -26,7 +27,7 @@ from callsheet.ledger.ownership import Run
 from callsheet.media import command
 from callsheet.plan import Line, Plan
 from callsheet.provider.client import Provider, Route
-from callsheet.provider.staging import ProviderStaging
+from callsheet.provider.staging import BucketStaging, ProviderStaging, Staging
 from callsheet.provider.watch import Watch
 from callsheet.routing import EVOLINK, LOOPBACK, SANDBOX, Card, Pool
 from callsheet.steps import bring, leftovers, make_room, presence
@@ -52,7 +53,7 @@ class Counter:
 
     card: Card
     provider: Provider
-    staging: ProviderStaging
+    staging: Staging
     watch: Watch
     health: Health = field(default_factory=Health)
     #: The refusal of its key or its account that stopped it, and those of single models.
@@ -333,8 +334,16 @@ async def _counters(settings: Settings, pool: Pool) -> AsyncIterator[dict[str, C
             way = await stack.enter_async_context(route(settings, card.name))
             provider = await stack.enter_async_context(provider_of(way))
             watch = await stack.enter_async_context(Watch(provider))
-            counters[card.name] = Counter(card=card, provider=provider, staging=ProviderStaging(provider), watch=watch)
+            staging = _staging(settings, provider)
+            counters[card.name] = Counter(card=card, provider=provider, staging=staging, watch=watch)
         yield counters
+
+
+def _staging(settings: Settings, provider: Provider) -> Staging:
+    """Where inputs of this provider's jobs are put. The sandbox keeps its own: it is for when there is no network."""
+    if settings.staging == "provider" or provider.route.name == SANDBOX:
+        return ProviderStaging(provider)
+    return BucketStaging(buckets.place_of(settings.staging), loopback=provider.route.is_loopback)
 
 
 def _laid_out(drawn: Drawn, ledger: Ledger, run: Run, counters: Mapping[str, Counter]) -> Studio:
