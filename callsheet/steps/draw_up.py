@@ -300,6 +300,7 @@ def make_archive(drawn: Drawn) -> None:
 def _call_unspent(error: ArchiveError, loaded: Loaded) -> None:
     """It was found before anything was paid for, and has its place in the campaign."""
     if "archive" in loaded.campaign.document.value:
+        error.what = f"{error.where}: {error.what}" if error.where else error.what
         error.where = loaded.campaign.problem(("archive", "to"), "").place
     error.spent, error.retry = "no", "never"
 
