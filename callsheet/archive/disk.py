@@ -65,9 +65,9 @@ class DiskStore:
         place, data = self.path(key), text.encode()
         with _told(key, place):
             _make_folder(place.parent)
-            with _temporary(place.parent) as temporary:
-                stored = _fill(temporary, key, [data])
-                temporary.replace(place)
+            with temporary(place.parent) as half:
+                stored = _fill(half, key, [data])
+                half.replace(place)
                 _sync(place.parent)
         return stored
 
@@ -88,9 +88,9 @@ class DiskStore:
             if not _is_there(place):
                 return None
             _make_folder(target.parent)
-            with _temporary(target.parent) as temporary, place.open("rb") as source:
-                stored = _fill(temporary, key, _chunks(source))
-                temporary.replace(target)
+            with temporary(target.parent) as half, place.open("rb") as source:
+                stored = _fill(half, key, _chunks(source))
+                half.replace(target)
             return stored
 
     def exists(self, key: str) -> bool:
@@ -143,35 +143,35 @@ class DiskStore:
             if _is_there(place):
                 return _recognised(key, place, sha256)
             _make_folder(place.parent)
-            with _temporary(place.parent) as temporary:
-                stored = _fill(temporary, key, chunks)
+            with temporary(place.parent) as half:
+                stored = _fill(half, key, chunks)
                 if stored.sha256 != sha256:
                     raise ChecksumMismatch(
                         f"The copy has the digest {stored.sha256}, and {sha256} was promised.", where=key
                     )
-                if not self._give_name(temporary, place):
+                if not self._give_name(half, place):
                     return _recognised(key, place, sha256)
             _sync(place.parent)
             return stored
 
-    def _give_name(self, temporary: Path, place: Path) -> bool:
+    def _give_name(self, half: Path, place: Path) -> bool:
         """Whether the file got its name; False where the name was taken."""
         try:
-            os.link(temporary, place)
+            os.link(half, place)
         except FileExistsError:
             return False
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
-            return self._rename_locked(temporary, place)
+            return self._rename_locked(half, place)
         return True
 
-    def _rename_locked(self, temporary: Path, place: Path) -> bool:
+    def _rename_locked(self, half: Path, place: Path) -> bool:
         with (self.root / _LOCK).open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if _is_there(place):
                 return False
-            temporary.rename(place)
+            half.rename(place)
         return True
 
 
@@ -192,19 +192,20 @@ def _resolved(path: Path) -> Path:
 
 
 @contextmanager
-def _temporary(folder: Path) -> Iterator[Path]:
-    """A new name in the same folder, so on the same file system; whatever has it at the end is removed."""
-    temporary = folder / f".callsheet-{os.getpid()}-{secrets.token_hex(8)}.part"
+def temporary(folder: Path) -> Iterator[Path]:
+    """A new name in the same folder, so on the same file system; whatever has it at the end is removed. What a killed
+    process leaves is swept."""
+    half = folder / f".callsheet-{os.getpid()}-{secrets.token_hex(8)}.part"
     try:
-        yield temporary
+        yield half
     finally:
-        temporary.unlink(missing_ok=True)
+        half.unlink(missing_ok=True)
 
 
-def _fill(temporary: Path, key: str, chunks: Iterable[bytes]) -> Stored:
+def _fill(half: Path, key: str, chunks: Iterable[bytes]) -> Stored:
     """Write a new file, hash what goes by, sync it."""
     running, size = hashlib.sha256(), 0
-    with temporary.open("xb") as target:
+    with half.open("xb") as target:
         for chunk in chunks:
             running.update(chunk)
             size += target.write(chunk)

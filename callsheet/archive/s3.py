@@ -19,11 +19,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlencode
 
 from callsheet import buckets
+from callsheet.archive.disk import temporary
 from callsheet.archive.store import Stored, other_bytes, refuse_lasting, refuse_strange
 from callsheet.campaign import Keeping
 from callsheet.errors import ArchiveError, ChecksumMismatch, StoreUnreachable
@@ -50,6 +50,7 @@ FEW = 2
 
 #: The object that shows whether conditional writes are heeded; beside it the digest of how it is kept.
 _PROBE = ".callsheet-archive"
+_NOTHING = ".callsheet-nothing"
 _PROBE_TEXT = b"Callsheet keeps an archive here. This object shows that nothing in it is overwritten; do not remove it.\n"
 #: Another writer was quicker, or our upload is no longer what it was: look again what has the name.
 _OVERTAKEN = frozenset(
@@ -136,18 +137,11 @@ class S3Store:
         """target: on this machine, in a folder that is there or can be made. OSError where it cannot be written."""
         name = self._name(key)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            self._told(key),
-            NamedTemporaryFile(dir=target.parent, prefix=".callsheet-", suffix=".part", delete=False) as coming,
-        ):
-            temporary = Path(coming.name)
-            try:
+        with self._told(key), temporary(target.parent) as half:
+            with half.open("xb") as coming:
                 stored = self._digested(key, name, coming)
-                coming.flush()
-                if stored is not None:
-                    temporary.replace(target)
-            finally:
-                temporary.unlink(missing_ok=True)
+            if stored is not None:
+                half.replace(target)
         return stored
 
     def exists(self, key: str) -> bool:
@@ -171,13 +165,16 @@ class S3Store:
         return self.place.spoken(key)
 
     def check(self) -> None:
-        """List, and write the probe as a deliverable would be written, unless it is there; and be refused a second time.
+        """List, ask for what is not there, and write the probe as a deliverable would be written, unless it is there; and be
+        refused a second time.
 
         Nothing has to be removed for it. Its name has how it is kept in it, so a new key or class is tried afresh.
         """
         try:
             with self._told():
                 self._client.list_objects_v2(Bucket=self.place.bucket, Prefix=self.place.key(_PROBE), MaxKeys=1)
+                with self._opened(self.place.key(_NOTHING)):
+                    pass
                 if self._may_create() and self._may_create():
                     raise StoreUnreachable(
                         f"{self.place.spoken()} heeds no conditional writes (If-None-Match), so files in it could be "
@@ -492,12 +489,21 @@ class S3Store:
         """boto's errors as ours, without a key or a signature in them."""
         where = self.spoken(key)
         _ = self._client  # before botocore is named
-        from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, IncompleteReadError
+        from botocore.exceptions import (
+            BotoCoreError,
+            ClientError,
+            ConnectionError,
+            FlexibleChecksumError,
+            HTTPClientError,
+            IncompleteReadError,
+        )
 
         try:
             yield
         except ClientError as error:
             raise self._answered(error, where) from None
+        except FlexibleChecksumError as error:
+            raise ChecksumMismatch(f"What came back is not what was sent: {_words(error)}.", where=where) from None
         except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
             hint = "Check the network and AWS_ENDPOINT_URL_S3, then run again."
             raise StoreUnreachable(f"The archive cannot be reached: {_words(error)}.", where=where, hint=hint) from None

@@ -49,6 +49,11 @@ class Shelf:
         """Is the folder another place than the archive?"""
         return self.store is not self.folder
 
+    @property
+    def places(self) -> tuple[Store, ...]:
+        """The archive, and the folder where that is another place."""
+        return (self.store, self.folder) if self.is_apart else (self.store,)
+
     def has(self, key: str, size: int) -> bool:
         """Is the file here, with as many bytes as the archive's?"""
         if not self.is_apart:

@@ -302,7 +302,7 @@ async def _opened(
             _counters(settings, drawn.pool) as counters,
         ):
             studio = _laid_out(drawn, ledger, run, counters)
-            await asyncio.to_thread(leftovers.sweep, settings.home, studio.store)
+            await asyncio.to_thread(leftovers.sweep, settings.home, *studio.shelf.places)
             with make_room.listed(settings.home, drawn.survey):
                 await _room_made(studio)
                 token = _current.set(studio)

@@ -11,7 +11,7 @@ import callsheet
 from callsheet import catalogue, causes, expiry, naming
 from callsheet.causes import Cause
 from callsheet.credits import Credits, total
-from callsheet.errors import ArchiveError, MediaError, NothingToShoot
+from callsheet.errors import ArchiveError, MediaError, NothingToShoot, WouldOverwrite
 from callsheet.ledger.book import Ledger
 from callsheet.media import frames, probe
 from callsheet.plan import Line, decimal_seconds, keys_of
@@ -429,9 +429,12 @@ async def _poster(studio: Studio, video: Path | None, sha256: str, seconds: Any,
 async def _kept(studio: Studio, key: str, file: Path, sha256: str, held: Held) -> None:
     """Have a file of the board in the archive, and on its shelf."""
     if key not in held.there:
-        stored = await asyncio.to_thread(studio.store.put, key, file, sha256=sha256)
-        await asyncio.to_thread(studio.shelf.keep, key, file)
-        held.there[key] = stored.bytes
+        try:
+            await asyncio.to_thread(studio.store.put, key, file, sha256=sha256)
+            await asyncio.to_thread(studio.shelf.keep, key, file)
+        except WouldOverwrite:  # another run drew the same picture at this moment, in other bytes
+            log.info("%s was put there by another run", key)
+        held.there[key] = file.stat().st_size
 
 
 def _source_key(studio: Studio, clip: PreparedFile) -> str:
