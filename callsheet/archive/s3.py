@@ -91,6 +91,14 @@ class _Body:
         return frozenset({whole, composite, f"{composite}-{len(self.pieces)}"})
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """An object that is being read. told: the SHA-256 that it was put there with, or nothing."""
+
+    chunks: Iterator[bytes]
+    told: str
+
+
 class S3Store:
     """An archive below s3://bucket/prefix: a `store.Store`. Who may write it is AWS's own business: its variables,
     profiles and roles."""
@@ -126,22 +134,27 @@ class S3Store:
     def stat(self, key: str) -> Stored | None:
         name = self._name(key)
         with self._told(key):
-            return self._digested(key, name)
+            with self._opened(name) as found:
+                return None if found is None else _digested(key, found)
 
     def read(self, key: str) -> bytes | None:
         name = self._name(key)
-        with self._told(key), self._opened(name) as chunks:
-            return None if chunks is None else b"".join(chunks)
+        with self._told(key), self._opened(name) as found:
+            return None if found is None else b"".join(found.chunks)
 
     def bring(self, key: str, target: Path) -> Stored | None:
         """target: on this machine, in a folder that is there or can be made. OSError where it cannot be written."""
         name = self._name(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         with self._told(key), temporary(target.parent) as half:
-            with half.open("xb") as coming:
-                stored = self._digested(key, name, coming)
-            if stored is not None:
-                half.replace(target)
+            with half.open("xb") as coming, self._opened(name) as found:
+                stored = None if found is None else _digested(key, found, coming)
+            if found is None or stored is None:
+                return None
+            if found.told not in ("", stored.sha256):
+                what = f"What came back has the digest {stored.sha256}, and {found.told} was put there."
+                raise ChecksumMismatch(what, where=self.spoken(key))
+            half.replace(target)
         return stored
 
     def exists(self, key: str) -> bool:
@@ -166,16 +179,19 @@ class S3Store:
 
     def check(self) -> None:
         """List, ask for what is not there, and write the probe as a deliverable would be written, unless it is there; and be
-        refused a second time.
+        refused a second time, in one request and in parts: there are stores that heed the condition in one of them alone.
 
         Nothing has to be removed for it. Its name has how it is kept in it, so a new key or class is tried afresh.
         """
+        probe = self._probe()
+        body = self._measured(io.BytesIO(_PROBE_TEXT), self._part)
         try:
             with self._told():
                 self._client.list_objects_v2(Bucket=self.place.bucket, Prefix=self.place.key(_PROBE), MaxKeys=1)
                 with self._opened(self.place.key(_NOTHING)):
                     pass
-                if self._may_create() and self._may_create():
+                is_written = self._may_create(probe, body) and self._may_create(probe, body)
+                if is_written or self._may_create_in_parts(probe, body):
                     raise StoreUnreachable(
                         f"{self.place.spoken()} heeds no conditional writes (If-None-Match), so files in it could be "
                         "overwritten.",
@@ -229,9 +245,16 @@ class S3Store:
 
     def _send_in_parts(self, name: str, body: _Body) -> None:
         upload, there = self._resumed(name, body)
-        if not upload:
-            options = {**self._upload(name), "Metadata": {"sha256": body.sha256}}
-            upload = self._client.create_multipart_upload(ChecksumAlgorithm="SHA256", **options)["UploadId"]
+        self._send_the_rest(name, upload or self._begun(self._upload(name), body), there, body)
+
+    def _begun(self, options: dict[str, Any], body: _Body) -> str:
+        """The id of a new upload in parts."""
+        metadata = {"sha256": body.sha256}
+        begun = self._client.create_multipart_upload(ChecksumAlgorithm="SHA256", Metadata=metadata, **options)
+        return begun["UploadId"]
+
+    def _send_the_rest(self, name: str, upload: str, there: Mapping[int, str], body: _Body) -> None:
+        """The parts that are not there, and then the name. there: ETags by number."""
         parts = []
         for piece in body.pieces:
             etag = there.get(piece.number) or self._send_part(name, upload, piece, body.file)
@@ -278,9 +301,9 @@ class S3Store:
             if head.get("ChecksumSHA256") in body.checksums:
                 return
             if told in ("", body.sha256):  # it came by another way, without a digest that the store vouches for
-                there = self._digested("", name)
-                if there is not None and there.sha256 == body.sha256:
-                    return
+                with self._opened(name) as found:
+                    if found is not None and _digested("", found).sha256 == body.sha256:
+                        return
         named = f", sha256 {told[:12]}…" if told else ""
         raise other_bytes(self.place.spoken(self._key(name)), f"{size:,} bytes{named}")
 
@@ -301,17 +324,31 @@ class S3Store:
             return False
         return True
 
-    def _may_create(self) -> bool:
-        """Could the probe be created? False where it is there already, which is as it should be."""
+    def _probe(self) -> dict[str, Any]:
+        """What an upload of the probe says."""
         options = self._upload(self.place.key(_PROBE))
         if self._keeping.storage_class:
             options["StorageClass"] = self._keeping.storage_class
         mark = hashlib.sha256(repr(sorted(map(str, options.items()))).encode()).hexdigest()[:12]
-        options["Key"] = f"{options['Key']}-{mark}"
-        body = self._measured(io.BytesIO(_PROBE_TEXT), self._part)
+        return {**options, "Key": f"{options['Key']}-{mark}"}
+
+    def _may_create(self, probe: dict[str, Any], body: _Body) -> bool:
+        """Was it written? False where it is there already, which is as it should be."""
         try:
-            self._client.put_object(Body=_PROBE_TEXT, IfNoneMatch="*", **options, **self._checks(body))
+            self._client.put_object(Body=_PROBE_TEXT, IfNoneMatch="*", **probe, **self._checks(body))
         except self._refusal as error:
+            if _status(error) in (409, 412):
+                return False
+            raise
+        return True
+
+    def _may_create_in_parts(self, probe: dict[str, Any], body: _Body) -> bool:
+        """The same, for an upload that ends like that of a long film."""
+        upload = self._begun(probe, body)
+        try:
+            self._send_the_rest(probe["Key"], upload, {}, body)
+        except self._refusal as error:
+            self._give_up(probe["Key"], upload)
             if _status(error) in (409, 412):
                 return False
             raise
@@ -356,32 +393,19 @@ class S3Store:
             raise
 
     @contextmanager
-    def _opened(self, name: str) -> Iterator[Iterator[bytes] | None]:
-        """The bytes of an object in pieces; None where there is none."""
+    def _opened(self, name: str) -> "Iterator[_Found | None]":
+        """An object to be read; None where there is none."""
         try:
-            body = self._client.get_object(Bucket=self.place.bucket, Key=name)["Body"]
+            answer = self._client.get_object(Bucket=self.place.bucket, Key=name)
         except self._refusal as error:
             if _code(error) not in _GONE:
                 raise
             yield None
             return
         try:
-            yield body.iter_chunks(CHUNK)
+            yield _Found(chunks=answer["Body"].iter_chunks(CHUNK), told=answer.get("Metadata", {}).get("sha256", ""))
         finally:
-            body.close()
-
-    def _digested(self, key: str, name: str, target: Any = None) -> Stored | None:
-        """Read it to the last byte, into `target` where there is one."""
-        running, size = hashlib.sha256(), 0
-        with self._opened(name) as chunks:
-            if chunks is None:
-                return None
-            for chunk in chunks:
-                running.update(chunk)
-                size += len(chunk)
-                if target is not None:
-                    target.write(chunk)
-        return Stored(key=key, sha256=running.hexdigest(), bytes=size)
+            answer["Body"].close()
 
     def _listed(self, folder: str) -> Iterator[tuple[str, int]]:
         """Names below a folder, or beginning like it, and their bytes."""
@@ -553,6 +577,17 @@ class _Stretch(io.RawIOBase):
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
+
+
+def _digested(key: str, found: _Found, target: BinaryIO | None = None) -> Stored:
+    """Read it to the last byte, into `target` where there is one."""
+    running, size = hashlib.sha256(), 0
+    for chunk in found.chunks:
+        running.update(chunk)
+        size += len(chunk)
+        if target is not None:
+            target.write(chunk)
+    return Stored(key=key, sha256=running.hexdigest(), bytes=size)
 
 
 def _top(key: str) -> str:

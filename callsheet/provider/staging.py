@@ -44,6 +44,10 @@ CONNECT, READ, SENDINGS = 10, 60, 5
 
 
 class Staging(Protocol):
+    @property
+    def margin(self) -> timedelta:
+        """A link has to live this much longer than now to be handed to the provider."""
+
     async def put(self, file: Path, *, sha256: str, suffix: str, called: str = "") -> Staged:
         """Have the file where the provider can read it. sha256: of its bytes. suffix: with its dot (".mp4"). called: what a
         person calls it. ProviderError; nothing is charged for staging."""
@@ -51,6 +55,9 @@ class Staging(Protocol):
 
 class ProviderStaging:
     """Uploads are named by content, so the service's file list tells which file is which."""
+
+    #: The provider reads its own files at submission.
+    margin = timedelta(hours=1)
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
@@ -71,6 +78,9 @@ class _Signer:
 
 class BucketStaging:
     """Files below s3://bucket/prefix, each under the digest of its bytes, and so uploaded once by whatever run comes first."""
+
+    #: When it reads those of others is its own business: perhaps when the job's turn has come.
+    margin = LONGEST_JOB
 
     def __init__(self, place: buckets.Place, *, loopback: bool) -> None:
         """loopback: may links lead to this machine? A provider elsewhere could not follow them."""

@@ -274,7 +274,7 @@ async def _held(studio: Studio, lines: Collection[Line]) -> Held:
             keys |= {line.take.archive, _beside(line.take), _poster_key(studio, line.take.sha256)}
     there = dict(await asyncio.to_thread(studio.store.sizes, keys)) if keys else {}
     if studio.shelf.is_apart:
-        small = {key: size for key, size in there.items() if not key.endswith(".mp4") or "/review/" in key}
+        small = {key: size for key, size in there.items() if key.endswith((".json", ".jpg"))}
         await asyncio.to_thread(studio.shelf.bring, small)
     return Held(clips=clips, there=there)
 
@@ -431,10 +431,11 @@ async def _kept(studio: Studio, key: str, file: Path, sha256: str, held: Held) -
     if key not in held.there:
         try:
             await asyncio.to_thread(studio.store.put, key, file, sha256=sha256)
-            await asyncio.to_thread(studio.shelf.keep, key, file)
         except WouldOverwrite:  # another run drew the same picture at this moment, in other bytes
             log.info("%s was put there by another run", key)
         held.there[key] = file.stat().st_size
+    if not studio.shelf.has(key, held.there[key]):
+        await asyncio.to_thread(studio.shelf.keep, key, file)
 
 
 def _source_key(studio: Studio, clip: PreparedFile) -> str:

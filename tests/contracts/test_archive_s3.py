@@ -141,15 +141,14 @@ def test_a_part_that_arrives_damaged_is_refused_and_the_others_are_kept(
 def test_a_film_that_is_damaged_on_the_way_back_is_noticed(
     store: S3Store, bucket: BucketServer, tmp_path: Path
 ) -> None:
-    put(store, film(tmp_path, 1000))
-    bucket.faults.append(lambda asked, _: (200, b"x" * 999) if asked.word == "GET" else None)
-    brought = store.bring(KEY, tmp_path / "copy.mp4")
-    assert brought is not None
-    assert brought != store.stat(KEY)
     with closing(bucket.client()) as client:
+        client.put_object(Bucket="studio", Key=NAME, Body=b"film", Metadata={"sha256": sha(b"another film")})
+        with pytest.raises(ChecksumMismatch, match=f"and {sha(b'another film')} was put there"):
+            store.bring(KEY, tmp_path / "copy.mp4")
         client.put_object(Bucket="studio", Key=NAME, Body=b"film", ChecksumAlgorithm="CRC32", ChecksumCRC32="AAAAAA==")
     with pytest.raises(ChecksumMismatch, match="What came back is not what was sent"):
         store.bring(KEY, tmp_path / "copy.mp4")
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- answers that are lost ---------------------------------------------------------------------------------------------
@@ -326,19 +325,26 @@ def test_nothing_is_said_of_what_the_campaign_does_not_say(bucket: BucketServer,
 
 def test_a_bucket_is_checked_with_one_small_object_for_good(bucket: BucketServer, store: S3Store) -> None:
     store.check()
-    assert bucket.words == ["GET list", "GET", "PUT", "PUT"]
+    in_parts = ["POST uploads", "PUT part", "POST upload", "DELETE upload"]
+    assert bucket.words == ["GET list", "GET", "PUT", "PUT", *in_parts]
     bucket.asked.clear()
     store.check()
-    assert bucket.words == ["GET list", "GET", "PUT"]
+    assert bucket.words == ["GET list", "GET", "PUT", *in_parts]
+    bucket.asked.clear()
     S3Store(PLACE, Keeping(storage_class="STANDARD_IA")).check()
-    assert bucket.words == ["GET list", "GET", "PUT", "GET list", "GET", "PUT", "PUT"]
+    assert bucket.words == ["GET list", "GET", "PUT", "PUT", *in_parts]
     assert {asked.key.partition("-archive-")[0] for asked in bucket.asked if asked.method == "PUT"} == {
         "finals/.callsheet"
     }
 
 
 def test_a_store_that_would_overwrite_is_refused(bucket: BucketServer, store: S3Store) -> None:
-    bucket.faults += [lambda asked, _: (200, b"") if asked.method == "PUT" else None] * 2
+    bucket.faults += [lambda asked, _: (200, b"") if asked.word == "PUT" else None] * 2
+    with pytest.raises(StoreUnreachable, match="heeds no conditional writes"):
+        store.check()
+    bucket.faults.append(
+        lambda asked, _: (200, b"<CompleteMultipartUploadResult/>") if asked.word == "POST upload" else None
+    )
     with pytest.raises(StoreUnreachable, match="heeds no conditional writes") as caught:
         store.check()
     assert (caught.value.spent, caught.value.retry, caught.value.exit_code) == ("no", "never", 7)
