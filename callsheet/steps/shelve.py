@@ -10,7 +10,6 @@ import logging
 import os
 import shutil
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +80,8 @@ class Shelf:
         without."""
         lacking = [key for key, size in there.items() if not self.has(key, size)]
         if lacking:
+            from concurrent.futures import ThreadPoolExecutor  # not for a plan
+
             with ThreadPoolExecutor(ABREAST) as pool:
                 list(pool.map(self._bring, lacking))
 
