@@ -7,12 +7,14 @@ STAMP  := $(VENV)/.installed
 # As many tests at a time as there are cores, those of one file in one process: they share what is slow to set up.
 ABREAST := -n auto --maxprocesses 4 --dist loadfile
 
-# Worlds that the simulator of faults lives, and real processes that are killed.
+# Worlds that the simulator of faults lives, real processes that are killed, and variants that three workers share.
 SEEDS ?= 10000
 KILLS ?= 20
+VARIANTS ?= 600
+RANDOM_KILLS := tests/e2e/test_killed.py::test_killed_at_random_and_run_again_it_has_paid_once_and_archived_all
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast faults kills bench check format matrix words schema lock ui clean
+.PHONY: help install demo test test-fast faults kills test-scale bench check format matrix words schema lock ui clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -41,7 +43,10 @@ faults: $(STAMP)  ## crashes and faults by the thousand, in virtual time (SEEDS=
 	$(BIN)/python -m tests.faults --seeds $(SEEDS)
 
 kills: $(STAMP)  ## kill -9 of real runs at random instants, and run again (KILLS=20)
-	CALLSHEET_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest tests/e2e/test_killed.py -s -q -k random
+	CALLSHEET_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest $(RANDOM_KILLS) tests/steps/test_killed.py -s -q
+
+test-scale: $(STAMP)  ## 600 variants on three workers, one of which is killed half-way (VARIANTS=600)
+	$(BIN)/python -m tests.scale --variants $(VARIANTS)
 
 bench: $(STAMP)  ## how fast it is, as ratios in one run (ONLY="authoring" for a part)
 	$(BIN)/python -m bench $(ONLY)

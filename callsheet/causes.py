@@ -80,3 +80,10 @@ _BY_ERROR: tuple[tuple[type[Exception], Cause], ...] = (
 def of(error: Exception) -> Cause:
     """The cause behind an error. What is not an error of ours is a defect."""
     return next((cause for kind, cause in _BY_ERROR if isinstance(error, kind)), DEFECT)
+
+
+def named(words: str) -> Cause:
+    """The cause with these words."""
+    return next(
+        (cause for cause in (*(cause for _, cause in _BY_ERROR), BLOCKED, DEFECT) if cause.words == words), OTHER
+    )

@@ -29,12 +29,14 @@ class Doubt:
 
     token: SHA-256 of the secret part of its callback address, "" where it named none. is_askable: was it sent to the very
     account that is asked now? may_be_listed: can its job be in the list that is read, as that of another key of the same
-    account would be? It is not looked for then, but a job that fits it is no proof for another take.
+    account would be? It is not looked for then, but a job that fits it is no proof for another take. again: for how long after
+    the first sending its key may have been sent once more; its job can be as young as that.
     """
 
     take: Take
     model: str
     token: str = ""
+    again: timedelta = timedelta(0)
     is_askable: bool = True
     may_be_listed: bool = True
 
@@ -126,20 +128,25 @@ def weigh(
     found = {take for take, verdict in verdicts.items() if isinstance(verdict, Found)}
     open_ones = [doubt for doubt in doubts if doubt.take.id not in found and doubt.may_be_listed]
     listed = {job.id: job for listing in listings.values() if listing for job in listing.jobs if job.id not in taken}
-    fitting = {doubt.take.id: [job for job in listed.values() if fits(doubt, job)] for doubt in open_ones}
+    may_have = {doubt.take.id: [job for job in listed.values() if may_fit(doubt, job)] for doubt in open_ones}
     for doubt in open_ones:
         if doubt.take.id not in verdicts and doubt.is_askable:
-            verdicts[doubt.take.id] = _by_list(doubt, listings.get(doubt.model), fitting)
+            verdicts[doubt.take.id] = _by_list(doubt, listings.get(doubt.model), may_have)
     return tuple(verdicts.get(doubt.take.id) or _not_askable(doubt) for doubt in doubts)
 
 
 def fits(doubt: Doubt, job: Job) -> bool:
     """Can this be the job of that take, as far as it is told?"""
-    return (
-        job.model in ("", doubt.model)
-        and (job.created is None or doubt.since <= job.created <= doubt.until)
-        and job.credits in (None, doubt.take.price)
-    )
+    return _is_like(doubt, job) and (job.created is None or doubt.since <= job.created <= doubt.until)
+
+
+def may_fit(doubt: Doubt, job: Job) -> bool:
+    """The same, had its key been sent again as late as that can be: not looked for then, and no proof for another take."""
+    return _is_like(doubt, job) and (job.created is None or doubt.since <= job.created <= doubt.until + doubt.again)
+
+
+def _is_like(doubt: Doubt, job: Job) -> bool:
+    return job.model in ("", doubt.model) and job.credits in (None, doubt.take.price)
 
 
 def _called(doubt: Doubt, callbacks: Sequence[Callback], claimed: Collection[str]) -> list[str]:
@@ -166,9 +173,10 @@ def _by_callback(doubt: Doubt, jobs: Sequence[str], callbacks: Iterable[Callback
     return Unclear(take=doubt.take, candidates=tuple(jobs), why=why)
 
 
-def _by_list(doubt: Doubt, listing: Listing | None, fitting: Mapping[int, Sequence[Job]]) -> Verdict:
-    candidates = fitting[doubt.take.id]
-    why = _unclear(doubt, listing, candidates, fitting)
+def _by_list(doubt: Doubt, listing: Listing | None, may_have: Mapping[int, Sequence[Job]]) -> Verdict:
+    """may_have: the jobs that each take in doubt can have."""
+    candidates = [job for job in may_have[doubt.take.id] if fits(doubt, job)]
+    why = _unclear(doubt, listing, candidates, may_have)
     if why:
         return Unclear(take=doubt.take, candidates=tuple(job.id for job in candidates), why=why)
     (job,) = candidates
@@ -176,7 +184,7 @@ def _by_list(doubt: Doubt, listing: Listing | None, fitting: Mapping[int, Sequen
 
 
 def _unclear(
-    doubt: Doubt, listing: Listing | None, candidates: Sequence[Job], fitting: Mapping[int, Sequence[Job]]
+    doubt: Doubt, listing: Listing | None, candidates: Sequence[Job], may_have: Mapping[int, Sequence[Job]]
 ) -> str:
     """Why the list does not settle it; "" where it does."""
     if listing is None:
@@ -192,7 +200,7 @@ def _unclear(
     if len(candidates) > 1:
         return f"{len(candidates)} jobs of the provider's list fit it"
     (job,) = candidates
-    rivals = [take for take, jobs in fitting.items() if take != doubt.take.id and job in jobs]
+    rivals = [take for take, jobs in may_have.items() if take != doubt.take.id and job in jobs]
     if rivals:
         return f"job {job.id} of the provider's list fits take {' and take '.join(map(str, rivals))} as well"
     if not (job.model and job.created and job.is_known):

@@ -511,6 +511,12 @@ def _digest(
     return digest.of_json(facts)
 
 
+def narrowed(plan: Plan, lines: Sequence[Line], *, several: bool) -> Plan:
+    """The plan of these lines of it only. several: of a pool with more than one route."""
+    spelt = _digest(plan.campaign, plan.route, lines, plan.budget.limit, several=several, occurrence=plan.occurrence)
+    return replace(plan, lines=tuple(lines), digest=spelt)
+
+
 def approve(
     plan: Plan,
     *,
@@ -605,15 +611,4 @@ def without_new_takes(plan: Plan, *, send_reserved: bool = False) -> Plan:
     """
     unsent = {line.key for line in plan.lines if line.take and line.take.state is State.RESERVED}
     lines = tuple(line for line in plan.lines if line.action != "shoot" and (send_reserved or line.key not in unsent))
-    return replace(
-        plan,
-        lines=lines,
-        digest=_digest(
-            plan.campaign,
-            plan.route,
-            lines,
-            plan.budget.limit,
-            several=len(plan.routes) > 1,
-            occurrence=plan.occurrence,
-        ),
-    )
+    return narrowed(plan, lines, several=len(plan.routes) > 1)

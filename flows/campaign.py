@@ -11,7 +11,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -30,15 +30,19 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
 from prefect.events import emit_event
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled, Completed, Crashed, Failed
 from prefect.tasks import exponential_backoff
+from prefect.utilities.importtools import load_script_as_module
 
+from callsheet.approval import Ruling
 from callsheet.errors import BudgetError, CallsheetError
 from callsheet.occurrence import in_utc
 from callsheet.occurrence import read as read_occurrence
+from callsheet.plan import Plan
 from callsheet.redact import redact
-from callsheet.steps import bulletin, outcome, stand_by, stopping, strays, studio, wrap
+from callsheet.steps import ask as asking
+from callsheet.steps import bulletin, outcome, slicing, stand_by, stopping, strays, studio, wrap
 from callsheet.steps import deliver as delivering
 from callsheet.steps import follow as following
 from callsheet.steps import prepare as preparing
@@ -180,7 +184,8 @@ async def posted(what: str, posting: Awaitable[T]) -> T | None:
 async def tag(names: list[str]) -> None:
     """Tags of this run only: a tag of a task run asks the server for its concurrency limit at every start."""
     async with get_client() as client:
-        await client.update_flow_run(flow_run.id, tags=sorted({*flow_run.tags, *names}))
+        others = {name for name in flow_run.tags if not name.startswith(bulletin.PLAN)}  # it may have been another one
+        await client.update_flow_run(flow_run.id, tags=sorted({*others, *names}))
 
 
 def notify(notice: bulletin.Notice) -> None:
@@ -192,10 +197,9 @@ def notify(notice: bulletin.Notice) -> None:
 
 
 @asynccontextmanager
-async def progress_shown(campaign: str, progress: bulletin.Progress) -> AsyncIterator[None]:
+async def progress_shown(key: str | None, progress: bulletin.Progress) -> AsyncIterator[None]:
     """A bar on the flow run that moves with its variants."""
-    name = f"{campaign}-progress"
-    bar = await posted("the progress", acreate_progress_artifact(progress.percent, name, progress.words))
+    bar = await posted("the progress", acreate_progress_artifact(progress.percent, key, progress.words))
 
     async def move() -> None:
         told = (progress.percent, progress.words)
@@ -213,16 +217,20 @@ async def progress_shown(campaign: str, progress: bulletin.Progress) -> AsyncIte
         await posted("the progress", aupdate_progress_artifact(bar, progress.percent, progress.words))
 
 
+def key_of(at: studio.Studio, kind: str) -> str | None:
+    """Under which all runs of a campaign post something; a slice posts it for its own run only."""
+    return None if at.drawn.loaded.part is not None else f"{at.plan.campaign}-{kind}"
+
+
 async def post_end(at: studio.Studio, account: wrap.Account, spec: str) -> None:
     """How it ended: what each variant cost, what failed and what to do about it, where everything is."""
-    name = account.campaign
     bulletin.say_end(account)
     rows, cost = outcome.rows(account), bulletin.cost(account)
-    await posted("the outcome", acreate_table_artifact(rows, f"{name}-outcome", cost))
+    await posted("the outcome", acreate_table_artifact(rows, key_of(at, "outcome"), cost))
     if failures := bulletin.failures_page(account, spec):
-        await posted("the failures", acreate_markdown_artifact(failures, f"{name}-failures", account.message))
+        await posted("the failures", acreate_markdown_artifact(failures, key_of(at, "failures"), account.message))
     page = bulletin.result_page(account, spec)
-    await posted("the result", acreate_markdown_artifact(page, f"{name}-result", account.message))
+    await posted("the result", acreate_markdown_artifact(page, key_of(at, "result"), account.message))
     for notice in bulletin.of_end(at, account, spec):
         notify(notice)
 
@@ -278,8 +286,10 @@ def heeding(at: studio.Studio) -> Iterator[None]:
 
 
 def run_name() -> str:
-    """hello, or hello (sandbox, selected): what the list of runs shows."""
+    """hello, or hello (sandbox, selected), or hello 501-1000: what the list of runs shows."""
     given = flow_run.parameters
+    if given.get("part"):
+        return f"{Path(given['spec']).stem} {given['part']}"
     about = {
         "sandbox": given.get("sandbox"),
         "pilot": given.get("pilot"),
@@ -312,51 +322,107 @@ async def campaign(
     send_reserved: bool = False,
     max_usd: str | None = None,
     occurrence: str | None = None,
+    part: str | None = None,
     approved: str | None = None,
     approved_by: str = "schedule",
 ) -> "State[Any]":
-    """Run the campaign at `spec`. `approved` is the digest of the plan that a person confirmed; without it, a plan dearer
-    than the campaign's approve_above does not run. `occurrence`: the time of a schedule, for a run that no schedule of
-    Prefect made; what was made for an occurrence is not made for it again."""
-    async with studio.opened(
-        Path(spec),
-        sandbox=sandbox,
-        only=only or (),
-        skip=skip or (),
-        again=again or (),
-        limit=limit,
-        pilot=pilot,
-        attach_only=attach_only,
-        send_reserved=send_reserved,
-        occurrence=occurrence_of(occurrence),
-        flow_run=flow_run.id or "",
-    ) as at:
-        bulletin.say_plan(at.plan)
-        await posted("the tags", tag(bulletin.tags(at.plan)))
-        title, name = outcome.plan_title(at.plan), at.plan.campaign
-        await posted("the plan", acreate_table_artifact(outcome.plan_rows(at.plan), f"{name}-plan", title))
+    """Run the campaign at `spec`. A plan dearer than the campaign's approve_above waits for a person, where this is a run of a
+    deployment: it is suspended, with a form. `approved` is the digest of a plan that a person confirmed already.
+    `occurrence`: the time of a schedule, for a run that no schedule of Prefect made; what was made for an occurrence is not
+    made for it again. `part`: a slice of it, which its own run gave away; that one brings home what slices leave, and writes
+    the manifest."""
+    approval = beside("approval")
+    answer = await approval.answer()
+    chosen: dict[str, Any] = {
+        "only": only or (),
+        "skip": skip or (),
+        "again": again or (),
+        "limit": limit,
+        "pilot": pilot,
+    }
+    chosen |= {"occurrence": occurrence_of(occurrence), "flow_run": flow_run.id or ""}
+    way: dict[str, Any] = {"sandbox": sandbox, "attach_only": attach_only, "send_reserved": send_reserved, "part": part}
+    way["left_out"] = answer.left_out if answer is not None and answer.is_yes else ()
+    async with studio.opened(Path(spec), **chosen, **way) as at:
+        await post_plan(at)
         try:
-            outcome.approve(at, approved=approved, by=approved_by, max_usd=max_usd)
+            told = asking.settle(
+                at,
+                answer,
+                spec=spec,
+                approved=approved,
+                by=approved_by,
+                max_usd=max_usd,
+                can_ask=part is None and approval.can_ask(),
+            )
         except BudgetError as refusal:
             notify(bulletin.of_refusal(at, refusal, spec))
             return Failed(name=bulletin.state_of(refusal), message=f"nothing was sent: {refusal.what}", data=refusal)
-        labels = outcome.to_walk(at.plan)
-        left = strays.found(at)
-        walked = (shoot(label, number, at) for number, label in enumerate(labels))
-        with heeding(at):
-            async with progress_shown(name, bulletin.watch(at, labels)):
-                work = asyncio.gather(
-                    asyncio.gather(*walked, return_exceptions=True),
-                    asyncio.gather(*(collect(take) for take in left), return_exceptions=True),
-                )
-                done = await stopping.unless_left(at, work)
-        if done is None:
-            return await stopped(at)
-        ended, collected = done
-        account = await wrap.wrap(outcome.errors(labels, ended), strays.told(at, left, collected))
-        await post_end(at, account, spec)
-        outcome.raise_defects([*ended, *collected])
-        outcome.report(account)
-        if (at.stopping and account.exit_code) or await is_cancelled():  # then Prefect takes no other end
-            return await stopped(at)
-        return Completed(message=account.message) if account.exit_code == 0 else Failed(message=account.message)
+        if told is None and not (slicing.is_big(at, part=part, attach_only=attach_only) and await is_shared()):
+            return await walk(at, spec)
+        drawn, ceiling = at.drawn, at.ceiling
+    # From here on nothing is claimed, opened or running.
+    if isinstance(told, Ruling):
+        return Cancelled(name="Rejected", message=asking.rejection(told))
+    if told is not None:
+        notify(told.notice(approval.link()))
+        await approval.suspend(told)
+    who = answer.by if answer is not None and answer.is_yes else approved_by
+    return await share(spec, slicing.Sharing(drawn=drawn, by=who, ceiling=ceiling), chosen)
+
+
+async def post_plan(at: studio.Studio) -> None:
+    """What it would do and cost, before anybody is asked."""
+    bulletin.say_plan(at.plan)
+    await posted("the tags", tag(bulletin.tags(at.plan)))
+    title = outcome.plan_title(at.plan)
+    await posted("the plan", acreate_table_artifact(outcome.plan_rows(at.plan), key_of(at, "plan"), title))
+
+
+async def share(spec: str, sharing: slicing.Sharing, chosen: Mapping[str, Any]) -> "State[Any]":
+    """A big plan, made by other processes; then everything that they left, and how it ended."""
+    told = await beside("slices").share(sharing)
+    if told is None:
+        return Cancelled(message=CANCELLED) if await is_cancelled() else Crashed(message=slicing.LEFT)
+    async with studio.opened(Path(spec), **chosen, sandbox=False, attach_only=True) as at:
+        return await walk(at, spec, shared=sharing.plan, told=slicing.told_to(at, told))
+
+
+def beside(name: str) -> Any:
+    """Another file of `flows/`, by its path: from where this one is loaded, the folder need not be on sys.path. Only once this
+    one is loaded: Prefect loads one file at a time, and waits for ever for the one that waits for another."""
+    return load_script_as_module(str(Path(__file__).with_name(f"{name}.py")))
+
+
+async def is_shared() -> bool:
+    """Are there workers to share with? A command does all of it in its own process, where a person watches it."""
+    return deployment.id is not None and bool(await beside("slices").can_share())
+
+
+async def walk(
+    at: studio.Studio, spec: str, *, shared: Plan | None = None, told: Mapping[str, str] | None = None
+) -> "State[Any]":
+    """Everything that is left to do, and how it ended. shared: the plan that others have made most of, with the reasons
+    that they told by label."""
+    labels = outcome.to_walk(at.plan)
+    is_part = at.drawn.loaded.part is not None
+    left = [] if is_part else strays.found(at)
+    walked = (shoot(label, number, at) for number, label in enumerate(labels))
+    with heeding(at):
+        async with progress_shown(key_of(at, "progress"), bulletin.watch(at, labels)):
+            work = asyncio.gather(
+                asyncio.gather(*walked, return_exceptions=True),
+                asyncio.gather(*(collect(take) for take in left), return_exceptions=True),
+            )
+            done = await stopping.unless_left(at, work)
+    if done is None:
+        return await stopped(at)
+    ended, collected = done
+    errors = {**(told or {}), **outcome.errors(labels, ended)}
+    account = await wrap.wrap(errors, strays.told(at, left, collected), shared, is_part=is_part)
+    await post_end(at, account, spec)
+    outcome.raise_defects([*ended, *collected])
+    outcome.report(account)
+    if (at.stopping and account.exit_code) or await is_cancelled():  # then Prefect takes no other end
+        return await stopped(at)
+    return Completed(message=account.message) if account.exit_code == 0 else Failed(message=account.message)

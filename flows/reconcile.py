@@ -26,7 +26,7 @@ from prefect.states import Cancelled, Completed, Crashed, Failed
 
 from callsheet.errors import CallsheetError, MediaError, SpecError
 from callsheet.redact import redact
-from callsheet.steps import left_behind, load, settings, settle, strays
+from callsheet.steps import ask, left_behind, load, settings, settle, strays
 from callsheet.steps.left_behind import Left
 
 log = logging.getLogger("callsheet.takes")
@@ -39,12 +39,12 @@ GONE = "its process is gone; what it had sent is followed by the next run or by 
 async def reconcile() -> "State[Any]":
     """Mark runs that are dead, settle what is in doubt by evidence, and bring home what nobody works on."""
     root = settings.find_checkout(Path.cwd())
-    crashed = await mark_dead(root)
+    crashed, expired = await mark_dead(root), await end_expired(root)
     for weighed in await settle.of_ledger(settings.read(root)):
         log.info("take %d %s: %s", weighed.take.id, weighed.take.slug, redact(weighed.why))
     left = await asyncio.to_thread(left_behind.found, root)
     reasons = [reason for one in left if (reason := await finish(root, one))]
-    return ended(root, left, reasons, crashed)
+    return ended(root, left, reasons, crashed, expired)
 
 
 async def finish(root: Path, left: Left) -> str:
@@ -72,12 +72,13 @@ async def walk(spec: Path, left: Left) -> str:
     return "" if state.is_completed() else redact(f"{left.campaign}: {state.message}")
 
 
-def ended(root: Path, left: Sequence[Left], reasons: Sequence[str], crashed: int) -> "State[Any]":
+def ended(root: Path, left: Sequence[Left], reasons: Sequence[str], crashed: int, expired: int) -> "State[Any]":
     """How it went: failed while something is still not home, so that somebody looks."""
     ids = [number for one in left for number in one.ids]
     live = left_behind.still_live(root, ids) if ids else ()
     words = f"{len(ids) - len(live)} of {len(ids)} takes of dead runs finished" if ids else "no dead run left anything"
     words += f"; {crashed} dead run{'' if crashed == 1 else 's'} marked as crashed" if crashed else ""
+    words += f"; {expired} question{'' if expired == 1 else 's'} expired" if expired else ""
     if not live and not reasons:
         return Completed(message=words)
     told = [*reasons, *(f"take {take.id} {take.slug} is {take.state}" for take in live[:5])]
@@ -87,8 +88,9 @@ def ended(root: Path, left: Sequence[Left], reasons: Sequence[str], crashed: int
 async def mark_dead(root: Path) -> int:
     """How many runs Prefect believed to run whose process is gone. They are crashed; one that was being cancelled, is."""
     async with get_client() as client:
-        running = {str(run.id): run for run in await believed_running(client)}
-        gone = await asyncio.to_thread(left_behind.dead, root, list(running))
+        running = {str(run.id): run for run in await campaign_runs(client, StateType.RUNNING, StateType.CANCELLING)}
+        since = {name: run.state.timestamp for name, run in running.items() if run.state is not None}
+        gone = await asyncio.to_thread(left_behind.dead, root, since)
         for name in gone:
             run = running[name]
             is_cancelling = run.state is not None and run.state.is_cancelling()
@@ -98,8 +100,20 @@ async def mark_dead(root: Path) -> int:
     return len(gone)
 
 
-async def believed_running(client: PrefectClient) -> list[FlowRun]:
-    states = FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.CANCELLING])
+async def end_expired(root: Path) -> int:
+    """How many runs waited for a person, and nobody answered in time. They end calmly; Prefect would have them fail."""
+    async with get_client() as client:
+        waiting = [str(run.id) for run in await campaign_runs(client, StateType.PAUSED)]
+        expired = await asyncio.to_thread(ask.expired, root, waiting)
+        for name, words in expired.items():
+            await client.set_flow_run_state(UUID(name), Cancelled(name="Expired", message=words))
+            log.info("flow run %s: %s", name, words)
+    return len(expired)
+
+
+async def campaign_runs(client: PrefectClient, *types: StateType) -> list[FlowRun]:
+    """Every run of the flow `campaign` in one of these states."""
+    states = FlowRunFilterStateType(any_=[*types])
     found: list[FlowRun] = []
     while page := await client.read_flow_runs(
         flow_filter=FlowFilter(name=FlowFilterName(any_=["campaign"])),

@@ -139,7 +139,7 @@ def _facts(root: Path, one: Wanted, pool: str) -> dict[str, Any]:
     """Everything about its deployment but the schedule, as both creating and updating take it."""
     return {
         "description": f"The campaign {one.campaign}, by itself: {one.schedule.spoken}. A plan dearer than its "
-        "approve_above does not run unattended.",
+        "approve_above waits for a person.",
         "entrypoint": ENTRYPOINT,
         "parameters": {"spec": one.spec, "sandbox": one.sandbox},
         "tags": one.tags,

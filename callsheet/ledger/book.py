@@ -20,7 +20,8 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from callsheet import digest
+from callsheet import approval, digest
+from callsheet.approval import Ruling
 from callsheet.audit import Books, Statement
 from callsheet.credits import ZERO, Credits
 from callsheet.errors import BudgetExceeded, IllegalTransition, RouteBusy, TakeAlreadyLive
@@ -45,6 +46,8 @@ ROOM_SOON = timedelta(seconds=1)
 Routes = str | Collection[str]
 #: Ids in one query; SQLite takes 32,766 values in one.
 BATCH = 10_000
+#: What a row of an approval says as the ruling does.
+_RULED = ("word", "campaign", "route", "plan", "at", "expires_at", "flow_run", "occurrence", "shown")
 #: States of a take that the provider has made something of.
 RENDERED = frozenset({State.SUCCEEDED, State.ARCHIVED})
 
@@ -272,14 +275,34 @@ class Ledger:
             connection.execute(insert(callbacks).values(token=token, job=job, at=self._now()))
         return True
 
-    def approve(self, *, campaign: str, route: str, plan: str, credits: Credits, by: str) -> None:
-        """Record that this plan, at this price, was approved, and by whom."""
+    def rule(self, ruling: Ruling) -> None:
+        """Record what was asked or answered. What the same flow run was told of the same plan already is not written twice."""
         with self._writing() as connection:
-            connection.execute(
-                insert(approvals).values(
-                    campaign=campaign, route=route, plan=plan, credits=credits.units, by=by, at=self._now()
-                )
-            )
+            same = (approvals.c.flow_run == ruling.flow_run) & (approvals.c.word == ruling.word)
+            same &= (approvals.c.plan == ruling.plan) & (approvals.c.at == ruling.at)
+            if ruling.flow_run and connection.execute(select(approvals.c.id).where(same).limit(1)).first() is not None:
+                return
+            connection.execute(insert(approvals).values(**_of_ruling(ruling)))
+
+    def rulings(
+        self,
+        *,
+        campaign: str | None = None,
+        route: str | None = None,
+        flow_run: str | None = None,
+        good_at: datetime | None = None,
+    ) -> tuple[Ruling, ...]:
+        """What was asked and answered, the newest first: of a campaign on a route, of a flow run, what has not expired."""
+        query = select(approvals).order_by(approvals.c.id.desc())
+        query = query if good_at is None else query.where(approvals.c.expires_at >= good_at)
+        for column, value in (
+            (approvals.c.campaign, campaign),
+            (approvals.c.route, route),
+            (approvals.c.flow_run, flow_run),
+        ):
+            query = query if value is None else query.where(column == value)
+        with self._reading() as connection:
+            return tuple(map(_ruling, connection.execute(query).mappings()))
 
     def state(self, *, route: str, account: str, balance: Credits) -> Statement:
         """Record what the provider says that an account can still spend, with what this ledger says now."""
@@ -360,6 +383,12 @@ class Ledger:
             query = query.where(_on(route))
         with self._reading() as connection:
             return tuple(_take(row) for row in connection.execute(query).mappings())
+
+    def counted(self, *, campaign: str, plans: Collection[str]) -> dict[State, int]:
+        """How many takes of a campaign, which were bought under these plans, are in each state."""
+        query = select(takes.c.state, func.count()).where(takes.c.campaign == campaign, takes.c.plan.in_(plans))
+        with self._reading() as connection:
+            return {State(row[0]): row[1] for row in connection.execute(query.group_by(takes.c.state))}
 
     def newest(self, keys: Sequence[str], *, route: Routes) -> dict[str, Take]:
         """The newest take of each key that holds or has cost something, else the newest of any state."""
@@ -698,6 +727,29 @@ def _take(row: RowMapping | dict[str, Any]) -> Take:
             "price": Credits(units=row["price"]),
             "charged": None if charged is None else Credits(units=charged),
         }
+    )
+
+
+def _of_ruling(ruling: Ruling) -> dict[str, Any]:
+    """Its row."""
+    return {
+        **{name: getattr(ruling, name) for name in _RULED},
+        "credits": ruling.credits.units,
+        "cap": None if ruling.cap is None else ruling.cap.units,
+        "by": _storable(ruling.by),
+        "note": _storable(ruling.note),
+        "left_out": json.dumps(ruling.left_out) if ruling.left_out else "",
+        "allows": approval.as_text(ruling.allows),
+    }
+
+
+def _ruling(row: RowMapping) -> Ruling:
+    return Ruling(
+        **{name: row[name] for name in (*_RULED, "by", "note")},
+        credits=Credits(units=row["credits"]),
+        cap=None if row["cap"] is None else Credits(units=row["cap"]),
+        left_out=tuple(json.loads(row["left_out"])) if row["left_out"] else (),
+        allows=approval.from_text(row["allows"]),
     )
 
 

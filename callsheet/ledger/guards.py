@@ -94,16 +94,18 @@ GUARDS = (
     Guard("statements_are_as_said", "statements", "update", ALWAYS, "illegal change: statements are append-only"),
     Guard("callbacks_stay", "callbacks", "delete", ALWAYS, "illegal change: callbacks are append-only"),
     Guard("callbacks_are_as_they_came", "callbacks", "update", ALWAYS, "illegal change: callbacks are append-only"),
+    Guard("approvals_stay", "approvals", "delete", ALWAYS, "illegal change: approvals are append-only"),
+    Guard("approvals_are_as_said", "approvals", "update", ALWAYS, "illegal change: approvals are append-only"),
     *(Guard(f"transitions_are_law_on_{event}", "transitions", event, ALWAYS,
             "illegal change: the legal transitions are a part of the program")
       for event in ("insert", "update", "delete")),
 )  # fmt: skip
 
 #: A trigger that somebody else put on a table of another name is theirs.
-_TABLES = ("takes", "journal", "transitions", "statements", "callbacks")
+_TABLES = ("takes", "journal", "transitions", "statements", "callbacks", "approvals")
 _NAMED = ", ".join(f"'{table}'" for table in _TABLES)
 _EMPTIED = {"takes": "takes_stay", "journal": "journal_stays", "transitions": "transitions_are_law_on_delete",
-            "statements": "statements_stay", "callbacks": "callbacks_stay"}  # fmt: skip
+            "statements": "statements_stay", "callbacks": "callbacks_stay", "approvals": "approvals_stay"}  # fmt: skip
 
 
 def lay(connection: Connection) -> None:

@@ -140,6 +140,24 @@ def _know_the_occurrence(connection: Connection) -> None:
             _each(connection, f"alter table runs add column {name} {kind}")
 
 
+def _keep_what_was_answered(connection: Connection) -> None:
+    """An approval knows until when it is good, for which purchases, and what else the person said; questions are kept, too."""
+    _each(
+        connection,
+        "alter table approvals add column word VARCHAR(16) default 'approved' not null",
+        "alter table approvals add column expires_at VARCHAR(32)",
+        "alter table approvals add column cap BIGINT",
+        "alter table approvals add column left_out TEXT default '' not null",
+        "alter table approvals add column note TEXT default '' not null",
+        "alter table approvals add column flow_run VARCHAR(64) default '' not null",
+        "alter table approvals add column occurrence VARCHAR(32)",
+        "alter table approvals add column shown VARCHAR(64) default '' not null",
+        "alter table approvals add column allows TEXT default '' not null",
+    )
+    for index in tables.approvals.indexes:
+        index.create(connection)
+
+
 #: What leads from a version to the next.
 STEPS: Mapping[int, Callable[[Connection], None]] = {
     1: _keep_identities,
@@ -148,6 +166,7 @@ STEPS: Mapping[int, Callable[[Connection], None]] = {
     4: _give_up_and_own,
     5: _know_more_of_doubts,
     6: _know_the_occurrence,
+    7: _keep_what_was_answered,
 }
 
 

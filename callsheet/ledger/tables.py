@@ -27,7 +27,7 @@ from callsheet.journal import spelt
 from callsheet.take import CHARGED, LIVE, State
 
 #: Raised when a table changes. An older ledger is brought forward (`migrations`); a newer one is refused, never guessed at.
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -160,7 +160,19 @@ approvals = Table(
     Column("credits", BigInteger, nullable=False),  # what the plan said it would cost, units of 1/10000 credit
     Column("by", Text, nullable=False),
     Column("at", UtcTime, nullable=False),
+    # Since version 8: what was asked and what was answered (`callsheet.approval.Ruling`).
+    Column("word", String(16), nullable=False, server_default="approved"),
+    Column("expires_at", UtcTime),
+    Column("cap", BigInteger),  # units of 1/10000 credit
+    Column("left_out", Text, nullable=False, server_default=""),  # a JSON list
+    Column("note", Text, nullable=False, server_default=""),
+    Column("flow_run", String(64), nullable=False, server_default=""),
+    Column("occurrence", UtcTime),
+    Column("shown", String(64), nullable=False, server_default=""),
+    Column("allows", Text, nullable=False, server_default=""),  # JSON: what may be bought, by key
 )
+Index("approvals_of_a_campaign", approvals.c.campaign, approvals.c.route)
+Index("approvals_of_a_flow_run", approvals.c.flow_run)
 
 #: Who is at work on takes, and until when that holds unless it says so again (a lease; its heartbeat moves `until`).
 runs = Table(

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from callsheet import causes
+from callsheet.approval import Question
 from callsheet.credits import total
 from callsheet.digest import short
-from callsheet.errors import BudgetError, BudgetExceeded
+from callsheet.errors import BudgetError, BudgetExceeded, PlanChanged
 from callsheet.nearest import listed
 from callsheet.plan import Plan
 from callsheet.redact import redact
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("callsheet.run")
 
+#: How the tag begins that names the plan of a run.
+PLAN = "plan:"
 #: Variants that a page or a notice names; the tables have all of them.
 MOST_NAMES = 20
 #: Reasons of one cause that a page quotes.
@@ -108,7 +111,7 @@ def watch(studio: Studio, labels: Sequence[str]) -> Progress:
 def tags(plan: Plan) -> list[str]:
     """What a list of runs is filtered by."""
     route = plan.route if plan.route in PLAY else "paid"
-    return [f"campaign:{plan.campaign}", f"route:{route}", f"plan:{short(plan.digest)}"]
+    return [f"campaign:{plan.campaign}", f"route:{route}", f"{PLAN}{short(plan.digest)}"]
 
 
 def say_plan(plan: Plan) -> None:
@@ -144,7 +147,7 @@ def result_page(account: "Account", spec: str) -> str:
         ("takes and money", f"`callsheet status {spec}`"),
     ]
     table = "\n".join(f"| {name} | {text} |" for name, text in rows)
-    return f"**{_plain(cost(account))}**{free}\n\n| | where |\n|---|---|\n{table}\n"
+    return f"**{plain(cost(account))}**{free}\n\n| | where |\n|---|---|\n{table}\n"
 
 
 def failures_page(account: "Account", spec: str) -> str:
@@ -158,7 +161,7 @@ def _of_cause(cause: "Cause", group: "Sequence[Ended]", spec: str) -> str:
     reasons: dict[str, list[str]] = {}
     for ended in group:
         reasons.setdefault(ended.reason or "no reason was given", []).append(ended.line.variant.label)
-    lines = [f"- {_plain(why[:LONGEST_REASON])}  \n  {_names(labels)}" for why, labels in reasons.items()]
+    lines = [f"- {plain(why[:LONGEST_REASON])}  \n  {_names(labels)}" for why, labels in reasons.items()]
     if len(lines) > MOST_REASONS:
         lines[MOST_REASONS:] = [f"- {len(lines) - MOST_REASONS} more reasons: see the outcome table"]
     head = f"### {len(group)} {cause.words}\n\n**Next:** {cause.next.format(spec=spec)}\n\n{money}"
@@ -170,13 +173,15 @@ def _names(labels: Sequence[str]) -> str:
     return ", ".join(f"`{label}`" for label in labels[:MOST_NAMES]) + more
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text that Markdown shows as it is, without secrets, links or pictures."""
     return _MARKUP.sub(r"\\\1", " ".join(redact(text).split()))
 
 
 def state_of(error: BudgetError) -> str:
     """The name of the state of a run that did not start: a list of runs shows no more of it."""
+    if isinstance(error, PlanChanged):
+        return "PlanChanged"
     return "OverBudget" if isinstance(error, BudgetExceeded) else "NotApproved"
 
 
@@ -186,6 +191,13 @@ def of_refusal(studio: Studio, error: BudgetError, spec: str) -> Notice:
     return Notice(
         name=f"callsheet.{kind}", campaign=studio.plan.campaign, payload=_payload(studio.plan, error.what, spec)
     )
+
+
+def of_question(question: Question, link: str) -> Notice:
+    """This plan waits for a person. link: where it is answered."""
+    plan = question.plan
+    payload = {**_payload(plan, question.message, question.spec), "until": question.until.isoformat(), "link": link}
+    return Notice(name="callsheet.needs-approval", campaign=plan.campaign, payload=payload)
 
 
 def of_end(studio: Studio, account: "Account", spec: str) -> list[Notice]:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from callsheet import approval
 from callsheet import plan as planning
 from callsheet.campaign import Campaign
 from callsheet.credits import ZERO
@@ -19,6 +20,7 @@ from callsheet.pilot import Pilot, pairwise
 from callsheet.plan import LedgerView, Month, Plan
 from callsheet.routing import EVOLINK, LOOPBACK, PLAY, SANDBOX, Idempotency, Pool, alone, may_ask_again
 from callsheet.selection import Selection
+from callsheet.slices import Part
 from callsheet.steps import clock
 from callsheet.steps import settings as environment
 from callsheet.steps.load import Loaded, resolve
@@ -61,6 +63,8 @@ class Drawn:
     selection: Selection
     store: "Store"
     pilot: Pilot | None = None
+    #: The plan before a person left something out of it.
+    whole: Plan
 
     def identity(self, variant: Variant) -> dict[str, Canonical]:
         """What the key of this variant is the digest of."""
@@ -117,16 +121,19 @@ def draw_up(
     attach_only: bool = False,
     send_reserved: bool = False,
     occurrence: datetime | None = None,
+    part: Part | None = None,
 ) -> Drawn:
     """The plan for `spec` now. SpecError and its kin for a campaign that cannot run; LedgerError.
 
     only, skip, again: globs of slugs. limit: shoot the first so many only. pilot: how a small set is chosen of what only
     and skip leave. attach_only: leave out every line that would cost anything new, and, unless send_reserved, takes
     that hold their price and were never sent. occurrence: the moment of the schedule that it is for; what was made for it
-    is not made again.
+    is not made again. part: of what is selected in the whole campaign, only what lies in this part of it; only its files are
+    looked at.
     """
     selection = Selection(only=tuple(only), skip=tuple(skip), again=tuple(again), limit=limit, pilot=pilot)
-    loaded = resolve(spec)
+    whole = resolve(spec)
+    loaded = whole if part is None else whole.only(part)
     if loaded.remote:
         from callsheet.steps.bring import bring
 
@@ -134,10 +141,11 @@ def draw_up(
     settings = environment.read(loaded.root)
     surveyed = survey(loaded, settings.home)
     pool = pool_of(settings, sandbox=sandbox)
-    drawn = _drawn(loaded, surveyed, settings, pool, selection, occurrence, buys=not attach_only)
+    drawn = _drawn(loaded, surveyed, settings, pool, selection, occurrence, whole.variants, buys=not attach_only)
     if not attach_only:
         return drawn
-    return replace(drawn, plan=planning.without_new_takes(drawn.plan, send_reserved=send_reserved))
+    plan = planning.without_new_takes(drawn.plan, send_reserved=send_reserved)
+    return replace(drawn, plan=plan, whole=plan)
 
 
 def redraw(drawn: Drawn, loaded: Loaded) -> Drawn:
@@ -153,10 +161,16 @@ def _drawn(
     pool: Pool,
     selection: Selection,
     occurrence: datetime | None,
+    variants: Sequence[Variant] = (),
     *,
     buys: bool = True,
 ) -> Drawn:
-    chosen = selection.of(loaded.variants)
+    """variants: of the whole campaign, of which something is selected; those that are loaded where none are given."""
+    variants = variants or loaded.variants
+    chosen = selection.of(variants)
+    if loaded.part is not None:
+        here = {variant.label for variant in loaded.part}
+        chosen = tuple(variant for variant in chosen if variant.label in here)
     footage = {variant.label: surveyed.footage(variant) for variant in chosen}
     pilot = _pilot(selection, chosen, footage)
     chosen = pilot.variants if pilot else chosen
@@ -174,7 +188,7 @@ def _drawn(
         rerender=campaign.rerender,
         budget=campaign.budget,
         view=view,
-        again=selection.again_of(loaded.variants),
+        again=selection.again_of(variants),
         limit=selection.limit,
         keys=keys,
         pool=pool,
@@ -184,12 +198,36 @@ def _drawn(
         survey=surveyed,
         settings=settings,
         plan=plan,
+        whole=plan,
         pool=pool,
         view=view,
         selection=selection,
         store=store,
         pilot=pilot,
     )
+
+
+def without(drawn: Drawn, left_out: Collection[str]) -> Drawn:
+    """The same plan, from the same look into the ledger, less what a person left out as "axis=value".
+
+    What was left out by a limit or a pilot does not take the place.
+    """
+    if not left_out:
+        return drawn
+    whole = drawn.whole
+    kept = [line for line in whole.lines if not approval.is_left_out(line, left_out)]
+    plan = planning.draw_up(
+        campaign=whole.campaign,
+        route=whole.route,
+        variants=[line.variant for line in kept],
+        footage={line.variant.label: drawn.survey.footage(line.variant) for line in kept},
+        rerender=drawn.loaded.campaign.rerender,
+        budget=drawn.loaded.campaign.budget,
+        view=drawn.view,
+        again=drawn.selection.again_of(drawn.loaded.variants),
+        pool=drawn.pool,
+    )
+    return replace(drawn, plan=plan)
 
 
 def _refuse_unserved(campaign: Campaign, pool: Pool) -> None:
@@ -231,6 +269,7 @@ def bare(loaded: Loaded, *, sandbox: bool) -> Drawn:
         survey=unseen,
         settings=settings,
         plan=plan,
+        whole=plan,
         pool=pool,
         view=view,
         selection=Selection(),

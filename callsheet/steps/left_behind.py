@@ -4,10 +4,10 @@ The ledger alone says it: which campaigns have such takes, and from which file e
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from callsheet.errors import CallsheetError
@@ -67,20 +67,21 @@ def still_live(root: Path, take_ids: Collection[int]) -> tuple[Take, ...]:
         return tuple(take for take in map(ledger.take, sorted(take_ids)) if take.is_live)
 
 
-def dead(root: Path, flow_runs: Sequence[str]) -> tuple[str, ...]:
-    """Those of these flow runs, which Prefect believes to run, whose process is gone. One that this ledger does not know is
-    another checkout's, or has only just begun."""
+def dead(root: Path, flow_runs: Mapping[str, datetime]) -> tuple[str, ...]:
+    """Those of these flow runs, which Prefect believes to run, and since when, whose process is gone. One that this ledger
+    does not know is another checkout's, or has only just begun."""
     settings = environment.read(root)
     if not flow_runs or not drawing.has_ledger(settings):
         return ()
     with closing(drawing.open_ledger(settings)) as ledger:
         known = ledger.as_flow_runs(flow_runs)
-    return tuple(flow_run for flow_run, run in known.items() if _is_dead(settings, run))
+    return tuple(flow_run for flow_run, run in known.items() if _is_dead(settings, run, flow_runs[flow_run]))
 
 
-def _is_dead(settings: Settings, run: Run) -> bool:
+def _is_dead(settings: Settings, run: Run, since: datetime) -> bool:
+    """since: when it began to run for Prefect. Resumed, it is a process of its own, which the ledger does not know at once."""
     if run.ended is not None:
-        return clock.now() - run.ended > LAST_WORDS
+        return clock.now() - max(run.ended, since) > LAST_WORDS
     return presence.is_gone(settings, run.id)
 
 

@@ -1,8 +1,9 @@
 """A campaign file -> the campaign, its files found on disk, and its variants; every mistake at once, at its place."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from callsheet.campaign import Campaign, Clip, ReferenceSet, Sources, Trim, is_r
 from callsheet.campaign_checks import MOST_VARIANTS, counted
 from callsheet.errors import NothingToShoot, Problem, SpecError, SpecInvalid
 from callsheet.nearest import did_you_mean, listed
+from callsheet.slices import Part
 from callsheet.steps import settings
 from callsheet.sweep import Cell, Setup, Variant
 from callsheet.yamltext import MAX_BYTES
@@ -54,11 +56,31 @@ class Loaded:
     problems: tuple[Problem, ...] = ()
     #: The address of each path that is a copy of a remote source. `resolve` only says where the copy lies; see `bring`.
     remote: Mapping[Path, str] = field(default_factory=dict)
+    #: The variants, where they are only a part of the campaign's: all of them together decide how each is named.
+    part: tuple[Variant, ...] | None = None
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:
         """The cells by name."""
+        if self.part is not None:
+            return self.part
         return sweep.named(self.campaign, self.cells) if self.cells else ()
+
+    def only(self, part: Part) -> "Loaded":
+        """A part of the campaign, with the files that it uses."""
+        ends = accumulate(cell.tail.takes for cell in self.cells)
+        cells = tuple(
+            cell
+            for cell, end in zip(self.cells, ends, strict=True)
+            if part.first <= end and end - cell.tail.takes < part.last
+        )
+        used = {cell.clip for cell in cells}
+        return replace(
+            self,
+            cells=cells,
+            clips={name: clip for name, clip in self.clips.items() if name in used},
+            part=self.variants[part.first - 1 : part.last],
+        )
 
     @cached_property
     def setups(self) -> dict[Setup, int]:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from callsheet import causes
 from callsheet import plan as planning
+from callsheet.approval import Ruling, allowed_by
 from callsheet.credits import Credits
 from callsheet.errors import CallsheetError, Spent
 from callsheet.occurrence import spoken
 from callsheet.plan import Approval, Line, Plan
 from callsheet.redact import redact
+from callsheet.steps import clock
 from callsheet.steps import studio as studios
 from callsheet.steps.studio import Studio
 from callsheet.take import State
@@ -45,22 +47,53 @@ def report(account: "Account") -> None:
         reporter(account)
 
 
-def approve(studio: Studio, *, approved: str | None, by: str, max_usd: str | None) -> Approval:
-    """Approve this run's plan and record it, before anything is sent. BudgetExceeded, PlanChanged, NotApproved."""
-    approval = planning.approve(
+def approve(
+    studio: Studio, *, approved: str | None, by: str, max_usd: str | None, said: Ruling | None = None
+) -> Approval:
+    """Approve this run's plan and record it, before anything is sent. BudgetExceeded, PlanChanged, NotApproved.
+
+    approved: the digest of the plan that a person saw. said: what a person answered about this very plan.
+    """
+    limits = [] if max_usd is None else [_ceiling(max_usd)]
+    limits += [] if said is None or said.cap is None else [said.cap]
+    ceiling = min(limits, default=None)
+    given = planning.approve(
         studio.plan,
-        by=by,
+        by=by if said is None else said.by,
         approved_digest=approved,
-        confirmed=approved is not None,
+        confirmed=approved is not None or said is not None,
         approve_above=studio.drawn.loaded.campaign.approve_above,
-        ceiling=None if max_usd is None else Credits.of_usd(max_usd),
+        ceiling=ceiling,
         place=studio.drawn.budget_place,
     )
-    studio.ceiling = None if max_usd is None else Credits.of_usd(max_usd)
-    studio.ledger.approve(
-        campaign=studio.plan.campaign, route=studio.plan.route, plan=approval.plan, credits=approval.credits, by=by
+    studio.ceiling = ceiling
+    studio.ledger.rule(said or _word(studio, given, is_a_person_s=approved is not None))
+    return given
+
+
+def _word(studio: Studio, given: Approval, *, is_a_person_s: bool) -> Ruling:
+    """What is kept of an approval that no form gave. A person's word for a dear plan is good for a run that goes on with it."""
+    plan, now, dear = studio.plan, clock.now(), studio.drawn.loaded.campaign.approve_above
+    is_good = is_a_person_s and dear is not None and plan.most > dear
+    return Ruling(
+        word="approved",
+        campaign=plan.campaign,
+        route=plan.route,
+        plan=given.plan,
+        credits=given.credits,
+        by=given.by,
+        at=now,
+        expires_at=now + studio.drawn.settings.approval_time if is_good else None,
+        flow_run=studio.run.flow_run,
+        occurrence=plan.occurrence,
+        shown=plan.digest,
+        allows=allowed_by(plan) if is_good else None,
     )
-    return approval
+
+
+def _ceiling(text: str) -> Credits:
+    """Of dollars as a person gives them, "40.00"; of "2720.5 credits", as a slice is given its share of them."""
+    return Credits.parse(text) if text.endswith("credits") else Credits.of_usd(text)
 
 
 def to_walk(plan: Plan) -> list[str]:

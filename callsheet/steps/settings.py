@@ -1,9 +1,11 @@
 """The one doorway to the environment: settings from it and from `.env`, by the names the field already uses."""
 
 import os
+import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -35,6 +37,9 @@ POSTGRES = ("postgresql://", "postgres://")
 #: Further routes and how they are used, beside prefect.yaml.
 ROUTES = "routes.toml"
 
+#: Four weeks: by then what a plan costs is another question.
+MOST_HOURS = 672
+
 #: What marks the root of a checkout.
 MARKER = "prefect.yaml"
 
@@ -60,6 +65,8 @@ class Settings:
     staging: str = "provider"
     #: Takes submitted and not yet ended, at most, in one run.
     max_in_flight: int = 20
+    #: Variants that one process makes of a campaign, where several share it: a bigger plan is cut into slices.
+    slice: int = 500
     #: Megabytes of one remote source, at most.
     max_source_mb: int = 4000
     #: Gigabytes of prepared media and copies of remote sources that are kept; what is needed now may be more.
@@ -72,8 +79,14 @@ class Settings:
     sandbox_engine: str = "draft"
     #: What routes.toml says: further paid routes, and how the built-in one is used.
     routes: "tuple[Entry, ...]" = ()
+    #: Hours in which a run that waits for approval can be answered, and for which the answer is good.
+    approval_hours: float = 24
     #: What all campaigns may spend together on a paid route in a month (UTC); None for no such ceiling.
     monthly_budget: Credits | None = None
+
+    @property
+    def approval_time(self) -> timedelta:
+        return timedelta(hours=self.approval_hours)
 
     @property
     def render_seconds(self) -> int:
@@ -206,6 +219,13 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
+def _hours(text: str) -> float:
+    """A part of an hour is for trying it out."""
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,4})?", text) or not 0.01 <= float(text) <= MOST_HOURS:
+        raise ValueError(f"must be a number of hours from 0.01 to {MOST_HOURS}")
+    return float(text)
+
+
 def _networks(text: str) -> str:
     try:
         _networks_of(text)
@@ -237,10 +257,12 @@ VARIABLES: Mapping[str, Variable] = {
     "CALLSHEET_HOME": Variable("home", Path),
     "CALLSHEET_LEDGER": Variable("ledger", _ledger),
     "CALLSHEET_MONTHLY_BUDGET": Variable("monthly_budget", _amount),
+    "CALLSHEET_APPROVAL_HOURS": Variable("approval_hours", _hours),
     "CALLSHEET_CALLBACK_URL": Variable("callback_url", _callback),
     "CALLSHEET_SANDBOX_ENGINE": Variable("sandbox_engine", _engine),
     "CALLSHEET_STAGING": Variable("staging", _staging),
     "CALLSHEET_MAX_IN_FLIGHT": Variable("max_in_flight", _whole(1, 1000)),
+    "CALLSHEET_SLICE": Variable("slice", _whole(1, 100_000)),
     "CALLSHEET_MAX_SOURCE_MB": Variable("max_source_mb", _whole(1, 1_000_000)),
     "CALLSHEET_CACHE_GB": Variable("cache_gb", _whole(0, 100_000)),
     "CALLSHEET_PRIVATE_SOURCES": Variable("private_sources", _networks),

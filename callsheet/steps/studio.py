@@ -30,6 +30,7 @@ from callsheet.provider.client import Provider, Route
 from callsheet.provider.staging import BucketStaging, ProviderStaging, Staging
 from callsheet.provider.watch import Watch
 from callsheet.routing import EVOLINK, LOOPBACK, SANDBOX, Card, Pool
+from callsheet.slices import Part
 from callsheet.steps import bring, leftovers, make_room, presence
 from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment
@@ -223,7 +224,9 @@ async def opened(
     attach_only: bool = False,
     send_reserved: bool = False,
     occurrence: datetime | None = None,
+    part: str | None = None,
     flow_run: str = "",
+    left_out: Sequence[str] = (),
 ) -> AsyncIterator[Studio]:
     """Draw up the plan and open everything a run of it needs; close it all at the end.
 
@@ -231,12 +234,14 @@ async def opened(
     one take could lose what is paid for: a replay that races the first sending may be accepted after the first was refused.
     Unauthorized when there is neither a key nor --sandbox.
 
-    occurrence: the moment of the schedule that the run is for. flow_run: as which Prefect knows it.
+    occurrence: the moment of the schedule that the run is for. part: of the campaign, which another run has cut into slices;
+    "501-1000". flow_run: as which Prefect knows it. left_out: what a person did not approve, as "axis=value".
     """
     _say_opened()
+    place = None if part is None else Part.read(part)
 
     def draw() -> Drawn:
-        return drawing.draw_up(
+        drawn = drawing.draw_up(
             spec,
             sandbox=sandbox,
             only=only,
@@ -247,7 +252,9 @@ async def opened(
             attach_only=attach_only,
             send_reserved=send_reserved,
             occurrence=occurrence,
+            part=place,
         )
+        return drawn if attach_only else drawing.without(drawn, left_out)
 
     loaded = await asyncio.to_thread(load, spec)
     known = {"spec": str(spec.absolute()), "flow_run": flow_run}

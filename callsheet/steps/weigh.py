@@ -8,7 +8,7 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from callsheet import evidence
@@ -16,8 +16,9 @@ from callsheet.errors import ProviderError
 from callsheet.evidence import Callback, Doubt, Found, Job, Listing, Verdict
 from callsheet.ledger.book import Ledger
 from callsheet.provider.client import JobStatus, Provider
-from callsheet.routing import PLAY
+from callsheet.routing import EVOLINK, PLAY
 from callsheet.steps import clock
+from callsheet.steps.draw_up import REPLAY_WINDOW
 from callsheet.take import Take
 
 log = logging.getLogger("callsheet.takes")
@@ -66,11 +67,17 @@ def _doubts(provider: Provider, ledger: Ledger) -> list[Doubt]:
             take=take,
             model=str(request.get("model", "")),
             token=token_of(request),
+            again=again_of(take.route),
             is_askable=(is_askable := request.get(ACCOUNT) == provider.route.account),
             may_be_listed=is_askable or _is_kin(take.route, provider.route.name),
         )
         for take, request in ledger.doubts()
     ]
+
+
+def again_of(route: str) -> timedelta:
+    """For how long a run may have sent the key of a take of this route again, whatever the route's kind was then."""
+    return REPLAY_WINDOW.get(route, REPLAY_WINDOW[EVOLINK])
 
 
 def _is_kin(route: str, asked: str) -> bool:

@@ -14,7 +14,7 @@ from callsheet.credits import Credits, total
 from callsheet.errors import ArchiveError, MediaError, NothingToShoot, WouldOverwrite
 from callsheet.ledger.book import Ledger
 from callsheet.media import frames, probe
-from callsheet.plan import Line, decimal_seconds, keys_of
+from callsheet.plan import Line, Plan, decimal_seconds, keys_of
 from callsheet.review import board
 from callsheet.routing import PLAY
 from callsheet.sidecar import Manifest, ManifestEntry, Sidecar
@@ -33,6 +33,9 @@ from callsheet.take import State, Take
 from callsheet.tariff import price_of
 
 log = logging.getLogger("callsheet.takes")
+
+#: Where the review board lies in the campaign's folder.
+BOARD = "review/index.html"
 
 Outcome = Literal["archived", "skipped", "failed", "in_doubt", "pending"]
 
@@ -163,19 +166,30 @@ class Account:
         }
 
 
-async def wrap(errors: Mapping[str, str], strays: tuple[Stray, ...] = ()) -> Account:
-    """Write manifest and board (each replaced atomically), and account for the run. `errors`: reason by label."""
+async def wrap(
+    errors: Mapping[str, str], strays: tuple[Stray, ...] = (), plan: Plan | None = None, *, is_part: bool = False
+) -> Account:
+    """Write manifest and board (each replaced atomically), and account for the run. `errors`: reason by label.
+
+    plan: what is accounted for, where others have done it; this run's own otherwise. is_part: only account for it; the run
+    that cut the campaign into parts writes the rest when all have ended.
+    """
     studio = studios.current()
-    walked = set(outcome.to_walk(studio.plan))
-    ended = tuple(_ended(studio, line, errors.get(line.variant.label, ""), walked) for line in studio.plan.lines)
-    manifest = await write_manifest(studio, {item.line.key: item.reason for item in ended if item.reason})
+    plan = plan or studio.plan
+    walked = set(outcome.to_walk(plan))
+    ended = tuple(_ended(studio, line, errors.get(line.variant.label, ""), walked) for line in plan.lines)
+    if not is_part:
+        manifest = await write_manifest(studio, {item.line.key: item.reason for item in ended if item.reason})
+        await asyncio.to_thread(write_board, studio.shelf, manifest)
+    elif studio.shelf.is_apart:
+        await _pictured(studio)
     return Account(
-        campaign=studio.plan.campaign,
-        route=studio.plan.route,
+        campaign=plan.campaign,
+        route=plan.route,
         ended=ended,
         files=studio.store.spoken(_folder(studio)),
         manifest=studio.shelf.folder.path(f"{_folder(studio)}/manifest.json"),
-        board=await asyncio.to_thread(write_board, studio.shelf, manifest),
+        board=studio.shelf.folder.path(f"{_folder(studio)}/{BOARD}"),
         strays=strays,
     )
 
@@ -203,7 +217,7 @@ def write_board(shelf: Shelf, manifest: Manifest) -> Path:
 
     Beside an archive in a bucket lies the same page, for who has the bucket on a disk; here it tells what is not here.
     """
-    key = f"{naming.slug_part(manifest.campaign)}/review/index.html"
+    key = f"{naming.slug_part(manifest.campaign)}/{BOARD}"
     shelf.store.replace_text(key, board.build(manifest))
     if shelf.is_apart:
         shelf.folder.replace_text(key, board.build(_as_here(shelf, manifest)))
@@ -264,6 +278,18 @@ class Held:
 
     clips: Mapping[str, PreparedFile]
     there: dict[str, int]
+
+
+async def _pictured(studio: Studio) -> None:
+    """Have in the bucket what the board shows of this part's films, which are on this machine alone. It does without them
+    where the bucket takes them not: the films are there."""
+    lines = every_line(studio.drawn, studio.ledger)
+    try:
+        held = await _held(studio, lines)
+        for line in lines:
+            await _entry(studio, line, held, "")
+    except ArchiveError as error:
+        log.warning("pictures of the board could not be put into the archive: %s", error.what)
 
 
 async def _held(studio: Studio, lines: Collection[Line]) -> Held:

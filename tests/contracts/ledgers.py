@@ -70,12 +70,20 @@ class Place:
                 self.do(*step)
 
 
-def forget_occurrences(place: Place) -> None:
-    """Lay the tables of a ledger out as before version 7; they have no guards then."""
-    place.do("drop index one_take_per_occurrence")
+def forget_answers(place: Place) -> None:
+    """Lay the tables of a ledger out as before version 8; they have no guards then."""
+    place.do("drop index approvals_of_a_campaign", "drop index approvals_of_a_flow_run")
     if place.is_sqlite:  # a trigger that names a column keeps it
         triggers = place.rows("select name from sqlite_master where type = 'trigger'")
         place.do(*(f"drop trigger {name}" for (name,) in triggers))
+    names = ("word", "expires_at", "cap", "left_out", "note", "flow_run", "occurrence", "shown", "allows")
+    place.do(*(f"alter table approvals drop column {name}" for name in names))
+
+
+def forget_occurrences(place: Place) -> None:
+    """The same as before version 7."""
+    forget_answers(place)
+    place.do("drop index one_take_per_occurrence")
     runs = (f"alter table runs drop column {name}" for name in ("spec", "occurrence", "flow_run"))
     place.do("alter table takes drop column occurrence", *runs)
 

@@ -50,7 +50,7 @@ class Window:
 
 def after_a_commit(world: World, window: Window) -> None:
     """Held + charged within the budget."""
-    budget = CREDITS * (len(PROMPTS) + world.fate.weather.slack) * 10_000
+    budget = CREDITS * (len(PROMPTS) + world.fate.weather.slack + world.richer) * 10_000
     spoken_for = window.rows(SPOKEN_FOR)[0][0]
     if spoken_for > budget:
         world.violate(f"held + charged is {spoken_for} units, and the budget {budget}")

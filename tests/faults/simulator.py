@@ -30,6 +30,8 @@ ALL_DONE = re.compile(r"nothing to do, 2 skipped|(\d) of \1 archived(, \d skippe
 #: What a run says that was refused because another has the campaign: a dead one's claim has to run out.
 BUSY = "RunInProgress"
 LEASE = 600.0
+#: And where the budget is too small for what an edited prompt asks for anew.
+POOR = "BudgetExceeded"
 #: One world of so many begins without a ledger; the others with an empty one, since laying it out takes as long as all else.
 LAID_OUT_ANEW = 4
 
@@ -62,17 +64,26 @@ class Simulator:
     def _recovered(self, world: World) -> World:
         world.fate.is_calm = True
         world.say("the weather is good from here on")
-        before: tuple[object, ...] | None = None
+        seen: list[tuple[object, ...]] = []
         for number in range(1, MOST_RECOVERIES + 1):
             world, end = self._lived(world, None, attach_only=number % 2 == 0)
-            now = invariants.journal(self._ground)
-            is_quiet = now == before and number > 1
+            seen.append(invariants.journal(self._ground))
+            # Three times the same: one of each kind of run, at least, has changed nothing.
+            is_quiet = seen[-3:] == [seen[-1]] * 3 and POOR not in end
             if BUSY not in end and (is_quiet or (invariants.is_settled(self._ground) and ALL_DONE.fullmatch(end))):
                 return world
-            before = now
+            if POOR in end:
+                self._enrich(world)
             world.time.seconds += LEASE if BUSY in end else 60.0
         world.violate("it never comes to rest")
         return world
+
+    def _enrich(self, world: World) -> None:
+        """A person raises the budget, as the refusal says: a plan that is dearer than what is left sends nothing at all."""
+        world.richer += 1
+        world.say("the budget is raised by a variant")
+        given = world.fate.weather
+        self._ground.written(slack=given.slack + world.richer, retakes=given.retakes, is_edited=given.is_edited)
 
     def _lived(self, world: World, crash: Crash | None, *, attach_only: bool = False) -> tuple[World, str]:
         world.points = 0

@@ -25,7 +25,8 @@ SHOWS: Mapping[str, tuple[Weather, str]] = {
     "writes_no_file": (CALM, r"is archived, and .* is not there or is damaged"),
     "forgets_what_runs": (CALM, r"is charged, and its take \d+ is failed without a charge"),
 }
-SAMPLE = [Order(seed=seed, compared=True) for seed in range(10, 42)]
+#: The last three: what ten thousand worlds have found once.
+SAMPLE = [Order(seed=seed, compared=True) for seed in (*range(10, 42), 112, 1126, 3217)]
 
 
 def loses_an_answer(seed: int) -> bool:

@@ -55,6 +55,8 @@ class World:
     violations: list[str] = field(default_factory=list)
     #: Points that the present life has passed, and at which of them it ends.
     points: int = 0
+    #: By how many variants the budget was raised.
+    richer: int = 0
     crash_at: int | None = None
     crash_kills: bool = True
     crashes: int = 0

@@ -86,10 +86,20 @@ class Flow:
 
     def start(self, words: Sequence[str], settings: Mapping[str, str], cwd: Path = ROOT) -> "subprocess.Popen[str]":
         """Without waiting for its end."""
+        return self._popen(["tests.flows.drive", *words], settings, cwd)
+
+    def execute(self, run: str, **settings: str) -> str:
+        """A flow run of a deployment, in a process as a worker starts one in the end; what it wrote."""
+        process = self._popen(["prefect.engine", run], settings, ROOT)
+        out, err = process.communicate(timeout=PATIENCE * 2)
+        assert process.returncode == 0, out + err
+        return out + err
+
+    def _popen(self, module: Sequence[str], settings: Mapping[str, str], cwd: Path) -> "subprocess.Popen[str]":
         steers = ("EVOLINK_", "CALLSHEET_", "PREFECT_")
         plain = {name: value for name, value in os.environ.items() if not name.startswith(steers)}
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.flows.drive", *words],
+            [sys.executable, "-m", *module],
             cwd=cwd,
             env={**plain, **self.prefect, "PYTHONPATH": str(ROOT), **settings},
             stdout=subprocess.PIPE,

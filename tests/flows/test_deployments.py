@@ -37,8 +37,9 @@ print(json.dumps(told))
 """
 
 
-def test_there_is_one_on_demand_one_example_and_the_hourly_reconcile() -> None:
-    assert set(DEPLOYMENTS) == {"campaign", "example", "reconcile"}
+def test_there_is_one_on_demand_one_example_slices_and_the_hourly_reconcile() -> None:
+    assert set(DEPLOYMENTS) == {"campaign", "example", "slice", "reconcile"}
+    assert f'DEPLOYMENT = "campaign/{DEPLOYMENTS["slice"]["name"]}"' in (ROOT / "flows/slices.py").read_text("utf-8")
     assert "schedules" not in DEPLOYMENTS["campaign"]
     (example,), (hourly,) = (DEPLOYMENTS[name]["schedules"] for name in ("example", "reconcile"))
     assert example["active"] is False
@@ -53,7 +54,7 @@ def test_each_has_a_pool_a_limit_a_schema_and_stable_schedules(name: str) -> Non
     assert f"async def {flow}(" in (ROOT / file).read_text("utf-8")
     assert one["work_pool"]["name"] == "callsheet"
     assert one["enforce_parameter_schema"] is True
-    assert one["concurrency_limit"]["limit"] == 1
+    assert one["concurrency_limit"]["limit"] == (50 if name == "slice" else 1)
     # What was late after a standstill must not all be paid for.
     assert one["concurrency_limit"]["collision_strategy"] == ("CANCEL_NEW" if "schedules" in one else "ENQUEUE")
     assert all(schedule["slug"] for schedule in one.get("schedules", ()))

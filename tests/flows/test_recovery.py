@@ -7,9 +7,12 @@ import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from callsheet.approval import Ruling
+from callsheet.credits import Credits
 from callsheet.ledger.book import Ledger
 from callsheet.ledger.ownership import new_id
 from tests import books
@@ -69,21 +72,37 @@ def believed_to_run(server: Server, spec: Path) -> str:
     return str(run["id"])
 
 
+def waiting(server: Server, spec: Path) -> str:
+    """A flow run that waits for a person, whom it asked two days ago."""
+    flow = post(server, "flows/", {"name": "campaign"})
+    state = {"type": "PAUSED", "name": "Suspended"}
+    run = post(server, "flow_runs/", {"flow_id": flow["id"], "name": "waiting", "state": state})
+    at = datetime.now(UTC) - timedelta(days=2)
+    with closing(Ledger(f"sqlite:///{spec.parent.parent}/.callsheet/ledger.sqlite")) as ledger:
+        what: dict[str, Any] = {"campaign": "tiny", "route": "sandbox", "plan": "p" * 64, "credits": Credits.of(72)}
+        asked = Ruling(word="asked", by="", at=at, expires_at=at + timedelta(days=1), flow_run=run["id"], **what)
+        ledger.rule(asked)
+    return str(run["id"])
+
+
 def test_reconcile_marks_a_dead_run_and_brings_home_what_it_left_needing_only_the_ledger(
     campaign: Flow, server: Server, tmp_path: Path
 ) -> None:
     spec = make_studio(tmp_path / "studio", DOCUMENT)
     root = spec.parent.parent
     kill_a_run(spec)
-    dead = believed_to_run(server, spec)
+    dead, asked = believed_to_run(server, spec), waiting(server, spec)
     ended = campaign.reconcile(root)
     assert ended["state"] == "COMPLETED", ended
-    assert ended["message"] == "2 of 2 takes of dead runs finished; 1 dead run marked as crashed"
+    assert ended["message"] == "2 of 2 takes of dead runs finished; 1 dead run marked as crashed; 1 question expired"
     assert states(spec) == ["archived", "archived"]
     assert len(books.jobs(root / ".callsheet")) == 2
     crashed = server.flow_run(dead)["state"]
     assert crashed["type"] == "CRASHED"
     assert crashed["message"].startswith("its process is gone; what it had sent is followed by the next run")
+    expired = server.flow_run(asked)["state"]
+    assert (expired["type"], expired["name"]) == ("CANCELLED", "Expired")
+    assert expired["message"].startswith("nobody answered until ")
 
 
 def test_a_run_that_is_cancelled_in_prefect_sends_nothing_new_and_follows_what_is_paid(

@@ -38,20 +38,25 @@ async def run(
     max_usd: str | None = None,
     one_by_one: bool = False,
     occurrence: datetime | None = None,
+    part: str | None = None,
+    approved: str | None = None,
+    **chosen: Any,
 ) -> tuple[Account, dict[str, BaseException | None]]:
     """Walk every variant as the flow does, each stage tried again while its error says that it is safe."""
-    chosen: dict[str, Any] = {"only": only, "again": again}
+    chosen |= {"only": only, "again": again, "part": part}
     async with studio.opened(spec, sandbox=False, attach_only=attach_only, occurrence=occurrence, **chosen) as at:
-        outcome.approve(at, approved=at.plan.digest, by="test", max_usd=max_usd)
+        outcome.approve(at, approved=approved or at.plan.digest, by="test", max_usd=max_usd)
         labels = outcome.to_walk(at.plan)
         turn = asyncio.Semaphore(1 if one_by_one else len(labels) or 1)
-        left = strays.found(at)
+        left = [] if part else strays.found(at)
         ended, collected = await asyncio.gather(
             asyncio.gather(*(in_turn(turn, at, label, tries) for label in labels), return_exceptions=True),
             asyncio.gather(*(strays.collect(take) for take in left), return_exceptions=True),
         )
         outcome.raise_defects([*ended, *collected])
-        account = await wrap.wrap(outcome.errors(labels, ended), strays.told(at, left, collected))
+        account = await wrap.wrap(
+            outcome.errors(labels, ended), strays.told(at, left, collected), is_part=part is not None
+        )
         return account, dict(zip(labels, ended, strict=True))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from callsheet.errors import ArchiveError, StagingFailed, StoreUnreachable
-from callsheet.steps import wrap
+from callsheet.steps import studio, wrap
 from callsheet.steps.draw_up import draw_up, make_archive
 from callsheet.steps.explain import explain
 from callsheet.steps.load import load
@@ -158,6 +158,19 @@ async def test_a_run_brings_no_film_that_another_machine_made_and_its_board_says
     assert not [key for key in brought if key.endswith(".mp4") and "/review/" not in key]
     assert "callsheet review brings it here" in account.board.read_text()
     assert "callsheet review brings it here" not in read(bucket, "finals/tiny/review/index.html").decode()
+
+
+async def test_a_part_of_a_campaign_puts_its_pictures_there_and_leaves_the_manifest_alone(
+    spec: Path, bucket: BucketServer, provider: LocalProvider
+) -> None:
+    await run(spec)
+    posters = {name for name in names(bucket, "finals/tiny/review/posters/")}
+    for name in [*posters, "finals/tiny/manifest.json"]:
+        remove(bucket, name)
+    async with studio.opened(spec, sandbox=False):
+        await wrap.wrap({}, is_part=True)
+    assert names(bucket, "finals/tiny/review/posters/") == posters
+    assert "finals/tiny/manifest.json" not in names(bucket)
 
 
 # --- before anything is paid for ---------------------------------------------------------------------------------------

@@ -98,11 +98,14 @@ async def test_a_flow_run_is_dead_when_its_process_is_gone_and_not_while_it_says
     with closing(Ledger(f"sqlite:///{root_of(spec)}/.callsheet/ledger.sqlite")) as ledger:
         ledger.end_run(ended.id)
     async with studio.opened(spec, sandbox=False, flow_run="alive"):
-        asked = ["killed", "ended", "alive", "of another checkout"]
+        began = datetime.now(UTC)
+        asked = dict.fromkeys(["killed", "ended", "alive", "of another checkout"], began)
         assert left_behind.dead(root_of(spec), asked) == ("killed",)
-        later = datetime.now(UTC) + timedelta(minutes=6)
+        later = began + timedelta(minutes=6)
         with clock.read_from(lambda: later):
             assert set(left_behind.dead(root_of(spec), asked)) == {"killed", "ended"}
+            resumed = {"ended": later}  # after it had waited for a person, as a process that is only about to begin
+            assert left_behind.dead(root_of(spec), resumed) == ()
 
 
 async def test_a_run_that_is_to_stop_follows_what_is_paid_and_sends_nothing_new(

@@ -54,6 +54,19 @@ def test_the_one_job_of_the_model_and_price_and_time_is_the_take() -> None:
     assert verdict.why == "found in the provider's list: job job-a, created 2 s after it was sent"
 
 
+def test_a_job_is_no_proof_where_another_take_s_key_may_have_been_sent_again_just_then() -> None:
+    """Seed 112 of the faults: the key of one was sent once more, minutes later, in the second in which the other was sent."""
+    older = replace(doubt(1, at=-590), again=timedelta(minutes=10))
+    verdicts = weigh([older, doubt(2)], listings=listing(job()), callbacks=(), claimed=())
+    assert [type(verdict) for verdict in verdicts] == [Unclear, Unclear]
+    assert verdicts[0].why == "no callback named its job, and the provider lists none that fits (a list may lag)"
+    assert verdicts[1].why == "job job-a of the provider's list fits take 1 as well"
+    (_, alone) = weigh(
+        [replace(older, again=timedelta(minutes=8)), doubt(2)], listings=listing(job()), callbacks=(), claimed=()
+    )
+    assert isinstance(alone, Found)
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -1,0 +1,130 @@
+"""A campaign in slices: each buys what is its own under its own approval, and what is left of a dead one is cut again."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from callsheet.credits import Credits
+from callsheet.errors import BudgetExceeded, PlanChanged
+from callsheet.ledger.book import Ledger
+from callsheet.steps import outcome, slicing, studio, wrap
+from callsheet.steps.slicing import Sharing
+from callsheet.take import State
+
+from .local_provider import LocalProvider
+from .shoot import ODD, run
+
+PROMPTS = """\
+  good: A good one.
+  odd: An odd one.
+"""
+MORE = """\
+  good: A good one.
+  odd: An odd one.
+  fine: A fine one.
+"""
+
+
+@pytest.fixture
+def big(spec: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CALLSHEET_SLICE", "1")
+    spec.write_text(spec.read_text().replace(PROMPTS, MORE))
+    return spec
+
+
+@asynccontextmanager
+async def shared(spec: Path, max_usd: str | None = None, **chosen: Any) -> AsyncIterator[Sharing]:
+    """The plan of a campaign that is big, approved."""
+    async with studio.opened(spec, sandbox=False, **chosen) as at:
+        assert slicing.is_big(at, part=None, attach_only=False)
+        assert not slicing.is_big(at, part="1-2", attach_only=False)
+        assert not slicing.is_big(at, part=None, attach_only=True)
+        outcome.approve(at, approved=None, by="test", max_usd=max_usd)
+        sharing = Sharing(drawn=at.drawn, by="test", ceiling=at.ceiling)
+    yield sharing
+
+
+def given(sharing: Sharing, number: int, *, is_first: bool = True) -> dict[str, Any]:
+    """What the run of a slice is given, as `run` takes it."""
+    told = slicing.parameters(sharing, slicing.cut(sharing)[number], is_first=is_first)
+    assert json.loads(json.dumps(told)) == told
+    return {name: value for name, value in told.items() if name not in ("spec", "approved_by", "occurrence")}
+
+
+async def test_the_slices_make_all_of_it_and_the_campaign_accounts_for_the_whole(
+    big: Path, provider: LocalProvider
+) -> None:
+    async with shared(big) as sharing:
+        cuts = slicing.cut(sharing)
+        assert [str(one.part) for one in cuts] == ["1-1", "2-2", "3-3"]
+        for number in range(3):
+            account, _ = await run(big, **given(sharing, number))
+            assert account.message == "1 of 1 archived"
+            assert not account.manifest.exists()
+        percent, words = slicing.how_far(sharing, [one.plan.digest for one in cuts])
+        assert (percent, words) == (100.0, "3 of 3 archived")
+        assert await slicing.left_of(sharing, cuts) == ()
+        async with studio.opened(big, sandbox=False, attach_only=True):
+            whole = await wrap.wrap({}, plan=sharing.plan)
+    assert whole.message == "3 of 3 archived"
+    assert whole.credits == sharing.plan.credits
+    assert len(json.loads(whole.manifest.read_bytes())["entries"]) == 3
+    assert len(provider.jobs) == 3
+
+
+async def test_a_slice_that_comes_again_buys_nothing_and_one_of_a_changed_plan_says_so(
+    big: Path, provider: LocalProvider
+) -> None:
+    async with shared(big) as sharing:
+        await run(big, **given(sharing, 0))
+        account, _ = await run(big, **given(sharing, 0))
+        assert account.message == "nothing to do, 1 skipped"
+        big.write_text(big.read_text().replace(ODD, "Another one."))
+        with pytest.raises(PlanChanged):
+            await run(big, **given(sharing, 1))
+    assert len(provider.jobs) == 1
+
+
+async def test_what_is_left_of_dead_slices_is_what_nobody_has_tried(big: Path, provider: LocalProvider) -> None:
+    provider.scripts[ODD] = [422]
+    async with shared(big) as sharing:
+        cuts = slicing.cut(sharing)
+        account, _ = await run(big, **given(sharing, 1))
+        assert account.message.startswith("0 of 1 archived, 1 ")
+        left = await slicing.left_of(sharing, cuts)
+        assert [one.labels for one in left] == [cuts[0].labels, cuts[2].labels]
+        assert [one.plan.digest for one in left] == [cuts[0].plan.digest, cuts[2].plan.digest]
+        percent, words = slicing.how_far(sharing, [one.plan.digest for one in cuts])
+        assert words == "0 of 3 archived, 1 failed; 2 waiting"
+        assert percent == 33.3
+
+
+async def test_a_ceiling_is_shared_and_the_shares_add_up_to_no_more(big: Path) -> None:
+    async with shared(big, max_usd="2.00") as sharing:
+        told = [given(sharing, number)["max_usd"] for number in range(3)]
+        assert sum((Credits.parse(one) for one in told), Credits()).units <= Credits.of_usd("2.00").units
+        assert min(Credits.parse(one) for one in told) > sharing.plan.lines[0].price
+        assert given(sharing, 0, is_first=False)["max_usd"] == "36 credits"
+        with pytest.raises(BudgetExceeded, match="35 credits"):
+            await run(big, **{**given(sharing, 0), "max_usd": "35 credits"})
+
+
+async def test_the_campaign_s_run_owns_nothing_while_its_slices_work(big: Path) -> None:
+    async with shared(big) as sharing, slicing.attending(sharing, "flow-1") as attending:
+        account, _ = await run(big, **given(sharing, 2))
+        assert account.message == "1 of 1 archived"
+        with closing(Ledger(f"sqlite:///{big.parent.parent}/.callsheet/ledger.sqlite")) as ledger:
+            assert [one.id for one in ledger.running()] == [attending.id]
+            assert [take.state for take in ledger.takes()] == [State.ARCHIVED]
+        assert await slicing.gone(sharing, ["flow-1", "flow-2"]) == (set(), {"flow-2"})
+
+
+async def test_only_and_limit_hold_in_the_slices(big: Path, provider: LocalProvider) -> None:
+    async with shared(big, skip=["*odd*"], limit=2) as sharing:
+        for number, _ in enumerate(slicing.cut(sharing)):
+            await run(big, **given(sharing, number))
+    assert sorted(job["prompt"] for job in provider.jobs.values()) == ["A fine one.", "A good one."]
