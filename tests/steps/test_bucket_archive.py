@@ -164,7 +164,7 @@ async def test_a_part_of_a_campaign_puts_its_pictures_there_and_leaves_the_manif
     spec: Path, bucket: BucketServer, provider: LocalProvider
 ) -> None:
     await run(spec)
-    posters = {name for name in names(bucket, "finals/tiny/review/posters/")}
+    posters = names(bucket, "finals/tiny/review/posters/")
     for name in [*posters, "finals/tiny/manifest.json"]:
         remove(bucket, name)
     async with studio.opened(spec, sandbox=False):
