@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import authoring, drafts, orchestration, preparation, sandbox, startup
+from bench import archive, authoring, drafts, orchestration, preparation, sandbox, startup
 from bench.row import Row
 
 #: What is measured, by the name that `make bench ONLY=…` takes.
@@ -18,6 +18,7 @@ PARTS: dict[str, Callable[[Path], Iterator[Row]]] = {
     "preparation": preparation.rows,
     "drafts": drafts.rows,
     "sandbox": sandbox.rows,
+    "archive": archive.rows,
     "startup": startup.rows,
     "orchestration": orchestration.rows,
 }

@@ -126,11 +126,22 @@ class Selector(NamedTuple):
     path: Path
 
 
+class Keeping(NamedTuple):
+    """How a bucket keeps what is put there; "" for as the bucket itself says. storage_class: of the films only."""
+
+    sse: str = ""
+    kms_key: str = ""
+    storage_class: str = ""
+    acl: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
+
+
 class Archive(NamedTuple):
     """`to`: a folder or s3://bucket/prefix. `name`: template of the path below it, without extension."""
 
     to: str
     name: str
+    keeping: Keeping = Keeping()
 
 
 class Schedule(NamedTuple):
@@ -340,7 +351,7 @@ def _meant(
         exclude=_selectors("exclude", sweep.get("exclude", ())),
         include=_selectors("include", sweep.get("include", ())),
         framing=form.get("framing", "native"),
-        archive=Archive(to=archive.get("to", "archive/"), name=archive.get("name", "")),
+        archive=_archive(archive),
         schedule=_schedule(schedule) if schedule else None,
         rerender=form.get("rerender", "changed"),
         extends=extended,
@@ -350,6 +361,12 @@ def _meant(
     if campaign.archive.name:
         return campaign
     return replace(campaign, archive=campaign.archive._replace(name=_default_name(campaign)))
+
+
+def _archive(form: dict[str, Any]) -> Archive:
+    said = {name: form[name] for name in ("sse", "kms_key", "storage_class", "acl") if name in form}
+    keeping = Keeping(**said, tags=tuple(form.get("tags", {}).items()))
+    return Archive(to=form.get("to", "archive/"), name=form.get("name", ""), keeping=keeping)
 
 
 def _schedule(form: dict[str, str]) -> Schedule:

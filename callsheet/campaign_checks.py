@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from math import prod
 from typing import Any
 
-from callsheet import naming
+from callsheet import buckets, naming
 from callsheet.campaign_mistakes import example
 from callsheet.campaign_models import (
     input_problems,
@@ -356,6 +356,38 @@ def _archive_problems(sheet: Sheet) -> Iterator[Problem]:
         yield sheet.problem(path, message, "Remove the extension.", severity="warning")
     if fields:
         yield from _colliding_names(sheet, fields)
+    yield from _bucket_problems(sheet)
+
+
+def _bucket_problems(sheet: Sheet) -> Iterator[Problem]:
+    """What is said of a bucket where there is none, and what a bucket cannot take."""
+    form = sheet.section("archive")
+    to = form.get("to", "archive/")
+    of_buckets = [key for key in ("sse", "kms_key", "storage_class", "acl", "tags") if key in form]
+    if not isinstance(to, str) or not buckets.is_bucket(to):
+        for key in of_buckets:
+            message = f"{key} says how a bucket keeps files, and the archive is a folder"
+            yield sheet.problem(("archive", key), message, "Write to: s3://bucket/prefix, or remove it.", key=True)
+        return
+    if "kms_key" in form and not str(form.get("sse", "")).startswith("aws:kms"):
+        hint = "Write sse: aws:kms, or remove it."
+        yield sheet.problem(("archive", "kms_key"), "a key needs sse: aws:kms beside it", hint, key=True)
+    if form.get("acl") == "public-read":
+        message = "everybody on the internet who has a link can watch every result"
+        yield sheet.problem(("archive", "acl"), message, "Remove it, unless that is meant.", severity="warning")
+    template = form.get("name", naming.TEMPLATE)
+    parts = template.count("/") + 1 if isinstance(template, str) else 1
+    room = buckets.LONGEST_KEY - naming.longest(parts)
+    if len(_prefix_of(to).encode()) > room:
+        message = f"the prefix is longer than {room} bytes, and names of {parts} parts would not fit behind it"
+        yield sheet.problem(("archive", "to"), message, f"S3 takes {buckets.LONGEST_KEY:,} bytes in all.")
+
+
+def _prefix_of(to: str) -> str:
+    try:
+        return buckets.place_of(to).prefix
+    except ValueError:  # told already
+        return ""
 
 
 def _colliding_names(sheet: Sheet, fields: Iterable[str]) -> Iterator[Problem]:

@@ -20,7 +20,22 @@ from callsheet import naming
 from callsheet.nearest import listed
 
 #: What takes one of a few words.
-CHOICES = {"framing": ("native", "crop", "pad"), "rerender": ("changed", "every-run")}
+CHOICES = {
+    "framing": ("native", "crop", "pad"),
+    "rerender": ("changed", "every-run"),
+    "sse": ("AES256", "aws:kms", "aws:kms:dsse"),
+    "storage_class": (
+        "STANDARD",
+        "STANDARD_IA",
+        "ONEZONE_IA",
+        "INTELLIGENT_TIERING",
+        "GLACIER_IR",
+        "GLACIER",
+        "DEEP_ARCHIVE",
+        "REDUCED_REDUNDANCY",
+    ),
+    "acl": ("private", "bucket-owner-full-control", "bucket-owner-read", "authenticated-read", "public-read"),
+}
 
 #: How pydantic-core calls the choices below, and the key of a mapping, in the place of a mistake.
 SHORT, LIST, MAPPING = "<short>", "<list>", "<mapping>"
@@ -131,6 +146,7 @@ _SOURCE = (
     r"^(?![A-Za-z][A-Za-z0-9+.-]*://)[\s\S]*\S|^[Ss]3://[^/]+/+[^/]"
     r"|^[Hh][Tt][Tt][Pp][Ss]://[^/@]+/+[^/?][^?]*$"
 )
+_TAG = r"^[A-Za-z0-9 +=._:/@-]+$"
 _DIGITS = r"[0-9][0-9,_]*(\.[0-9]+)?"
 _UNIT = "([Cc][Rr][Ee][Dd][Ii][Tt][Ss]?|[Uu][Ss][Dd])"
 _AMOUNT = _free(
@@ -283,6 +299,28 @@ ARCHIVE = Form(
             description=f"Path below that, without extension. Fields: {listed(sorted(naming.FIELDS))}, and the "
             "variables.",
             default=naming.TEMPLATE,
+        ),
+        "sse": Key(kind=_choice("sse"), description="Server-side encryption, in a bucket.", examples=("aws:kms",)),
+        "kms_key": Key(
+            kind=_text(text.check_kms_key, pattern=r"^\S+$"),
+            description="Id, alias or ARN of the key for aws:kms. Absent: the account's own key for S3.",
+            examples=("alias/studio",),
+        ),
+        "storage_class": Key(
+            kind=_choice("storage_class"),
+            description="Of the videos in a bucket; the small files beside them are STANDARD.",
+            examples=("STANDARD_IA",),
+        ),
+        "acl": Key(
+            kind=_choice("acl"),
+            description="Who else may read, in a bucket that takes ACLs.",
+            examples=("bucket-owner-full-control",),
+        ),
+        "tags": Key(
+            kind=_by_name(text.check_tag_name, _TAG, _text(text.check_tag), text.check_tags),
+            description="Tags of every file in a bucket, at most 10.",
+            examples=({"team": "creative-ops"},),
+            told={"minProperties": 1, "maxProperties": text.MOST_TAGS, "propertyNames": {"maxLength": 128}},
         ),
     },
 )

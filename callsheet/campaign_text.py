@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
 
-from callsheet import naming
+from callsheet import buckets, naming
 from callsheet.credits import Credits
 from callsheet.yamltext import described, shown
 
@@ -34,6 +34,9 @@ MAX_SECONDS = 86_400
 MOST_MISTAKES = 100
 #: Paths in one reference set. No model takes more than a handful of images.
 MOST_PATHS = 100
+
+#: What S3 takes: tags of a file, characters of a tag's name and of its value, and of a key's ARN (KMS).
+MOST_TAGS, LONGEST_TAG_NAME, LONGEST_TAG, LONGEST_KMS_KEY = 10, 128, 256, 2048
 
 AMOUNT_HINT = 'Write it like "$40.00" or "2720 credits".'
 TRIM_HINT = "Write start..end with units, as 2s..9.5s, ..5s, 1m2s.. or 00:02..00:09.5."
@@ -287,8 +290,42 @@ def check_destination(text: str) -> str:
         raise mistake(
             f"{url['scheme'].lower()}:// is no archive", "Write a folder, as archive/, or s3://bucket/prefix."
         )
-    if url and not text[url.end() :].strip("/"):
-        raise mistake("s3:// names no bucket", "Write s3://bucket/prefix.")
+    if url:
+        try:
+            buckets.place_of(text)
+        except ValueError as error:
+            raise mistake(str(error), "Write s3://bucket/prefix.") from None
+    return text
+
+
+def check_kms_key(text: str) -> str:
+    if not text or len(text) > LONGEST_KMS_KEY or not text.isprintable() or any(c.isspace() for c in text):
+        raise mistake(f"{shown(text)} names no key", "Write its id, its ARN, or alias/ and its name.")
+    return text
+
+
+def check_tag_name(text: str) -> str:
+    if text.lower().startswith("aws:"):
+        raise mistake("tags that begin with aws: are AWS's own", "Choose another name.")
+    return _tagged(text, LONGEST_TAG_NAME, "a tag's name", only_ascii=True)
+
+
+def check_tag(text: str) -> str:
+    return text and _tagged(text, LONGEST_TAG, "a tag")
+
+
+def check_tags(tags: dict[str, str]) -> dict[str, str]:
+    if not 1 <= len(tags) <= MOST_TAGS:
+        raise mistake(f"there are {len(tags)} tags, and a file in a bucket has 1 to {MOST_TAGS}", "Remove some.")
+    return tags
+
+
+def _tagged(text: str, most: int, what: str, *, only_ascii: bool = False) -> str:
+    is_plain = all(c.isalpha() or c.isdecimal() or c in " +-=._:/@" for c in text)
+    if not text or len(text) > most or not is_plain or (only_ascii and not text.isascii()):
+        raise mistake(
+            f"{shown(text)} is not {what}", f"1 to {most} letters, digits, spaces and + - = . _ : / @ may be in it."
+        )
     return text
 
 

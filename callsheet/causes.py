@@ -36,6 +36,10 @@ FETCH = Cause(
     words="paid for and not fetched", next="Run again before the links of the results die, a day after the render."
 )
 MEDIA = Cause(words="stopped by a media file", next="Replace the file that the reason names, then run again.")
+STAGING = Cause(
+    words="stopped by the staging bucket",
+    next="The reason names what it does not let us do. Mend that, then run again.",
+)
 BUDGET = Cause(
     words="stopped by the budget",
     next="Raise budget:, --max-usd or CALLSHEET_MONTHLY_BUDGET, or select fewer variants, then run again.",
@@ -58,6 +62,7 @@ _BY_ERROR: tuple[tuple[type[Exception], Cause], ...] = (
     (errors.Rejected, REQUEST),
     (errors.Unavailable, AWAY),
     (errors.RouteBusy, AWAY),
+    (errors.StagingFailed, STAGING),
     (errors.SubmissionInDoubt, DOUBT),
     (errors.JobFailed, JOB),
     (errors.ResultExpired, FETCH),

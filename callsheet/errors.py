@@ -282,6 +282,10 @@ class RouteBusy(ProviderError):
     retry = "safe"
 
 
+class StagingFailed(ProviderError):
+    """An input cannot be put into the bucket that CALLSHEET_STAGING names, or could not be read there."""
+
+
 class PortTaken(ProviderError):
     """A server that this run needs on this machine cannot listen on its port."""
 
@@ -320,7 +324,7 @@ class LedgerUnreachable(LedgerError):
 
 class ArchiveError(CallsheetError):
     exit_code = 7
-    spent = "yes"
+    spent: Spent = "yes"
 
 
 class StoreUnreachable(ArchiveError):

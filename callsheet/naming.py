@@ -54,6 +54,12 @@ def revision(key: str, number: int) -> str:
     return key if number == 1 else f"{key}--r{number}"
 
 
+def longest(parts: int) -> int:
+    """Bytes that a key of so many parts can have behind a prefix, with its slash, revision and extension; and the names of
+    strays, which are two in one part."""
+    return max(parts * (PART_BYTES + 1), 3 * (PART_BYTES + 1) + 10) + len("--r999.json")
+
+
 def slug_part(name: str) -> str:
     """One name as one safe part of a key; `deliverable("{clip}", {"clip": name})` is the same."""
     return _fit(_slug(name))

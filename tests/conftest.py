@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -15,6 +16,9 @@ from hypothesis import settings
 from callsheet.steps.settings import of_background_server
 
 from .postgres import schema, server
+
+if TYPE_CHECKING:
+    from .buckets import BucketServer
 
 #: A deadline for each example of a property would measure how busy this machine is.
 settings.register_profile("callsheet", deadline=None)
@@ -107,3 +111,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first; within a file the order stays."""
     place = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get("/".join(item.path.parts[-2:]), len(place)))
+
+
+@pytest.fixture(scope="session")
+def bucket_server() -> "Iterator[BucketServer]":
+    """A server of S3; moto is loaded for it, which takes a second."""
+    from .buckets import serving as serving_buckets
+
+    with serving_buckets() as running:
+        yield running
+
+
+@pytest.fixture
+def bucket(bucket_server: "BucketServer", monkeypatch: pytest.MonkeyPatch) -> "BucketServer":
+    """The server with an empty bucket, and an environment that leads to it."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in bucket_server.environment.items():
+        monkeypatch.setenv(name, value)
+    bucket_server.emptied().close()
+    return bucket_server

@@ -15,14 +15,15 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import BinaryIO
 
-from callsheet.errors import ArchiveError, ChecksumMismatch, StoreUnreachable, WouldOverwrite
+from callsheet.archive.store import Stored, other_bytes, refuse_lasting, refuse_strange
+from callsheet.errors import ArchiveError, ChecksumMismatch, StoreUnreachable
 
 CHUNK = 1024 * 1024
 #: A temporary file untouched for this long belongs to a process that died; a copy in progress touches its own all the time.
@@ -38,31 +39,16 @@ _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _IMPOSSIBLE = frozenset({errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.EILSEQ, errno.ELOOP})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stored:
-    """One file of the archive. sha256 is 64 hex characters of the bytes that are there."""
-
-    key: str
-    sha256: str
-    bytes: int
-
-
 class DiskStore:
-    """An archive under one folder. Keys are relative POSIX paths; errors say that the render is paid for.
+    """An archive under one folder: a `store.Store`. The disk refuses when it is full, read-only or gone."""
 
-    Every method raises StoreUnreachable when the disk refuses (full, read-only, gone; safe to retry) and ArchiveError for
-    a key that is no place inside the root.
-    """
-
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, called: str = "") -> None:
+        """called: what a person calls the folder."""
         self.root = root.absolute()
+        self._called = called or str(root)
 
     def put(self, key: str, file: Path, *, sha256: str) -> Stored:
-        """Copy `file` to `key`. When this returns, file and name have been synced to the disk.
-
-        The same bytes already there are recognised and nothing is written. Raises WouldOverwrite where other bytes have
-        the name, ChecksumMismatch where the copy does not have the digest `sha256` (nothing is left under the name).
-        """
+        """File and name have been synced to the disk when this returns."""
         try:
             source = file.open("rb")
         except OSError as error:
@@ -71,44 +57,76 @@ class DiskStore:
             return self._put(key, _chunks(source), sha256)
 
     def put_text(self, key: str, text: str) -> Stored:
-        """Write `text` as UTF-8 to `key`; the same contract as `put`."""
         data = text.encode()
         return self._put(key, [data], hashlib.sha256(data).hexdigest())
 
     def replace_text(self, key: str, text: str) -> Stored:
-        """Write `text` over what `key` holds, at once for every reader: only a manifest.json or a page under review/."""
-        parts = PurePosixPath(key).parts
-        if parts[-1:] != ("manifest.json",) and "review" not in parts[:-1]:
-            raise WouldOverwrite("Only a manifest or a review page is ever replaced.", where=key)
+        refuse_lasting(key)
         place, data = self.path(key), text.encode()
         with _told(key, place):
             _make_folder(place.parent)
-            with _temporary(place.parent) as temporary:
-                stored = _fill(temporary, key, [data])
-                temporary.replace(place)
+            with temporary(place.parent) as half:
+                stored = _fill(half, key, [data])
+                half.replace(place)
                 _sync(place.parent)
         return stored
 
     def stat(self, key: str) -> Stored | None:
-        """What is under `key`, read to the last byte; None where there is nothing."""
         place = self.path(key)
         with _told(key, place):
             return _read(key, place) if _is_there(place) else None
 
+    def read(self, key: str) -> bytes | None:
+        place = self.path(key)
+        with _told(key, place):
+            return place.read_bytes() if _is_there(place) else None
+
+    def bring(self, key: str, target: Path) -> Stored | None:
+        """target: on this machine, in a folder that is there or can be made."""
+        place = self.path(key)
+        with _told(key, place):
+            if not _is_there(place):
+                return None
+            _make_folder(target.parent)
+            with temporary(target.parent) as half, place.open("rb") as source:
+                stored = _fill(half, key, _chunks(source))
+                half.replace(target)
+            return stored
+
     def exists(self, key: str) -> bool:
-        """Is the name taken, by whatever?"""
         place = self.path(key)
         with _told(key, place):
             return _is_there(place)
 
+    def sizes(self, keys: Collection[str]) -> dict[str, int]:
+        for key in keys:
+            refuse_strange(key)
+        places = {key: self.root / key for key in keys}
+        with _told("", self.root):
+            return {key: place.stat().st_size for key, place in places.items() if place.is_file()}
+
+    def spoken(self, key: str = "") -> str:
+        return str(self.path(key) if key else self.root)
+
+    def check(self) -> None:
+        """Have the folder, and write there once."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=self.root):
+                pass
+        except OSError as error:
+            why = "a file stands in its place" if isinstance(error, FileExistsError) else error.strerror
+            raise StoreUnreachable(
+                f"the archive folder {self._called} cannot be written: {why}.",
+                hint="Make room there, or set archive: {to: …} to another folder.",
+                spent="no",
+                retry="never",
+            ) from error
+
     def path(self, key: str) -> Path:
         """Where `key` is on the disk. ArchiveError for a key that leads, itself or by a symbolic link, out of the root."""
-        parts = key.split("/")
-        if any(not _is_plain(part) for part in parts):
-            raise ArchiveError(
-                f"{key!r} is not a name in an archive: relative, with / between plain names, none starting with a dot."
-            )
-        place = self.root.joinpath(*parts)
+        refuse_strange(key)
+        place = self.root.joinpath(*key.split("/"))
         if not _resolved(place).is_relative_to(_resolved(self.root)):
             raise ArchiveError("A symbolic link leads out of the archive there.", where=str(place))
         return place
@@ -125,41 +143,36 @@ class DiskStore:
             if _is_there(place):
                 return _recognised(key, place, sha256)
             _make_folder(place.parent)
-            with _temporary(place.parent) as temporary:
-                stored = _fill(temporary, key, chunks)
+            with temporary(place.parent) as half:
+                stored = _fill(half, key, chunks)
                 if stored.sha256 != sha256:
                     raise ChecksumMismatch(
                         f"The copy has the digest {stored.sha256}, and {sha256} was promised.", where=key
                     )
-                if not self._give_name(temporary, place):
+                if not self._give_name(half, place):
                     return _recognised(key, place, sha256)
             _sync(place.parent)
             return stored
 
-    def _give_name(self, temporary: Path, place: Path) -> bool:
+    def _give_name(self, half: Path, place: Path) -> bool:
         """Whether the file got its name; False where the name was taken."""
         try:
-            os.link(temporary, place)
+            os.link(half, place)
         except FileExistsError:
             return False
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
-            return self._rename_locked(temporary, place)
+            return self._rename_locked(half, place)
         return True
 
-    def _rename_locked(self, temporary: Path, place: Path) -> bool:
+    def _rename_locked(self, half: Path, place: Path) -> bool:
         with (self.root / _LOCK).open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if _is_there(place):
                 return False
-            temporary.rename(place)
+            half.rename(place)
         return True
-
-
-def _is_plain(part: str) -> bool:
-    """No climbing, no hidden file (temporary files are hidden), no separator of another system, no control character."""
-    return bool(part) and not part.startswith(".") and "\\" not in part and part.isprintable()
 
 
 def _is_there(place: Path) -> bool:
@@ -179,19 +192,20 @@ def _resolved(path: Path) -> Path:
 
 
 @contextmanager
-def _temporary(folder: Path) -> Iterator[Path]:
-    """A new name in the same folder, so on the same file system; whatever has it at the end is removed."""
-    temporary = folder / f".callsheet-{os.getpid()}-{secrets.token_hex(8)}.part"
+def temporary(folder: Path) -> Iterator[Path]:
+    """A new name in the same folder, so on the same file system; whatever has it at the end is removed. What a killed
+    process leaves is swept."""
+    half = folder / f".callsheet-{os.getpid()}-{secrets.token_hex(8)}.part"
     try:
-        yield temporary
+        yield half
     finally:
-        temporary.unlink(missing_ok=True)
+        half.unlink(missing_ok=True)
 
 
-def _fill(temporary: Path, key: str, chunks: Iterable[bytes]) -> Stored:
+def _fill(half: Path, key: str, chunks: Iterable[bytes]) -> Stored:
     """Write a new file, hash what goes by, sync it."""
     running, size = hashlib.sha256(), 0
-    with temporary.open("xb") as target:
+    with half.open("xb") as target:
         for chunk in chunks:
             running.update(chunk)
             size += target.write(chunk)
@@ -204,11 +218,7 @@ def _recognised(key: str, place: Path, sha256: str) -> Stored:
     """What has the name already, when it is these bytes. Synced again: the process that named it may have died just then."""
     there = _read(key, place)
     if there.sha256 != sha256:
-        raise WouldOverwrite(
-            f"Another file has this name ({there.bytes:,} bytes, sha256 {there.sha256[:12]}…); it stays as it is.",
-            where=str(place),
-            hint="Archive this one under the next revision, or move the other one away.",
-        )
+        raise other_bytes(str(place), f"{there.bytes:,} bytes, sha256 {there.sha256[:12]}…")
     _sync(place.parent)
     return there
 

@@ -227,5 +227,5 @@ def _summary(account: "Account", took: timedelta) -> None:
     time_taken = f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
     console.tell()
     console.facts([("variants", account.message), ("credits", spent), ("time", time_taken)])
-    for name, place in (("files", str(account.manifest.parent)), ("board", account.board.as_uri())):
+    for name, place in (("files", account.files), ("board", account.board.as_uri())):
         console.tell(f"{name:<10} {place}")  # in one piece, to be copied

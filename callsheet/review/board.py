@@ -187,7 +187,7 @@ def _cell(number: int, entry: ManifestEntry) -> Cell:
         poster=_url(entry.poster),
         ratio=_ratio(entry),
         state=label,
-        reason=_GONE if kept and not playable else entry.reason or meaning,
+        reason=entry.reason or (_GONE if kept and not playable else meaning),
     )
 
 

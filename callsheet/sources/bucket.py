@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from callsheet import buckets
 from callsheet.errors import SourceError, SourceUnreachable
 from callsheet.redact import redact
 from callsheet.sources.transfer import CHUNK, Answer, Version
@@ -16,16 +17,6 @@ if TYPE_CHECKING:
 
 #: Seconds to connect, and between two pieces of the body.
 CONNECT, READ = 10, 30
-#: Answers after which asking again can help, besides 5xx.
-_BUSY = {
-    "SlowDown",
-    "RequestTimeout",
-    "Throttling",
-    "ThrottlingException",
-    "RequestLimitExceeded",
-    "RequestTimeTooSkewed",
-}
-_WHO = "Say who reads it: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; AWS_ENDPOINT_URL_S3 for other stores."
 
 
 class Buckets:
@@ -97,7 +88,7 @@ def _client() -> "S3Client":
         client: S3Client = boto3.session.Session().client("s3", config=config)
         return client
     except (BotoCoreError, ValueError) as error:
-        raise SourceError(f"cannot be read: {_words(error)}.", hint=_WHO) from None
+        raise SourceError(f"cannot be read: {_words(error)}.", hint=buckets.WHO) from None
 
 
 def _version(response: dict[str, Any]) -> Version:
@@ -137,18 +128,18 @@ def _said() -> Iterator[None]:
         hint = "Check the network, and run again: it goes on where it broke off."
         raise SourceUnreachable(f"cannot be fetched now: {_words(error)}.", hint=hint) from None
     except BotoCoreError as error:  # no credentials, no such profile, a strange name of a bucket
-        raise SourceError(f"cannot be read: {_words(error)}.", hint=_WHO) from None
+        raise SourceError(f"cannot be read: {_words(error)}.", hint=buckets.WHO) from None
 
 
 def _answered(error: Any) -> SourceError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = int(error.response["ResponseMetadata"]["HTTPStatusCode"])
-    if code in _BUSY or status >= 500:
+    if code in buckets.BUSY or status >= 500:
         return SourceUnreachable(f"cannot be fetched now: the store answered {redact(code)}.", hint="Run again later.")
     if status == 404:
         hint = "Check the bucket and the key; a key is taken as it is written, and is no pattern."
         return SourceError(f"is not there: the store answered {redact(code)}.", hint=hint)
-    return SourceError(f"may not be read: the store answered {redact(code)}.", hint=_WHO)
+    return SourceError(f"may not be read: the store answered {redact(code)}.", hint=buckets.WHO)
 
 
 def _words(error: BaseException) -> str:

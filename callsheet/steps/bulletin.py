@@ -142,7 +142,7 @@ def result_page(account: "Account", spec: str) -> str:
     rows = [
         ("review board", f"`{account.board}`"),
         ("open it", f"`callsheet review {spec} --open`"),
-        ("files", f"`{account.manifest.parent}`"),
+        ("files", f"`{account.files}`"),
         ("manifest", f"`{account.manifest}`"),
         ("takes and money", f"`callsheet status {spec}`"),
     ]

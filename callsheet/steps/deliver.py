@@ -18,10 +18,12 @@ from pydantic import SecretStr, ValidationError
 import callsheet
 from callsheet import catalogue, expiry, limits, naming
 from callsheet.errors import (
+    ArchiveError,
     JobFailed,
     MediaError,
     ResultDamaged,
     ResultExpired,
+    StoreUnreachable,
     ToolMissing,
     Unacceptable,
     Unavailable,
@@ -242,17 +244,19 @@ async def archive(
     """
     for key in names:
         document = await describe(f"{key.rpartition('/')[2]}.mp4")
-        if _is_taken(studio, f"{key}.json", document):
+        there = await asyncio.to_thread(_beside, studio, f"{key}.json")
+        if there is not None and not _is_ours(there, document):
             continue
         try:
-            stored = await asyncio.to_thread(
-                studio.store.put, f"{key}.mp4", result.path, sha256=result.downloaded.sha256
-            )
-            if not studio.store.exists(f"{key}.json"):
+            async with studio.uploads:
+                digest = result.downloaded.sha256
+                stored = await asyncio.to_thread(studio.store.put, f"{key}.mp4", result.path, sha256=digest)
+            if there is None:
                 text = document.model_dump_json(indent=2) + "\n"
                 await asyncio.to_thread(studio.store.put_text, f"{key}.json", text)
         except WouldOverwrite:
             continue
+        await asyncio.to_thread(studio.shelf.keep, stored.key, result.path)
         return studio.ledger.archived(take.id, archive=stored.key, sha256=stored.sha256)
     raise WouldOverwrite(f"{MAX_REVISIONS} renders of {take.slug} are in the archive already.", where=take.slug)
 
@@ -280,15 +284,23 @@ def _names(studio: Studio, line: Line) -> Iterator[str]:
     return (naming.revision(key, number) for number in range(1, MAX_REVISIONS + 1))
 
 
-def _is_taken(studio: Studio, key: str, mine: Sidecar | StrayRecord) -> bool:
-    """Does this name belong to another take? A sidecar of the same job is our own, left by a run that was killed."""
-    if not studio.store.exists(key):
-        return False
+def _beside(studio: Studio, key: str) -> bytes | None:
+    """The document that a name has already; nothing readable where something else is in its place."""
     try:
-        there = type(mine).model_validate_json(studio.store.path(key).read_bytes())
-    except (OSError, ValidationError):
-        return True
-    return (there.job.job, there.result.sha256) != (mine.job.job, mine.result.sha256)
+        return studio.store.read(key)
+    except StoreUnreachable:
+        raise
+    except ArchiveError:
+        return b""
+
+
+def _is_ours(there: bytes, mine: Sidecar | StrayRecord) -> bool:
+    """Does this name belong to the same take? A sidecar of the same job is our own, left by a run that was killed."""
+    try:
+        found = type(mine).model_validate_json(there)
+    except ValidationError:
+        return False
+    return (found.job.job, found.result.sha256) == (mine.job.job, mine.result.sha256)
 
 
 async def _sidecar(studio: Studio, line: Line, take: Take, result: Result, file: str) -> Sidecar:

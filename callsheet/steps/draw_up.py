@@ -1,12 +1,12 @@
 """Load, survey, look into the ledger: the plan of a campaign on one route, as it stands now. Nothing is spent or sent."""
 
 import errno
+import logging
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from callsheet import approval
@@ -14,7 +14,7 @@ from callsheet import plan as planning
 from callsheet.campaign import Campaign
 from callsheet.credits import ZERO
 from callsheet.digest import Canonical
-from callsheet.errors import LedgerError, LedgerUnreachable, SpecInvalid, StoreUnreachable
+from callsheet.errors import ArchiveError, LedgerError, LedgerUnreachable, SpecInvalid
 from callsheet.nearest import listed
 from callsheet.pilot import Pilot, pairwise
 from callsheet.plan import LedgerView, Month, Plan
@@ -25,12 +25,16 @@ from callsheet.steps import clock
 from callsheet.steps import settings as environment
 from callsheet.steps.load import Loaded, resolve
 from callsheet.steps.settings import SQLITE, Settings
+from callsheet.steps.shelve import store_of
 from callsheet.steps.survey import Survey, survey
 from callsheet.sweep import Variant
 from callsheet.take import CHARGED, SENT, State, Take
 
 if TYPE_CHECKING:
+    from callsheet.archive.store import Store
     from callsheet.ledger.book import Ledger
+
+log = logging.getLogger("callsheet.takes")
 
 #: The ledger's file under the home, where CALLSHEET_LEDGER names no other.
 LEDGER = "ledger.sqlite"
@@ -57,13 +61,10 @@ class Drawn:
     #: What the ledger and the archive said when it was drawn up.
     view: LedgerView
     selection: Selection
+    store: "Store"
     pilot: Pilot | None = None
     #: The plan before a person left something out of it.
     whole: Plan
-
-    @property
-    def archive_root(self) -> Path:
-        return self.loaded.root / self.loaded.campaign.archive.to
 
     def identity(self, variant: Variant) -> dict[str, Canonical]:
         """What the key of this variant is the digest of."""
@@ -139,9 +140,8 @@ def draw_up(
         loaded = bring(loaded)
     settings = environment.read(loaded.root)
     surveyed = survey(loaded, settings.home)
-    drawn = _drawn(
-        loaded, surveyed, settings, pool_of(settings, sandbox=sandbox), selection, occurrence, whole.variants
-    )
+    pool = pool_of(settings, sandbox=sandbox)
+    drawn = _drawn(loaded, surveyed, settings, pool, selection, occurrence, whole.variants, buys=not attach_only)
     if not attach_only:
         return drawn
     plan = planning.without_new_takes(drawn.plan, send_reserved=send_reserved)
@@ -162,6 +162,8 @@ def _drawn(
     selection: Selection,
     occurrence: datetime | None,
     variants: Sequence[Variant] = (),
+    *,
+    buys: bool = True,
 ) -> Drawn:
     """variants: of the whole campaign, of which something is selected; those that are loaded where none are given."""
     variants = variants or loaded.variants
@@ -175,7 +177,9 @@ def _drawn(
     campaign = loaded.campaign
     _refuse_unserved(campaign, pool)
     keys = planning.keys_of(chosen, footage)
+    store = store_of(loaded)
     view = _view(settings, loaded, pool, chosen, frozenset(keys.values()), occurrence)
+    view = replace(view, missing=_missing(store, view.takes.values(), loaded, buys=buys))
     plan = planning.draw_up(
         campaign=campaign.name,
         route=pool.name,
@@ -198,6 +202,7 @@ def _drawn(
         pool=pool,
         view=view,
         selection=selection,
+        store=store,
         pilot=pilot,
     )
 
@@ -268,6 +273,7 @@ def bare(loaded: Loaded, *, sandbox: bool) -> Drawn:
         pool=pool,
         view=view,
         selection=Selection(),
+        store=store_of(loaded),
     )
 
 
@@ -322,22 +328,20 @@ def make_home(settings: Settings) -> None:
 
 
 def make_archive(drawn: Drawn) -> None:
-    """Have the archive's folder, and write there once. StoreUnreachable, before what it could not keep is paid for."""
-    folder = drawn.archive_root
+    """Have the archive, and write there once. StoreUnreachable, before what it could not keep is paid for."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        why = "a file stands in its place" if isinstance(error, FileExistsError) else error.strerror
-        place = drawn.loaded.campaign.problem(("archive", "to"), "").place
-        raise StoreUnreachable(
-            f"the archive folder {drawn.loaded.shown(folder)} cannot be written: {why}.",
-            where=place if "archive" in drawn.loaded.campaign.document.value else "",
-            hint="Make room there, or set archive: {to: …} to another folder.",
-            spent="no",
-            retry="never",
-        ) from error
+        drawn.store.check()
+    except ArchiveError as error:
+        _call_unspent(error, drawn.loaded)
+        raise
+
+
+def _call_unspent(error: ArchiveError, loaded: Loaded) -> None:
+    """It was found before anything was paid for, and has its place in the campaign."""
+    if "archive" in loaded.campaign.document.value:
+        error.what = f"{error.where}: {error.what}" if error.where else error.what
+        error.where = loaded.campaign.problem(("archive", "to"), "").place
+    error.spent, error.retry = "no", "never"
 
 
 def month_of(settings: Settings, ledger: "Ledger | None", route: str | Collection[str]) -> Month | None:
@@ -391,7 +395,7 @@ def _view(
         made = ledger.made_for(occurrence, campaign=campaign.name, route=route) if occurrence else ()
     finally:
         ledger.close()
-    now, archive = clock.now(), loaded.root / campaign.archive.to
+    now = clock.now()
     return LedgerView(
         takes=takes,
         earlier=earlier,
@@ -403,17 +407,27 @@ def _view(
         routes=route,
         occurrence=occurrence,
         made={(take.slug, take.number): take for take in made},
-        missing={
-            take.id
-            for take in takes.values()
-            if take.state is State.ARCHIVED and not (archive / take.archive).is_file()
-        },
         replayable={
             take.id
             for take in takes.values()
             if take.state in SENT and replayable(take, now, idempotency_of(settings, take.route))
         },
     )
+
+
+def _missing(store: "Store", takes: Iterable[Take], loaded: Loaded, *, buys: bool) -> set[int]:
+    """Ids of the archived takes whose file is no longer there. A plan that buys nothing does without an archive that does
+    not answer: what is paid for is fetched first of all."""
+    archived = [take for take in takes if take.state is State.ARCHIVED]
+    try:
+        there = store.sizes({take.archive for take in archived}) if archived else {}
+    except ArchiveError as error:
+        if buys:
+            _call_unspent(error, loaded)
+            raise
+        log.warning("what is missing in the archive is not known: %s", error.what)
+        return set()
+    return {take.id for take in archived if take.archive not in there}
 
 
 def routes_of(ledger: "Ledger", pool: Pool) -> tuple[str, ...]:

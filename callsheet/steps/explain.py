@@ -1,9 +1,9 @@
 """One line of a plan explained: gathers what the ledger, the archive and the campaign know of it. Reads, changes nothing."""
 
 from contextlib import suppress
-from pathlib import Path
 
 from callsheet import changes, provenance, why
+from callsheet.errors import ArchiveError
 from callsheet.sidecar import Sidecar
 from callsheet.steps.draw_up import Drawn
 from callsheet.sweep import Variant
@@ -57,9 +57,9 @@ def _names_now(drawn: Drawn, variant: Variant) -> dict[str, str]:
 
 def _names_then(drawn: Drawn, take: Take) -> dict[str, str]:
     """The files of an earlier take, as its sidecar names them; what it does not tell is known by its digest alone."""
-    place: Path = (drawn.archive_root / take.archive).with_suffix(".json")
-    with suppress(OSError, ValueError):
-        sidecar = Sidecar.model_validate_json(place.read_bytes())
+    with suppress(ArchiveError, ValueError):
+        found = drawn.store.read(f"{take.archive.removesuffix('.mp4')}.json")
+        sidecar = Sidecar.model_validate_json(found or b"")
         clips = [sidecar.clip.source] if sidecar.clip else []
         sources = (*clips, *(still.source for still in sidecar.references))
         return {source.sha256: source.file for source in sources}

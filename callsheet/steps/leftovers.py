@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from callsheet.archive.disk import DiskStore
+from callsheet.archive.store import Store
 from callsheet.errors import ArchiveError
 
 log = logging.getLogger("callsheet.takes")
@@ -22,18 +22,19 @@ ABANDONED = timedelta(hours=1)
 _HALF_MADE = re.compile(r"\..+\.(part|draft)-\d+(-\d+)?(\.[a-z0-9]+)?", re.ASCII)
 
 
-def sweep(home: Path, store: DiskStore) -> tuple[Path, ...]:
-    """Remove them from the cache, from the folder of results coming in and from the archive, and say which.
+def sweep(home: Path, *stores: Store) -> tuple[object, ...]:
+    """Remove them from the cache, from the folder of results coming in and from the archive and its shelf, and say which.
 
     A place that cannot be tidied is logged and does not stop the run: what needs the place says so itself.
     """
     before = time.time() - ABANDONED.total_seconds()
     found = [*_half_made(home / "cache"), *_files(home / "incoming")]
-    removed = [path for path in found if _remove_if_older(path, before)]
-    try:
-        removed += store.sweep_leftovers()
-    except ArchiveError as error:
-        log.warning("what a killed run left in the archive could not be removed: %s", error.what)
+    removed: list[object] = [path for path in found if _remove_if_older(path, before)]
+    for store in stores:
+        try:
+            removed += store.sweep_leftovers()
+        except ArchiveError as error:
+            log.warning("what a killed run left in the archive could not be removed: %s", error.what)
     if removed:
         log.info("removed %d half-made files of runs that were killed", len(removed))
     return tuple(removed)

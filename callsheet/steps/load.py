@@ -118,7 +118,6 @@ def resolve(spec: Path) -> Loaded:
         clips.update({source.name: source for source in found})
     stills = {entry.name: _still_files(campaign, entry, root, places, problems) for entry in campaign.references}
     problems.extend(_unknown_clips(campaign, members))
-    problems.extend(_unsupported(campaign))
     return Loaded(
         spec=spec,
         root=root,
@@ -199,13 +198,6 @@ def _unknown_clips(campaign: Campaign, members: Mapping[str, Sequence[str]]) -> 
                 hint = f"The clips are {listed(sorted(known))}."
                 place = (*selector.path, "clip", *((index,) if len(names) > 1 else ()))
                 yield campaign.problem(place, f"there is no clip `{name}`{near or '.'}", hint=hint)
-
-
-def _unsupported(campaign: Campaign) -> Iterator[Problem]:
-    """What the document can say and this version cannot do: refused, never done otherwise."""
-    if campaign.archive.to.lower().startswith("s3://"):
-        hint = "Write a folder, as archive/, and copy it to S3 afterwards."
-        yield campaign.problem(("archive", "to"), "archives on S3 are not written yet.", hint=hint)
 
 
 def _read(spec: Path) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
+from callsheet import buckets
 from callsheet.credits import Credits
 from callsheet.errors import NoCheckout, SpecError
 from callsheet.hosts import is_loopback
@@ -60,6 +61,7 @@ class Settings:
     home: Path = Path(".callsheet")
     #: URL of the ledger, by default a SQLite file under home. One of PostgreSQL is a secret: it has a password in it.
     ledger: "str | SecretStr | None" = None
+    #: Where media are put for the provider to read: "provider" for its own file service, or s3://bucket/prefix.
     staging: str = "provider"
     #: Takes submitted and not yet ended, at most, in one run.
     max_in_flight: int = 20
@@ -191,8 +193,11 @@ def _postgres(text: str) -> "SecretStr":
 
 
 def _staging(text: str) -> str:
-    if text != "provider":
-        raise ValueError("only `provider` is supported: files are staged by the provider's own file service")
+    if text == "provider":
+        return text
+    if not buckets.is_bucket(text):
+        raise ValueError("must be provider, for the provider's own file service, or s3://bucket/prefix")
+    buckets.place_of(text)
     return text
 
 

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -24,6 +23,7 @@ from callsheet.errors import (
 from callsheet.evidence import ACCEPTED, Found, Unclear
 from callsheet.ledger.book import Booking, Ledger
 from callsheet.provider.client import JobStatus, Provider
+from callsheet.provider.staging import LONGEST_JOB
 from callsheet.provider.wire import is_job_id
 from callsheet.routing import PLAY
 from callsheet.steps import clock, deliver, presence, studio, weigh
@@ -58,10 +58,6 @@ class StillThere(ProviderError):
     """The result of a take can still be had, or may yet be."""
 
     spent = "yes"
-
-
-#: A job that is at work for longer than this may never end; jobs take minutes.
-LONGEST_JOB = timedelta(hours=24)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,9 +10,6 @@ from callsheet.steps.cache import PreparedFile
 from callsheet.steps.studio import Studio
 from callsheet.take import State
 
-#: A link has to live this much longer than now to be handed to the provider, which reads it at submission.
-MARGIN = timedelta(hours=1)
-
 
 async def stage(label: str) -> None:
     """Have the media of this variant where the provider can read them. ProviderError. Uploads cost nothing.
@@ -50,11 +47,11 @@ async def staged_stills(studio: Studio, label: str, route: str) -> list[Staged]:
 
 async def _once(studio: Studio, file: PreparedFile, route: str, called: str) -> Staged:
     """Variants that need the same file wait for the one that uploads it; a failure or an old link is forgotten."""
-    place = (route, file.sha256)
+    place, staging = (route, file.sha256), studio.counter(route).staging
     work = studio.staged.get(place)
-    if work is None or _is_stale(work):
+    if work is None or _is_stale(work, staging.margin):
         work = studio.staged[place] = asyncio.create_task(
-            studio.counter(route).staging.put(file.path, sha256=file.sha256, suffix=file.path.suffix, called=called)
+            staging.put(file.path, sha256=file.sha256, suffix=file.path.suffix, called=called)
         )
     try:
         return await asyncio.shield(work)
@@ -64,7 +61,7 @@ async def _once(studio: Studio, file: PreparedFile, route: str, called: str) -> 
         raise
 
 
-def _is_stale(work: "asyncio.Task[Staged]") -> bool:
+def _is_stale(work: "asyncio.Task[Staged]", margin: timedelta) -> bool:
     if not work.done() or work.cancelled() or work.exception() is not None:
         return work.done()
-    return work.result().expires_at - clock.now() < MARGIN
+    return work.result().expires_at - clock.now() < margin

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from callsheet.archive.disk import DiskStore
+from callsheet import buckets
+from callsheet.archive.store import Store
 from callsheet.causes import Cause
 from callsheet.credits import ZERO, Credits
 from callsheet.errors import ProviderError, Unauthorized
@@ -26,7 +27,7 @@ from callsheet.ledger.ownership import Run
 from callsheet.media import command
 from callsheet.plan import Line, Plan
 from callsheet.provider.client import Provider, Route
-from callsheet.provider.staging import ProviderStaging
+from callsheet.provider.staging import BucketStaging, ProviderStaging, Staging
 from callsheet.provider.watch import Watch
 from callsheet.routing import EVOLINK, LOOPBACK, SANDBOX, Card, Pool
 from callsheet.slices import Part
@@ -38,6 +39,7 @@ from callsheet.steps.gate import Gate
 from callsheet.steps.load import Loaded, load
 from callsheet.steps.progress import Event, Listener, Stage, nobody
 from callsheet.steps.settings import Settings
+from callsheet.steps.shelve import Shelf, shelf_of
 
 if TYPE_CHECKING:
     from callsheet.evidence import Verdict
@@ -52,7 +54,7 @@ class Counter:
 
     card: Card
     provider: Provider
-    staging: ProviderStaging
+    staging: Staging
     watch: Watch
     health: Health = field(default_factory=Health)
     #: The refusal of its key or its account that stopped it, and those of single models.
@@ -63,6 +65,9 @@ class Counter:
 #: Results that are fetched at a time. A line is as full with four as with twenty, and four leave the one whose link dies
 #: first a fair share of it; twenty at once would all come late together.
 DOWNLOADS = 4
+
+#: Results that go to the archive at a time, for the same reason.
+UPLOADS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +92,9 @@ class Studio:
     elsewhere: "Elsewhere"
     #: Where jobs go, by the route's name; and how each fares.
     counters: Mapping[str, Counter]
-    store: DiskStore
+    store: Store
+    #: The archive's files on this machine, which the board opens from.
+    shelf: Shelf
     #: Takes between submission and their end.
     in_flight: asyncio.Semaphore
     #: ffmpeg processes of preparation at a time, and the threads of each: together as many as there are cores.
@@ -96,6 +103,7 @@ class Studio:
     listener: Listener = nobody
     #: Who may fetch its result now.
     downloads: Gate = field(default_factory=lambda: Gate(DOWNLOADS))
+    uploads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UPLOADS))
     #: Prepared files by cache name, staged files by route and digest: the work of several variants, done once.
     prepared: dict[str, "asyncio.Task[PreparedFile]"] = field(default_factory=dict)
     staged: dict[tuple[str, str], "asyncio.Task[Staged]"] = field(default_factory=dict)
@@ -294,12 +302,14 @@ async def _opened(
         ) as run,
     ):
         drawn = await _drawn_and_claimed(settings, ledger, run, draw)
+        if drawn.plan.of("shoot"):
+            await asyncio.to_thread(drawing.make_archive, drawn)
         async with (
             presence.beating(ledger, run),
             _counters(settings, drawn.pool) as counters,
         ):
             studio = _laid_out(drawn, ledger, run, counters)
-            await asyncio.to_thread(leftovers.sweep, settings.home, studio.store)
+            await asyncio.to_thread(leftovers.sweep, settings.home, *studio.shelf.places)
             with make_room.listed(settings.home, drawn.survey):
                 await _room_made(studio)
                 token = _current.set(studio)
@@ -331,8 +341,16 @@ async def _counters(settings: Settings, pool: Pool) -> AsyncIterator[dict[str, C
             way = await stack.enter_async_context(route(settings, card.name))
             provider = await stack.enter_async_context(provider_of(way))
             watch = await stack.enter_async_context(Watch(provider))
-            counters[card.name] = Counter(card=card, provider=provider, staging=ProviderStaging(provider), watch=watch)
+            staging = _staging(settings, provider)
+            counters[card.name] = Counter(card=card, provider=provider, staging=staging, watch=watch)
         yield counters
+
+
+def _staging(settings: Settings, provider: Provider) -> Staging:
+    """Where inputs of this provider's jobs are put. The sandbox keeps its own: it is for when there is no network."""
+    if settings.staging == "provider" or provider.route.name == SANDBOX:
+        return ProviderStaging(provider)
+    return BucketStaging(buckets.place_of(settings.staging), loopback=provider.route.is_loopback)
 
 
 def _laid_out(drawn: Drawn, ledger: Ledger, run: Run, counters: Mapping[str, Counter]) -> Studio:
@@ -345,7 +363,8 @@ def _laid_out(drawn: Drawn, ledger: Ledger, run: Run, counters: Mapping[str, Cou
         run=run,
         elsewhere=Elsewhere(),
         counters=counters,
-        store=DiskStore(drawn.archive_root),
+        store=drawn.store,
+        shelf=shelf_of(drawn.store, drawn.settings.home),
         in_flight=asyncio.Semaphore(drawn.settings.max_in_flight),
         encoders=asyncio.Semaphore(at_once),
         threads=command.cores() // at_once if at_once > 1 else 0,

@@ -9,10 +9,9 @@ from typing import Any, Literal
 
 import callsheet
 from callsheet import catalogue, causes, expiry, naming
-from callsheet.archive.disk import DiskStore
 from callsheet.causes import Cause
 from callsheet.credits import Credits, total
-from callsheet.errors import MediaError, NothingToShoot
+from callsheet.errors import ArchiveError, MediaError, NothingToShoot, WouldOverwrite
 from callsheet.ledger.book import Ledger
 from callsheet.media import frames, probe
 from callsheet.plan import Line, Plan, decimal_seconds, keys_of
@@ -20,9 +19,12 @@ from callsheet.review import board
 from callsheet.routing import PLAY
 from callsheet.sidecar import Manifest, ManifestEntry, Sidecar
 from callsheet.steps import clock, deliver, outcome, prepare
+from callsheet.steps import settings as environment
 from callsheet.steps import studio as studios
+from callsheet.steps.cache import PreparedFile
 from callsheet.steps.draw_up import Drawn
 from callsheet.steps.load import Loaded
+from callsheet.steps.shelve import Shelf, shelf_of, store_of
 from callsheet.steps.strays import Stray
 from callsheet.steps.studio import Failure, Studio
 from callsheet.steps.survey import hash_of
@@ -103,6 +105,9 @@ class Account:
     campaign: str
     route: str
     ended: tuple[Ended, ...]
+    #: Where the files are, for a person: a folder, or one in a bucket.
+    files: str
+    #: On this machine.
     manifest: Path
     board: Path
     #: Takes of earlier runs that the campaign does not have any more, as they stand now.
@@ -153,6 +158,7 @@ class Account:
             "in_doubt": len(self.of("in_doubt")),
             "credits": str(self.credits),
             "usd": str(self.credits.usd),
+            "files": self.files,
             "manifest": str(self.manifest),
             "board": str(self.board),
             "takes": [ended.as_json() for ended in self.ended],
@@ -174,41 +180,80 @@ async def wrap(
     ended = tuple(_ended(studio, line, errors.get(line.variant.label, ""), walked) for line in plan.lines)
     if not is_part:
         manifest = await write_manifest(studio, {item.line.key: item.reason for item in ended if item.reason})
-        write_board(studio.store, manifest)
+        await asyncio.to_thread(write_board, studio.shelf, manifest)
+    elif studio.shelf.is_apart:
+        await _pictured(studio)
     return Account(
         campaign=plan.campaign,
         route=plan.route,
         ended=ended,
-        manifest=studio.store.path(f"{_folder(studio)}/manifest.json"),
-        board=studio.store.path(f"{_folder(studio)}/{BOARD}"),
+        files=studio.store.spoken(_folder(studio)),
+        manifest=studio.shelf.folder.path(f"{_folder(studio)}/manifest.json"),
+        board=studio.shelf.folder.path(f"{_folder(studio)}/{BOARD}"),
         strays=strays,
     )
 
 
 def rebuild_board(loaded: Loaded) -> Path:
     """The review board again, from the manifest in the archive. NothingToShoot when there is none yet."""
-    store = DiskStore(loaded.root / loaded.campaign.archive.to)
-    key = f"{naming.slug_part(loaded.campaign.name)}/manifest.json"
-    if not store.exists(key):
+    store = store_of(loaded)
+    shelf = shelf_of(store, environment.read(loaded.root).home)
+    folder = naming.slug_part(loaded.campaign.name)
+    written = store.read(f"{folder}/manifest.json")
+    if written is None:
         raise NothingToShoot(
             "Nothing of this campaign is in the archive yet.",
             where=str(loaded.spec),
             hint=f"Run it first: callsheet run {loaded.spec} --sandbox",
         )
-    return write_board(store, Manifest.model_validate_json(store.path(key).read_bytes()))
+    manifest = Manifest.model_validate_json(written)
+    if shelf.is_apart:
+        shelf.bring(store.sizes(_shown(manifest)))
+    return write_board(shelf, manifest)
 
 
-def write_board(store: DiskStore, manifest: Manifest) -> Path:
-    """The review board of this manifest, where a browser opens it from disk."""
+def write_board(shelf: Shelf, manifest: Manifest) -> Path:
+    """The review board of this manifest, where a browser opens it from disk.
+
+    Beside an archive in a bucket lies the same page, for who has the bucket on a disk; here it tells what is not here.
+    """
     key = f"{naming.slug_part(manifest.campaign)}/{BOARD}"
-    store.replace_text(key, board.build(manifest))
-    return store.path(key)
+    shelf.store.replace_text(key, board.build(manifest))
+    if shelf.is_apart:
+        shelf.folder.replace_text(key, board.build(_as_here(shelf, manifest)))
+    return shelf.folder.path(key)
+
+
+def _as_here(shelf: Shelf, manifest: Manifest) -> Manifest:
+    """Without the films that are in the bucket alone."""
+    folder = naming.slug_part(manifest.campaign)
+
+    def here(entry: ManifestEntry) -> ManifestEntry:
+        if entry.deliverable is None or shelf.folder.exists(_from_archive(folder, entry.deliverable)):
+            return entry
+        return entry.model_copy(
+            update={"deliverable": None, "reason": "In the bucket. callsheet review brings it here."}
+        )
+
+    return manifest.model_copy(update={"entries": [here(entry) for entry in manifest.entries]})
+
+
+def _shown(manifest: Manifest) -> set[str]:
+    """Keys of the files that the board of this manifest plays and shows."""
+    folder = naming.slug_part(manifest.campaign)
+    return {
+        _from_archive(folder, path)
+        for entry in manifest.entries
+        for path in (entry.deliverable, entry.source, entry.poster, entry.source_poster)
+        if path
+    }
 
 
 async def write_manifest(studio: Studio, reasons: Mapping[str, str]) -> Manifest:
     """The manifest of every variant of the campaign, selected for this run or not, as the ledger knows it now."""
     lines = every_line(studio.drawn, studio.ledger)
-    entries = [await _entry(studio, line, reasons.get(line.key, "")) for line in lines]
+    held = await _held(studio, lines)
+    entries = [await _entry(studio, line, held, reasons.get(line.key, "")) for line in lines]
     charged = total([Credits.of(entry.credits) for entry in entries if entry.state == "archived"])
     manifest = Manifest(
         callsheet=callsheet.__version__,
@@ -222,8 +267,42 @@ async def write_manifest(studio: Studio, reasons: Mapping[str, str]) -> Manifest
         entries=entries,
     )
     text = manifest.model_dump_json(indent=2) + "\n"
-    await asyncio.to_thread(studio.store.replace_text, f"{_folder(studio)}/manifest.json", text)
+    await asyncio.to_thread(studio.shelf.replace_text, f"{_folder(studio)}/manifest.json", text)
     return manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """What the manifest is made of: the prepared clips by label, and the files of the archive that it may name, with their
+    bytes. Asked for at once: a bucket is far away."""
+
+    clips: Mapping[str, PreparedFile]
+    there: dict[str, int]
+
+
+async def _pictured(studio: Studio) -> None:
+    """Have in the bucket what the board shows of this part's films, which are on this machine alone. It does without them
+    where the bucket takes them not: the films are there."""
+    lines = every_line(studio.drawn, studio.ledger)
+    try:
+        held = await _held(studio, lines)
+        for line in lines:
+            await _entry(studio, line, held, "")
+    except ArchiveError as error:
+        log.warning("pictures of the board could not be put into the archive: %s", error.what)
+
+
+async def _held(studio: Studio, lines: Collection[Line]) -> Held:
+    clips = {line.variant.label: clip for line in lines if line.take and (clip := await _prepared(studio, line))}
+    keys = {key for clip in clips.values() for key in (_source_key(studio, clip), _poster_key(studio, clip.sha256))}
+    for line in lines:
+        if line.take is not None and line.take.archive:
+            keys |= {line.take.archive, _beside(line.take), _poster_key(studio, line.take.sha256)}
+    there = dict(await asyncio.to_thread(studio.store.sizes, keys)) if keys else {}
+    if studio.shelf.is_apart:
+        small = {key: size for key, size in there.items() if key.endswith((".json", ".jpg"))}
+        await asyncio.to_thread(studio.shelf.bring, small)
+    return Held(clips=clips, there=there)
 
 
 def every_line(drawn: Drawn, ledger: Ledger) -> list[Line]:
@@ -288,7 +367,7 @@ def _cause(studio: Studio, label: str, end: Outcome) -> Cause | None:
     return studio.causes.get(label, causes.FETCH if end == "pending" else causes.OTHER)
 
 
-async def _entry(studio: Studio, line: Line, reason: str) -> ManifestEntry:
+async def _entry(studio: Studio, line: Line, held: Held, reason: str) -> ManifestEntry:
     take = line.take
     state = OUTCOMES[take.state] if take else "pending"
     entry = ManifestEntry(
@@ -300,11 +379,11 @@ async def _entry(studio: Studio, line: Line, reason: str) -> ManifestEntry:
         prompt=line.variant.text,
         credits=str(take.cost) if take and state == "archived" else "0",
         reason="" if state == "archived" else reason or _standing(studio, take),
-        **(await _source(studio, line) if take else {}),
+        **(await _source(studio, line, held) if take else {}),
     )
-    if take is None or state != "archived" or not studio.store.exists(take.archive):
+    if take is None or state != "archived" or take.archive not in held.there:
         return entry
-    return entry.model_copy(update=await _deliverable(studio, take))
+    return entry.model_copy(update=await _deliverable(studio, take, held))
 
 
 def _standing(studio: Studio, take: Take | None) -> str:
@@ -314,54 +393,88 @@ def _standing(studio: Studio, take: Take | None) -> str:
     return expiry.standing(take, clock.now(), loaded.shown(loaded.spec))
 
 
-async def _source(studio: Studio, line: Line) -> dict[str, Any]:
-    """The prepared clip as the board plays it, kept once a clip under the review folder, named by its content."""
+async def _prepared(studio: Studio, line: Line) -> PreparedFile | None:
+    """The prepared clip of a line; None where it has none, or none can be made any more."""
     if not line.variant.clip:
-        return {}
+        return None
     try:
-        clip = await prepare.prepared_clip(studio, line.variant)
+        return await prepare.prepared_clip(studio, line.variant)
     except MediaError as error:
         log.warning("no source on the board for %s: %s", line.variant.label, error.what)
+        return None
+
+
+async def _source(studio: Studio, line: Line, held: Held) -> dict[str, Any]:
+    """The prepared clip as the board plays it, kept once a clip under the review folder, named by its content."""
+    clip = held.clips.get(line.variant.label)
+    if clip is None:
         return {}
-    folder = f"{_folder(studio)}/review"
-    video = f"{folder}/sources/{clip.sha256[:16]}{clip.path.suffix}"
-    if not studio.store.exists(video):
-        await asyncio.to_thread(studio.store.put, video, clip.path, sha256=clip.sha256)
-    poster = await _poster(studio, clip.path, clip.sha256, clip.seconds)
+    video = _source_key(studio, clip)
+    await _kept(studio, video, clip.path, clip.sha256, held)
+    poster = await _poster(studio, clip.path, clip.sha256, clip.seconds, held)
     return {"source": _from_manifest(studio, video), "source_poster": poster}
 
 
-async def _deliverable(studio: Studio, take: Take) -> dict[str, Any]:
-    path = studio.store.path(take.archive)
-    sidecar = await asyncio.to_thread(_read_sidecar, path.with_suffix(".json"))
-    facts = await asyncio.to_thread(probe.clip, path) if sidecar is None else None
+async def _deliverable(studio: Studio, take: Take, held: Held) -> dict[str, Any]:
+    path = studio.shelf.folder.path(take.archive)
+    is_here = studio.shelf.has(take.archive, held.there[take.archive])
+    sidecar = await asyncio.to_thread(_read_sidecar, studio.shelf, _beside(take), held)
+    facts = await asyncio.to_thread(probe.clip, path) if sidecar is None and is_here else None
     seconds = sidecar.result.seconds if sidecar else decimal_seconds(facts.seconds) if facts else ""
     return {
         "deliverable": _from_manifest(studio, take.archive),
-        "sidecar": _from_manifest(studio, f"{take.archive.removesuffix('.mp4')}.json"),
-        "poster": await _poster(studio, path, take.sha256, None),
+        "sidecar": _from_manifest(studio, _beside(take)),
+        "poster": await _poster(studio, path if is_here else None, take.sha256, None, held),
         "seconds": seconds,
         "width": sidecar.result.width if sidecar else facts.width if facts else None,
         "height": sidecar.result.height if sidecar else facts.height if facts else None,
     }
 
 
-async def _poster(studio: Studio, video: Path, sha256: str, seconds: Any) -> str | None:
-    """A still from the middle. A board without one picture is better than a run that fails for it, so that is logged."""
-    key = f"{_folder(studio)}/review/posters/{sha256[:16]}.jpg"
-    if not studio.store.exists(key):
+async def _poster(studio: Studio, video: Path | None, sha256: str, seconds: Any, held: Held) -> str | None:
+    """A still from the middle; video: None where it is not on this machine. A board without one picture is better than a
+    run that fails for it, so that is logged."""
+    key = _poster_key(studio, sha256)
+    if key not in held.there:
+        if video is None:
+            return None
         made = studio.home / "incoming" / f"poster-{sha256[:16]}.jpg"
         made.parent.mkdir(parents=True, exist_ok=True)
         try:
             length = seconds if seconds is not None else (await asyncio.to_thread(probe.clip, video)).seconds
             await frames.poster(video, made, seconds=length)
-            await asyncio.to_thread(studio.store.put, key, made, sha256=hash_of(made))
+            await _kept(studio, key, made, await asyncio.to_thread(hash_of, made), held)
         except MediaError as error:
             log.warning("no poster for %s: %s", video.name, error.what)
             return None
         finally:
             made.unlink(missing_ok=True)
     return _from_manifest(studio, key)
+
+
+async def _kept(studio: Studio, key: str, file: Path, sha256: str, held: Held) -> None:
+    """Have a file of the board in the archive, and on its shelf."""
+    if key not in held.there:
+        try:
+            await asyncio.to_thread(studio.store.put, key, file, sha256=sha256)
+        except WouldOverwrite:  # another run drew the same picture at this moment, in other bytes
+            log.info("%s was put there by another run", key)
+        held.there[key] = file.stat().st_size
+    if not studio.shelf.has(key, held.there[key]):
+        await asyncio.to_thread(studio.shelf.keep, key, file)
+
+
+def _source_key(studio: Studio, clip: PreparedFile) -> str:
+    return f"{_folder(studio)}/review/sources/{clip.sha256[:16]}{clip.path.suffix}"
+
+
+def _poster_key(studio: Studio, sha256: str) -> str:
+    return f"{_folder(studio)}/review/posters/{sha256[:16]}.jpg"
+
+
+def _beside(take: Take) -> str:
+    """Key of the sidecar."""
+    return f"{take.archive.removesuffix('.mp4')}.json"
 
 
 def _folder(studio: Studio) -> str:
@@ -375,9 +488,14 @@ def _from_manifest(studio: Studio, key: str) -> str:
     return key.removeprefix(folder) if key.startswith(folder) else f"../{key}"
 
 
-def _read_sidecar(path: Path) -> Sidecar | None:
+def _from_archive(folder: str, path: str) -> str:
+    """The key of a path in the manifest of this folder."""
+    return path.removeprefix("../") if path.startswith("../") else f"{folder}/{path}"
+
+
+def _read_sidecar(shelf: Shelf, key: str, held: Held) -> Sidecar | None:
     """None when it is gone or another version's: the board then shows what the file itself says."""
     try:
-        return Sidecar.model_validate_json(path.read_bytes())
-    except (OSError, ValueError):
+        return Sidecar.model_validate_json(shelf.read(key, held.there) or b"")
+    except (ArchiveError, ValueError):
         return None

@@ -116,11 +116,11 @@ CASES = {
         "Loosen sweep.exclude, or add to sweep.include.",
         before=RATIO,
     ),
-    "an archive that this version cannot write": spec(
+    "an archive in a bucket that cannot be": spec(
         2,
-        f"{RATIO}\narchive: {{to: s3://bucket/prefix}}",
-        "11:15: error: archive.to: archives on S3 are not written yet.",
-        "Write a folder, as archive/, and copy it to S3 afterwards.",
+        f"{RATIO}\narchive: {{to: s3://My_Bucket/prefix}}",
+        "11:15: error: archive.to: 'My_Bucket' is no name of a bucket: 3 to 63 small letters, digits, hyphens and dots.",
+        "Write s3://bucket/prefix.",
         before=RATIO,
     ),
     # its media

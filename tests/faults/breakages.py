@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from callsheet.archive.disk import DiskStore, Stored
+from callsheet.archive.disk import DiskStore
+from callsheet.archive.store import Stored
 from callsheet.errors import SubmissionInDoubt, Unavailable
 from callsheet.ledger.book import Ledger
 from callsheet.plan import Line

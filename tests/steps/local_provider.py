@@ -151,7 +151,7 @@ class LocalProvider:
         return JSONResponse({"success": True, "code": 200, "msg": "ok", "data": data})
 
     async def result(self, request: Request) -> Response:
-        clip = self.uploads[urlsplit(self.jobs[request.path_params["job"]]["clip"]).path.removeprefix("/files/")]
+        clip = await self._read(self.jobs[request.path_params["job"]]["clip"])
         if self.results:
             return _error(self.results.pop(), "scripted")
         if self.truncate:
@@ -159,6 +159,13 @@ class LocalProvider:
         if self.films:
             return self.films.pop(0)(request, clip)
         return Response(clip, media_type="video/mp4")
+
+    async def _read(self, link: str) -> bytes:
+        """What was uploaded here; or what somebody else gives for a link, as long as it lives."""
+        if link.startswith(self.url):
+            return self.uploads[urlsplit(link).path.removeprefix("/files/")]
+        async with httpx.AsyncClient(trust_env=False) as browser:
+            return (await browser.get(link)).raise_for_status().content
 
     def _created(self, job: str) -> dict[str, Any]:
         usage = {"billing_rule": "per_second", "credits_reserved": 36}

@@ -47,7 +47,14 @@ def account(reason: str) -> Account:
     ended = tuple(Ended(line=line, outcome="failed", take=None, reason=reason, cause=causes.REQUEST) for line in lines)
     archive = Path("/studio/archive/hello")
     board = archive / "review/index.html"
-    return Account(campaign="hello", route="sandbox", ended=ended, manifest=archive / "manifest.json", board=board)
+    return Account(
+        campaign="hello",
+        route="sandbox",
+        ended=ended,
+        files=str(archive),
+        manifest=archive / "manifest.json",
+        board=board,
+    )
 
 
 def test_a_reason_that_many_variants_share_is_told_once_with_their_names() -> None:

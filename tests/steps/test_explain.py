@@ -50,8 +50,8 @@ def _archive(ledger: Ledger, drawn: Drawn, label: str, *, recorded: bool) -> Non
     ledger.submitted(take.id, job=f"task-{take.id}")
     ledger.succeeded(take.id, charged=line.price)
     key = f"tiny/{label}.mp4"
-    drawn.archive_root.joinpath(key).parent.mkdir(parents=True, exist_ok=True)
-    drawn.archive_root.joinpath(key).write_bytes(b"film")
+    (drawn.loaded.root / "archive" / key).parent.mkdir(parents=True, exist_ok=True)
+    (drawn.loaded.root / "archive" / key).write_bytes(b"film")
     ledger.archived(take.id, archive=key, sha256="s")
 
 

@@ -201,3 +201,26 @@ def test_what_a_route_does_with_request_keys_is_one_of_three_words(
     monkeypatch.setenv("EVOLINK_IDEMPOTENCY", "maybe")
     with pytest.raises(SettingsWrong, match=r"replay .* reject .* or none"):
         settings.read(tmp_path)
+
+
+def test_inputs_are_staged_by_the_provider_or_in_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.read(tmp_path).staging == "provider"
+    monkeypatch.setenv("CALLSHEET_STAGING", "s3://studio/in")
+    assert settings.read(tmp_path).staging == "s3://studio/in"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("evolink", r"must be provider, for the provider's own file service, or s3://bucket/prefix\."),
+        ("s3://", r"s3:// names no bucket\."),
+        ("s3://My_Bucket/in", "'My_Bucket' is no name of a bucket"),
+        ("s3://studio/../in", "the prefix is not plain names"),
+    ],
+)
+def test_a_place_that_nothing_can_be_staged_in_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, what: str
+) -> None:
+    monkeypatch.setenv("CALLSHEET_STAGING", text)
+    with pytest.raises(SettingsWrong, match=what):
+        settings.read(tmp_path)

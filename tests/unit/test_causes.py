@@ -16,6 +16,7 @@ ALL = [cause for cause in vars(causes).values() if isinstance(cause, Cause)]
         (errors.InsufficientCredit("no"), causes.CREDIT),
         (errors.Rejected("no"), causes.REQUEST),
         (errors.Unavailable("no"), causes.AWAY),
+        (errors.StagingFailed("no"), causes.STAGING),
         (errors.SubmissionInDoubt("no"), causes.DOUBT),
         (errors.JobFailed("no"), causes.JOB),
         (errors.ResultExpired("no"), causes.FETCH),

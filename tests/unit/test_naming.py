@@ -185,3 +185,25 @@ def test_two_names_share_a_part_only_when_they_differ_in_spaces_or_normal_form(o
 @given(anything)
 def test_a_name_alone_is_the_same_as_in_a_template(name: str) -> None:
     assert naming.slug_part(name) == naming.deliverable("{clip}", {"clip": name})
+
+
+@given(anything, anything)
+def test_two_names_meet_on_a_disk_that_ignores_case_only_when_they_differ_in_case(one: str, other: str) -> None:
+    def seen(name: str) -> str:
+        spelled = "-".join(unicodedata.normalize("NFC", name).split(" ")).replace(":", "x")
+        return unicodedata.normalize("NFC", spelled.casefold())
+
+    def on_disk(name: str) -> str:
+        return unicodedata.normalize("NFC", naming.slug_part(name).casefold())
+
+    if seen(one) != seen(other):
+        assert on_disk(one) != on_disk(other)
+
+
+@given(st.lists(anything, min_size=1, max_size=naming.MAX_PARTS))
+def test_a_key_with_its_revision_and_extension_fits_the_room_that_is_kept_for_it(names: list[str]) -> None:
+    fields: dict[str, str | int] = {f"f{number}": name for number, name in enumerate(names)}
+    template = "/".join(f"{{{field}}}" for field in fields)
+    key = naming.revision(naming.deliverable(template, fields), 999) + ".json"
+    assert len(f"/{key}".encode()) <= naming.longest(len(names))
+    assert key == unicodedata.normalize("NFC", key)
