@@ -19,7 +19,8 @@ from typing import Any
 
 from callsheet.ledger.book import Ledger
 from callsheet.take import State, Take
-from tests import books, postgres
+from tests import books, buckets, postgres
+from tests.buckets import BUCKET, BucketServer
 from tests.e2e.conftest import film
 
 from . import machines
@@ -67,12 +68,14 @@ def trial(asked: argparse.Namespace, folder: Path, url: str) -> None:
     site = Site(root=folder, settings={"PREFECT_HOME": str(folder / "prefect"), "CALLSHEET_SLICE": str(asked.slice)})
     site.settings |= {"CALLSHEET_LEDGER": machines.database(url, "ledger"), "CALLSHEET_MAX_IN_FLIGHT": "40"}
     site.settings |= {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "CALLSHEET_CHECKOUT": str(folder / "studio")}
-    count = lay_out(folder / "studio", asked.variants)
     with (
+        buckets.serving() as store,
         machines.prefect_server(site, machines.database(url, "prefect")),
         machines.provider(site, RENDER_SECONDS) as provider,
         closing(site),
     ):
+        site.settings |= store.environment
+        count = lay_out(folder / "studio", asked.variants, store)
         site.call("prefect", "work-pool", "create", machines.POOL, "--type", "process")
         site.call("prefect", "--no-prompt", "deploy", "--all")
         workers = [machines.worker(site, f"worker-{number}", places=3) for number in range(1, asked.workers + 1)]
@@ -81,26 +84,28 @@ def trial(asked: argparse.Namespace, folder: Path, url: str) -> None:
         finally:
             for one in workers:
                 machines.end(one)
-        look(site, provider, count, run)
+        look(site, provider, count, run, store)
 
 
-def lay_out(studio: Path, variants: int) -> int:
-    """A checkout with one big campaign; how many variants it has."""
-    (studio / "media").mkdir(parents=True)
-    (studio / "specs").mkdir()
+def lay_out(studio: Path, variants: int, store: BucketServer) -> int:
+    """A checkout with one big campaign, whose clips and archive are in a bucket; how many variants it has."""
+    (studio / "specs").mkdir(parents=True)
     (studio / "flows").symlink_to(ROOT / "flows")
     shutil.copy(ROOT / "prefect.yaml", studio)
+    bucket = store.emptied()
     for number in range(CLIPS):
-        source = f"testsrc2=s=1280x720:r=24:d=3,hue=h={90 * number}"
-        film(studio / f"media/clip-{number}.mp4", source)
+        clip = studio.parent / f"clip-{number}.mp4"
+        film(clip, f"testsrc2=s=1280x720:r=24:d=3,hue=h={90 * number}")
+        bucket.upload_file(str(clip), BUCKET, f"raw/{clip.name}")
     prompts = -(-variants // (CLIPS * len(RATIOS)))
     document = {
         "campaign": "big",
         "model": "kling-o1-video-edit",
         "budget": "$2000.00",
-        "clips": {f"clip-{number}": f"media/clip-{number}.mp4" for number in range(CLIPS)},
+        "clips": {f"clip-{number}": f"s3://{BUCKET}/raw/clip-{number}.mp4" for number in range(CLIPS)},
         "prompts": {f"p{number}": f"Re-light the scene, look number {number}." for number in range(prompts)},
         "aspect_ratios": list(RATIOS),
+        "archive": {"to": f"s3://{BUCKET}/finals"},
     }
     (studio / SPEC).write_text(json.dumps(document, indent=1))  # JSON is YAML
     return CLIPS * prompts * len(RATIOS)
@@ -154,7 +159,7 @@ def _runs(site: Site) -> list[dict[str, Any]]:
     return found
 
 
-def look(site: Site, provider: Path, count: int, run: dict[str, Any]) -> None:
+def look(site: Site, provider: Path, count: int, run: dict[str, Any], store: BucketServer) -> None:
     """The provider's book, the ledger, the archive and Prefect's list each say the same."""
     jobs = books.jobs(provider)
     books.assert_nothing_is_paid_twice(jobs, [])
@@ -168,7 +173,7 @@ def look(site: Site, provider: Path, count: int, run: dict[str, Any]) -> None:
     assert sum(take.cost.units for take in takes) == count * PRICE * 10_000
     unpaid = [take for take in takes if take.state is not State.ARCHIVED]
     assert all(take.state is State.RELEASED for take in unpaid), Counter(take.state for take in takes)
-    _look_at_archive(site.root / "studio/archive", takes, count)
+    _look_at_archive(store, takes, count)
     assert run["state_type"] == "COMPLETED", run["state"]
     slices = [one for one in _runs(site) if one["parameters"].get("part")]
     states = Counter(one["state_type"] for one in slices)
@@ -179,14 +184,21 @@ def look(site: Site, provider: Path, count: int, run: dict[str, Any]) -> None:
     )
 
 
-def _look_at_archive(archive: Path, takes: tuple[Take, ...], count: int) -> None:
+def _look_at_archive(store: BucketServer, takes: tuple[Take, ...], count: int) -> None:
     named = {take.archive: take.sha256 for take in takes if take.state is State.ARCHIVED}
     assert len(named) == count
+
+    client = store.client()
+
+    def held(key: str) -> bytes:
+        body: bytes = client.get_object(Bucket=BUCKET, Key=f"finals/{key}")["Body"].read()
+        return body
+
     for name, sha256 in named.items():
-        assert hashlib.sha256((archive / name).read_bytes()).hexdigest() == sha256, name
-    manifest = json.loads((archive / "big/manifest.json").read_text("utf-8"))
+        assert hashlib.sha256(held(name)).hexdigest() == sha256, name
+    manifest = json.loads(held("big/manifest.json"))
     assert Counter(entry["state"] for entry in manifest["entries"]) == {"archived": count}
-    assert (archive / "big/review/index.html").is_file()
+    assert held("big/review/index.html").startswith(b"<!")
 
 
 def _spoken(states: Counter[str]) -> str:
