@@ -128,3 +128,15 @@ async def test_only_and_limit_hold_in_the_slices(big: Path, provider: LocalProvi
         for number, _ in enumerate(slicing.cut(sharing)):
             await run(big, **given(sharing, number))
     assert sorted(job["prompt"] for job in provider.jobs.values()) == ["A fine one.", "A good one."]
+
+
+async def test_a_slice_does_not_buy_what_a_person_left_out_of_the_whole(
+    big: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLSHEET_SLICE", "2")
+    big.write_text(big.read_text().replace("  fine: A fine one.\n", "  fine: A fine one.\n  new: A new one.\n"))
+    async with shared(big, left_out=("prompt=odd",)) as sharing:
+        assert [str(one.part) for one in slicing.cut(sharing)] == ["1-3", "4-4"]
+        account, _ = await run(big, **given(sharing, 0))
+        assert account.message == "2 of 2 archived"
+    assert {prompt for prompt, _ in provider.submits} == {"A good one.", "A fine one."}
