@@ -4,6 +4,7 @@ A slice is a part of the campaign from one variant to another, by their places, 
 once a machine, stay together. What is the same purchase as a variant of an earlier slice is left to that one.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -64,13 +65,15 @@ def cut(plan: Plan, *, places: Sequence[str], walked: Collection[str], size: int
     ranks = {label: place for place, label in enumerate(places, start=1)}
     order = sorted(walked, key=ranks.__getitem__)
     lines = sorted(plan.lines, key=lambda line: ranks[line.variant.label])
+    ranked = [ranks[line.variant.label] for line in lines]
     cuts = []
     for begin in range(0, len(order), size):
         labels = tuple(order[begin : begin + size])
         part = Part(first=ranks[labels[0]], last=ranks[labels[-1]])
-        inside = [line for line in lines if ranks[line.variant.label] in part]
+        inside = lines[bisect_left(ranked, part.first) : bisect_right(ranked, part.last)]
         without = tuple(_left_alone(inside, frozenset(labels)))
-        mine = tuple(line for line in inside if line.variant.label not in without)
+        others = frozenset(without)
+        mine = tuple(line for line in inside if line.variant.label not in others)
         cuts.append(
             Slice(
                 part=part,
