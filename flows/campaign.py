@@ -343,8 +343,7 @@ async def campaign(
     chosen |= {"occurrence": occurrence_of(occurrence), "flow_run": flow_run.id or ""}
     way: dict[str, Any] = {"sandbox": sandbox, "attach_only": attach_only, "send_reserved": send_reserved, "part": part}
     way["left_out"] = answer.left_out if answer is not None and answer.is_yes else ()
-    async with studio.opened(Path(spec), **chosen, **way) as at:
-        await post_plan(at)
+    async with studio.opened(Path(spec), **chosen, **way) as at, meanwhile(post_plan(at)):
         try:
             told = asking.settle(
                 at,
@@ -369,6 +368,16 @@ async def campaign(
         await approval.suspend(told)
     who = answer.by if answer is not None and answer.is_yes else approved_by
     return await share(spec, slicing.Sharing(drawn=drawn, by=who, ceiling=ceiling), chosen)
+
+
+@asynccontextmanager
+async def meanwhile(work: Awaitable[None]) -> AsyncIterator[None]:
+    """Do this beside the block, to its end: what is sent need not wait for it."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        await task
 
 
 async def post_plan(at: studio.Studio) -> None:

@@ -64,7 +64,7 @@ async def share(sharing: Sharing) -> dict[str, tuple[str, str]] | None:
     plans: list[str] = []
     async with get_client() as client, slicing.attending(sharing, flow_run.id or ""):
         with leaving_on_signal() as leaving:
-            bar = await acreate_progress_artifact(0.0, f"{sharing.plan.campaign}-progress", "slices")
+            bar = await progress_of(sharing.plan.campaign)
             cuts = slicing.cut(sharing)
             for number in range(ROUNDS):
                 plans += [one.plan.digest for one in cuts]
@@ -80,6 +80,15 @@ async def share(sharing: Sharing) -> dict[str, tuple[str, str]] | None:
                     break
                 log.warning("%d slices were not finished: what is left of them is started again", len(undone))
     return told
+
+
+async def progress_of(campaign: str) -> UUID | None:
+    try:
+        bar: UUID = await acreate_progress_artifact(0.0, f"{campaign}-progress", "slices")
+    except Exception as error:  # as in `show`
+        log.warning("the progress is not shown: %s", redact(str(error)))
+        return None
+    return bar
 
 
 @contextmanager
@@ -125,7 +134,7 @@ async def finish(
     sharing: Sharing,
     runs: Mapping[str, Slice],
     plans: Collection[str],
-    bar: UUID,
+    bar: UUID | None,
     leaving: asyncio.Event,
 ) -> "dict[str, State[Any] | None] | None":
     """How each ended, once all have. Those whose process is gone are crashed; all are cancelled with this run. None where
@@ -159,8 +168,10 @@ async def seen(client: PrefectClient, runs: Collection[str]) -> dict[str, FlowRu
         return None
 
 
-async def show(sharing: Sharing, plans: Collection[str], bar: UUID) -> None:
+async def show(sharing: Sharing, plans: Collection[str], bar: UUID | None) -> None:
     """A bar that cannot be shown must not end what is paid for."""
+    if bar is None:
+        return
     try:
         percent, words = await asyncio.to_thread(slicing.how_far, sharing, plans)
         await aupdate_progress_artifact(bar, percent, words)

@@ -30,7 +30,7 @@ from callsheet.errors import (
     WouldOverwrite,
 )
 from callsheet.limits import ClipFacts
-from callsheet.media import command, probe
+from callsheet.media import command
 from callsheet.plan import Line, decimal_seconds
 from callsheet.provider.client import Downloaded
 from callsheet.provider.results import OnBytes
@@ -130,6 +130,8 @@ async def fetch(
     another length, must not count as delivered; it is kept beside for a person to judge. ResultExpired and ResultDamaged
     are safe to repeat: the next try asks for a fresh link. Not so once the same damaged file has come twice.
     """
+    from callsheet.media import probe  # slow to load, and not needed before something is sent
+
     target = fetched(studio.home, take)
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     downloaded = await asyncio.to_thread(_kept, target) or await _download(studio, take, target, on_bytes)

@@ -16,7 +16,7 @@ from typing import Any
 from callsheet import catalogue
 from callsheet.errors import MediaError, PlanChanged
 from callsheet.limits import ClipFacts, ClipPreparation
-from callsheet.media import clips, command, stills
+from callsheet.media import command
 from callsheet.media.command import Progress
 from callsheet.mending import shape_of
 from callsheet.plan import decimal_seconds
@@ -58,6 +58,8 @@ async def prepared_clip(studio: Studio, variant: Variant, *, on_encode: Progress
             on_encode(fraction)
 
     async def make(target: Path) -> PreparedFile:
+        from callsheet.media import clips  # slow to load, and not needed for what is prepared already
+
         async with studio.encoders, _refusing_changed(studio, surveyed, target):
             began = time.monotonic()
             if preparation.decision == "transcode":
@@ -86,6 +88,8 @@ async def prepared_still(studio: Studio, variant: Variant, number: int) -> Prepa
     preparation = studio.drawn.survey.still_preparation(variant, surveyed.path)
 
     async def make(target: Path) -> PreparedFile:
+        from callsheet.media import stills  # as above
+
         async with _refusing_changed(studio, surveyed, target):
             facts = await asyncio.to_thread(stills.prepare, surveyed.path, preparation, target)
         sha256 = await asyncio.to_thread(hash_of, target)

@@ -13,7 +13,8 @@ from callsheet.causes import Cause
 from callsheet.credits import Credits, total
 from callsheet.errors import ArchiveError, MediaError, NothingToShoot, WouldOverwrite
 from callsheet.ledger.book import Ledger
-from callsheet.media import frames, probe
+from callsheet.limits import ClipFacts
+from callsheet.media import frames
 from callsheet.plan import Line, Plan, decimal_seconds, keys_of
 from callsheet.review import board
 from callsheet.routing import PLAY
@@ -419,7 +420,7 @@ async def _deliverable(studio: Studio, take: Take, held: Held) -> dict[str, Any]
     path = studio.shelf.folder.path(take.archive)
     is_here = studio.shelf.has(take.archive, held.there[take.archive])
     sidecar = await asyncio.to_thread(_read_sidecar, studio.shelf, _beside(take), held)
-    facts = await asyncio.to_thread(probe.clip, path) if sidecar is None and is_here else None
+    facts = await asyncio.to_thread(_facts, path) if sidecar is None and is_here else None
     seconds = sidecar.result.seconds if sidecar else decimal_seconds(facts.seconds) if facts else ""
     return {
         "deliverable": _from_manifest(studio, take.archive),
@@ -429,6 +430,12 @@ async def _deliverable(studio: Studio, take: Take, held: Held) -> dict[str, Any]
         "width": sidecar.result.width if sidecar else facts.width if facts else None,
         "height": sidecar.result.height if sidecar else facts.height if facts else None,
     }
+
+
+def _facts(film: Path) -> ClipFacts:
+    from callsheet.media import probe  # slow to load, and not needed before something is sent
+
+    return probe.clip(film)
 
 
 async def _poster(studio: Studio, video: Path | None, sha256: str, seconds: Any, held: Held) -> str | None:
@@ -441,7 +448,7 @@ async def _poster(studio: Studio, video: Path | None, sha256: str, seconds: Any,
         made = studio.home / "incoming" / f"poster-{sha256[:16]}.jpg"
         made.parent.mkdir(parents=True, exist_ok=True)
         try:
-            length = seconds if seconds is not None else (await asyncio.to_thread(probe.clip, video)).seconds
+            length = seconds if seconds is not None else (await asyncio.to_thread(_facts, video)).seconds
             await frames.poster(video, made, seconds=length)
             await _kept(studio, key, made, await asyncio.to_thread(hash_of, made), held)
         except MediaError as error:
