@@ -11,7 +11,9 @@ import pytest
 from callsheet.credits import Credits
 from callsheet.errors import BudgetExceeded, PlanChanged
 from callsheet.ledger.book import Ledger
+from callsheet.slices import Part
 from callsheet.steps import outcome, slicing, studio, wrap
+from callsheet.steps.load import load
 from callsheet.steps.slicing import Sharing
 from callsheet.take import State
 
@@ -140,3 +142,17 @@ async def test_a_slice_does_not_buy_what_a_person_left_out_of_the_whole(
         account, _ = await run(big, **given(sharing, 0))
         assert account.message == "2 of 2 archived"
     assert {prompt for prompt, _ in provider.submits} == {"A good one.", "A fine one."}
+
+
+def test_a_part_has_the_cells_clips_and_names_of_its_variants(big: Path) -> None:
+    """Of two takes of one variant, one may be in each of two slices."""
+    big.write_text(big.read_text() + "takes: 2\n")
+    whole = load(big)
+    assert [variant.label.rpartition("--")[2] for variant in whole.variants] == ["t1", "t2"] * 3
+    for first in range(1, 7):
+        for last in range(first, 7):
+            part = whole.only(Part(first=first, last=last))
+            assert part.variants == whole.variants[first - 1 : last]
+            texts = {variant.text for variant in part.variants}
+            assert {cell.words.text for cell in part.cells} == texts
+            assert part.clips == whole.clips
