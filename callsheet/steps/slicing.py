@@ -7,10 +7,11 @@ from what is left of it, and a variant that came to nothing there is not bought 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from callsheet import causes, slices
+from callsheet import plan as planning
 from callsheet.credits import Credits
 from callsheet.ledger.ownership import Run
 from callsheet.plan import Line, Plan
@@ -66,12 +67,17 @@ def is_big(studio: Studio, *, part: str | None, attach_only: bool) -> bool:
 
 def cut(sharing: Sharing) -> tuple[Slice, ...]:
     """The slices of the plan as it was approved."""
-    return _cut(sharing.drawn, sharing.plan, sharing.labels)
+    return _cut(sharing.drawn, sharing.plan, sharing.labels, _left_out(sharing.drawn))
 
 
-def _cut(drawn: Drawn, plan: Plan, walked: Collection[str]) -> tuple[Slice, ...]:
-    places = [variant.label for variant in drawn.loaded.variants]
-    return slices.cut(plan, places=places, walked=walked, size=drawn.settings.slice, pool=drawn.pool)
+def _cut(drawn: Drawn, plan: Plan, walked: Collection[str], left_out: Collection[str]) -> tuple[Slice, ...]:
+    """left_out: labels that no slice may buy, and that are no part of any slice's plan."""
+    places = {variant.label: place for place, variant in enumerate(drawn.loaded.variants, start=1)}
+    kept = [line for line in plan.lines if line.variant.label not in left_out]
+    plan = planning.narrowed(plan, kept, several=len(drawn.pool.cards) > 1)
+    cuts = slices.cut(plan, places=[*places], walked=walked, size=drawn.settings.slice, pool=drawn.pool)
+    gone = [label for label in left_out if label in places]
+    return tuple(replace(one, without=(*one.without, *(x for x in gone if places[x] in one.part))) for one in cuts)
 
 
 def parameters(sharing: Sharing, one: Slice, *, is_first: bool) -> dict[str, Any]:
@@ -83,7 +89,7 @@ def parameters(sharing: Sharing, one: Slice, *, is_first: bool) -> dict[str, Any
         "spec": sharing.spec,
         "part": str(one.part),
         "only": chosen["only"],
-        "skip": [*chosen["skip"], *(_literal(label) for label in (*one.without, *_left_out(sharing.drawn, one)))],
+        "skip": [*chosen["skip"], *map(_literal, one.without)],
         "again": chosen["again"],
         "limit": bought or None,
         "attach_only": bought == 0,
@@ -95,13 +101,10 @@ def parameters(sharing: Sharing, one: Slice, *, is_first: bool) -> dict[str, Any
     }
 
 
-def _left_out(drawn: Drawn, one: Slice) -> list[str]:
-    """What a person left out of the plan, in the part of this slice: it would be bought there."""
-    if drawn.whole is drawn.plan:
-        return []
-    places = {variant.label: place for place, variant in enumerate(drawn.loaded.variants, start=1)}
+def _left_out(drawn: Drawn) -> dict[str, None]:
+    """What a person left out of the plan, in order: a slice would buy it."""
     gone = [line.variant.label for line in drawn.whole.lines if line.variant.label not in drawn.plan.by_label]
-    return [label for label in gone if places[label] in one.part]
+    return dict.fromkeys(gone)
 
 
 def _literal(label: str) -> str:
@@ -122,7 +125,7 @@ async def left_of(sharing: Sharing, cuts: Sequence[Slice]) -> tuple[Slice, ...]:
     drawn = await bring.in_thread(lambda: _again(sharing))
     before = {label: sharing.plan.by_label[label] for one in cuts for label in one.labels}
     walked = [label for label in outcome.to_walk(drawn.plan) if label in before and _may(drawn.plan, before[label])]
-    return _cut(drawn, drawn.plan, walked)
+    return _cut(drawn, drawn.plan, walked, _left_out(sharing.drawn))
 
 
 def _again(sharing: Sharing) -> Drawn:

@@ -156,3 +156,38 @@ def test_a_part_has_the_cells_clips_and_names_of_its_variants(big: Path) -> None
             texts = {variant.text for variant in part.variants}
             assert {cell.words.text for cell in part.cells} == texts
             assert part.clips == whole.clips
+
+
+def with_prompts(spec: Path, more: str, tail: str = "") -> None:
+    text = spec.read_text().replace("  fine: A fine one.\n", more).replace("$2.00", "$20.00")
+    spec.write_text(text + tail)
+
+
+async def test_what_is_rendered_afresh_is_bought_by_the_slice_that_has_it_first_alone(
+    big: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLSHEET_SLICE", "2")
+    with_prompts(big, "  a: A fine one.\n  twin: A good one.\n  b: A new one.\n", "rerender: every-run\n")
+    await run(big)
+    async with shared(big) as sharing:
+        assert [str(one.part) for one in slicing.cut(sharing)] == ["1-2", "3-5"]
+        for number in range(2):
+            account, _ = await run(big, **given(sharing, number))
+            assert account.message == "2 of 2 archived"
+    assert [prompt for prompt, _ in provider.submits].count("A good one.") == 2
+
+
+async def test_what_was_left_out_and_is_archived_does_not_stop_what_is_left_of_a_dead_slice(
+    big: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLSHEET_SLICE", "2")
+    with_prompts(big, "  fine: A fine one.\n  new: A new one.\n")
+    await run(big, only=["*odd*"])
+    async with shared(big, left_out=("prompt=odd",)) as sharing:
+        cuts = slicing.cut(sharing)
+        left = await slicing.left_of(sharing, cuts)
+        assert [one.plan.digest for one in left] == [one.plan.digest for one in cuts]
+        told = slicing.parameters(sharing, left[0], is_first=False)
+        kept = {name: value for name, value in told.items() if name not in ("spec", "approved_by", "occurrence")}
+        account, _ = await run(big, **kept)
+    assert account.message == "2 of 2 archived"
