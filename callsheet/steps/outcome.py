@@ -72,9 +72,11 @@ def approve(
 
 
 def _word(studio: Studio, given: Approval, *, is_a_person_s: bool) -> Ruling:
-    """What is kept of an approval that no form gave. A person's word for a dear plan is good for a run that goes on with it."""
-    plan, now, dear = studio.plan, clock.now(), studio.drawn.loaded.campaign.approve_above
-    is_good = is_a_person_s and dear is not None and plan.most > dear
+    """What is kept of an approval that no form gave. A person's word for a dear plan is good for a run that goes on with it;
+    a slice only repeats what was said of the whole, with its cap and until it expires."""
+    plan, now, loaded = studio.plan, clock.now(), studio.drawn.loaded
+    dear = loaded.campaign.approve_above
+    is_good = is_a_person_s and loaded.part is None and dear is not None and plan.most > dear
     return Ruling(
         word="approved",
         campaign=plan.campaign,
@@ -84,6 +86,7 @@ def _word(studio: Studio, given: Approval, *, is_a_person_s: bool) -> Ruling:
         by=given.by,
         at=now,
         expires_at=now + studio.drawn.settings.approval_time if is_good else None,
+        cap=studio.ceiling if is_good else None,
         flow_run=studio.run.flow_run,
         occurrence=plan.occurrence,
         shown=plan.digest,
