@@ -323,14 +323,15 @@ async def campaign(
     max_usd: str | None = None,
     occurrence: str | None = None,
     part: str | None = None,
+    cut_by: str | None = None,
     approved: str | None = None,
     approved_by: str = "schedule",
 ) -> "State[Any]":
     """Run the campaign at `spec`. A plan dearer than the campaign's approve_above waits for a person, where this is a run of a
     deployment: it is suspended, with a form. `approved` is the digest of a plan that a person confirmed already.
     `occurrence`: the time of a schedule, for a run that no schedule of Prefect made; what was made for an occurrence is not
-    made for it again. `part`: a slice of it, which its own run gave away; that one brings home what slices leave, and writes
-    the manifest."""
+    made for it again. `part`: a slice of it, which the flow run `cut_by` gave away; that one brings home what slices leave,
+    and writes the manifest."""
     approval = beside("approval")
     answer = await approval.answer()
     chosen: dict[str, Any] = {
@@ -345,6 +346,7 @@ async def campaign(
     way["left_out"] = answer.left_out if answer is not None and answer.is_yes else ()
     async with studio.opened(Path(spec), **chosen, **way) as at, meanwhile(post_plan(at)):
         try:
+            slicing.refuse_stranger(at, cut_by)
             told = asking.settle(
                 at,
                 answer,

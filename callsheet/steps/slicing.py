@@ -13,6 +13,7 @@ from typing import Any
 from callsheet import causes, slices
 from callsheet import plan as planning
 from callsheet.credits import Credits
+from callsheet.errors import NotApproved
 from callsheet.ledger.ownership import Run
 from callsheet.plan import Line, Plan
 from callsheet.routing import SANDBOX
@@ -22,6 +23,7 @@ from callsheet.steps import draw_up as drawing
 from callsheet.steps.draw_up import Drawn
 from callsheet.steps.studio import Studio
 from callsheet.take import State
+from callsheet.yamltext import shown
 
 _WORDS: Mapping[str, tuple[State, ...]] = {
     "archived": (State.ARCHIVED,),
@@ -63,6 +65,17 @@ def is_big(studio: Studio, *, part: str | None, attach_only: bool) -> bool:
     if part is not None or attach_only or studio.plan.route == SANDBOX or studio.drawn.pilot is not None:
         return False
     return len(outcome.to_walk(studio.plan)) > studio.drawn.settings.slice
+
+
+def refuse_stranger(studio: Studio, cut_by: str | None) -> None:
+    """NotApproved for a slice of a campaign that was cut with another ledger: by another checkout on the same server, or where
+    this worker lacks a setting. What it bought would be bought again, since the run that cut it would never hear of it."""
+    if cut_by is not None and not studio.ledger.as_flow_runs([cut_by]):
+        raise NotApproved(
+            f"the ledger here knows nothing of flow run {shown(cut_by)}, which cut this campaign: it has another ledger.",
+            where="CALLSHEET_LEDGER",
+            hint="Give every worker of the pool the same one, and each checkout a work pool of its own.",
+        )
 
 
 def cut(sharing: Sharing) -> tuple[Slice, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from callsheet.credits import Credits
-from callsheet.errors import BudgetExceeded, PlanChanged
+from callsheet.errors import BudgetExceeded, NotApproved, PlanChanged
 from callsheet.ledger.book import Ledger
 from callsheet.slices import Part
 from callsheet.steps import outcome, slicing, studio, wrap
@@ -191,3 +191,31 @@ async def test_what_was_left_out_and_is_archived_does_not_stop_what_is_left_of_a
         kept = {name: value for name, value in told.items() if name not in ("spec", "approved_by", "occurrence")}
         account, _ = await run(big, **kept)
     assert account.message == "2 of 2 archived"
+
+
+async def test_the_word_that_a_slice_was_given_is_good_for_no_other_run(big: Path) -> None:
+    """It has neither the cap nor the hour of the approval of the whole."""
+    big.write_text(big.read_text() + "approve_above: $0.50\n")
+    async with studio.opened(big, sandbox=False) as at:
+        outcome.approve(at, approved=at.plan.digest, by="Ada", max_usd="1.60")
+        sharing = Sharing(drawn=at.drawn, by="Ada", ceiling=at.ceiling)
+    chosen = {"only": ["*odd*"], "part": "2-2"}
+    async with studio.opened(big, sandbox=False, **chosen) as at:
+        outcome.approve(at, approved=slicing.cut(sharing)[1].plan.digest, by="Ada", max_usd=None)
+        slice_s, whole = at.ledger.rulings(campaign="tiny")
+    assert (slice_s.allows, slice_s.expires_at) == (None, None)
+    assert whole.cap == Credits.of_usd("1.60")
+    assert whole.allows is not None
+
+
+async def test_a_slice_of_a_campaign_that_was_cut_with_another_ledger_buys_nothing(
+    big: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run that cut it would take it for dead, and have it bought once more."""
+    async with shared(big, flow_run="f-1"), studio.opened(big, sandbox=False, part="1-1") as at:
+        slicing.refuse_stranger(at, "f-1")
+        slicing.refuse_stranger(at, None)
+    monkeypatch.setenv("CALLSHEET_LEDGER", f"sqlite:///{big.parent.parent}/another.sqlite")
+    async with studio.opened(big, sandbox=False, part="1-1") as at:
+        with pytest.raises(NotApproved, match="knows nothing of flow run f-1"):
+            slicing.refuse_stranger(at, "f-1")
