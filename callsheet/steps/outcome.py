@@ -9,7 +9,7 @@ from callsheet import causes
 from callsheet import plan as planning
 from callsheet.approval import Ruling, allowed_by
 from callsheet.credits import Credits
-from callsheet.errors import CallsheetError, Spent
+from callsheet.errors import CallsheetError, SpecError, Spent
 from callsheet.occurrence import spoken
 from callsheet.plan import Approval, Line, Plan
 from callsheet.redact import redact
@@ -17,6 +17,7 @@ from callsheet.steps import clock
 from callsheet.steps import studio as studios
 from callsheet.steps.studio import Studio
 from callsheet.take import State
+from callsheet.yamltext import shown
 
 if TYPE_CHECKING:
     from callsheet.steps.wrap import Account
@@ -95,8 +96,13 @@ def _word(studio: Studio, given: Approval, *, is_a_person_s: bool) -> Ruling:
 
 
 def _ceiling(text: str) -> Credits:
-    """Of dollars as a person gives them, "40.00"; of "2720.5 credits", as a slice is given its share of them."""
-    return Credits.parse(text) if text.endswith("credits") else Credits.of_usd(text)
+    """Of dollars as a person gives them, "40.00"; of "2720.5 credits", as a slice is given its share of them. SpecError."""
+    try:
+        return Credits.parse(text if text.endswith("credits") else f"${text}")
+    except ValueError:
+        raise SpecError(
+            f"{shown(text)} is not an amount of dollars.", where="max_usd", hint="Write it like 25.00."
+        ) from None
 
 
 def to_walk(plan: Plan) -> list[str]:

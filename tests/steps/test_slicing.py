@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from callsheet.credits import Credits
-from callsheet.errors import BudgetExceeded, NotApproved, PlanChanged
+from callsheet.errors import BudgetExceeded, NotApproved, PlanChanged, SpecError
 from callsheet.ledger.book import Ledger
 from callsheet.slices import Part
 from callsheet.steps import outcome, slicing, studio, wrap
@@ -113,6 +113,8 @@ async def test_a_ceiling_is_shared_and_the_shares_add_up_to_no_more(big: Path) -
         assert given(sharing, 0, is_first=False)["max_usd"] == "36 credits"
         with pytest.raises(BudgetExceeded, match="35 credits"):
             await run(big, **{**given(sharing, 0), "max_usd": "35 credits"})
+        with pytest.raises(SpecError, match="`1e400000` is not an amount of dollars"):
+            await run(big, **{**given(sharing, 0), "max_usd": "1e400000"})
 
 
 async def test_the_campaign_s_run_owns_nothing_while_its_slices_work(big: Path) -> None:
@@ -199,7 +201,7 @@ async def test_the_word_that_a_slice_was_given_is_good_for_no_other_run(big: Pat
     async with studio.opened(big, sandbox=False) as at:
         outcome.approve(at, approved=at.plan.digest, by="Ada", max_usd="1.60")
         sharing = Sharing(drawn=at.drawn, by="Ada", ceiling=at.ceiling)
-    chosen = {"only": ["*odd*"], "part": "2-2"}
+    chosen: dict[str, Any] = {"only": ["*odd*"], "part": "2-2"}
     async with studio.opened(big, sandbox=False, **chosen) as at:
         outcome.approve(at, approved=slicing.cut(sharing)[1].plan.digest, by="Ada", max_usd=None)
         slice_s, whole = at.ledger.rulings(campaign="tiny")
@@ -217,5 +219,5 @@ async def test_a_slice_of_a_campaign_that_was_cut_with_another_ledger_buys_nothi
         slicing.refuse_stranger(at, None)
     monkeypatch.setenv("CALLSHEET_LEDGER", f"sqlite:///{big.parent.parent}/another.sqlite")
     async with studio.opened(big, sandbox=False, part="1-1") as at:
-        with pytest.raises(NotApproved, match="knows nothing of flow run f-1"):
+        with pytest.raises(NotApproved, match="knows nothing of flow run `f-1`"):
             slicing.refuse_stranger(at, "f-1")
