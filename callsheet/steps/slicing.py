@@ -152,8 +152,14 @@ def _may(now: Plan, before: Line) -> bool:
     line = now.by_label[before.variant.label]
     if line.key != before.key:
         return False
-    is_untried = line.supersedes == before.supersedes and line.credits <= before.credits
-    return line.action == "attach" or (line.action == "shoot" and before.action == "shoot" and is_untried)
+    is_untried = line.supersedes == before.supersedes or _was_never_sent(line)
+    is_no_dearer = line.credits <= before.credits and line.most <= before.most
+    return line.action == "attach" or (line.action == before.action == "shoot" and is_untried and is_no_dearer)
+
+
+def _was_never_sent(line: Line) -> bool:
+    """Reserved, and released before anything left: its process was stopped, or its route took nothing."""
+    return line.take is not None and line.take.state is State.RELEASED and line.take.submitted_at is None
 
 
 def how_far(sharing: Sharing, plans: Collection[str]) -> tuple[float, str]:

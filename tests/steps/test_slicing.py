@@ -12,7 +12,7 @@ from callsheet.credits import Credits
 from callsheet.errors import BudgetExceeded, NotApproved, PlanChanged, SpecError
 from callsheet.ledger.book import Ledger
 from callsheet.slices import Part
-from callsheet.steps import outcome, slicing, studio, wrap
+from callsheet.steps import outcome, slicing, studio, submit, wrap
 from callsheet.steps.load import load
 from callsheet.steps.slicing import Sharing
 from callsheet.take import State
@@ -103,6 +103,16 @@ async def test_what_is_left_of_dead_slices_is_what_nobody_has_tried(big: Path, p
         percent, words = slicing.how_far(sharing, [one.plan.digest for one in cuts])
         assert words == "0 of 3 archived, 1 failed; 2 waiting"
         assert percent == 33.3
+
+
+async def test_what_a_stopped_slice_had_reserved_and_never_sent_is_left_for_another(big: Path) -> None:
+    async with shared(big) as sharing:
+        cuts = slicing.cut(sharing)
+        async with studio.opened(big, sandbox=False, part="1-1") as at:
+            take = submit._reserve(at, at.plan.lines[0])
+            at.ledger.released(take.id, reason="not sent; stopped by its worker", run=at.run.id)
+        left = await slicing.left_of(sharing, cuts)
+        assert [one.labels for one in left] == [one.labels for one in cuts]
 
 
 async def test_a_ceiling_is_shared_and_the_shares_add_up_to_no_more(big: Path) -> None:
