@@ -361,15 +361,14 @@ async def campaign(
             return Failed(name=bulletin.state_of(refusal), message=f"nothing was sent: {refusal.what}", data=refusal)
         if told is None and not (slicing.is_big(at, part=part, attach_only=attach_only) and await is_shared()):
             return await walk(at, spec)
-        drawn, ceiling = at.drawn, at.ceiling
+        sharing = slicing.Sharing(drawn=at.drawn, by=slicing.approver(at, approved_by), ceiling=at.ceiling)
     # From here on nothing is claimed, opened or running.
     if isinstance(told, Ruling):
         return Cancelled(name="Rejected", message=asking.rejection(told))
     if told is not None:
         notify(told.notice(approval.link()))
         await approval.suspend(told)
-    who = answer.by if answer is not None and answer.is_yes else approved_by
-    return await share(spec, slicing.Sharing(drawn=drawn, by=who, ceiling=ceiling), chosen)
+    return await share(spec, sharing, chosen)
 
 
 @asynccontextmanager

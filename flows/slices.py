@@ -230,8 +230,12 @@ async def bury(client: PrefectClient, sharing: Sharing, runs: Mapping[str, FlowR
         taken.setdefault(name, now)
     dead, unknown = await slicing.gone(sharing, begun)
     for name in sorted(dead | {name for name in unknown if now - taken[name] > SOON}):
-        await client.set_flow_run_state(UUID(name), Crashed(message=GONE), force=True)
-        log.warning("slice %s: %s", runs[name].name, GONE)
+        try:
+            await client.set_flow_run_state(UUID(name), Crashed(message=GONE), force=True)
+        except Exception as error:  # the next look finds it again
+            log.warning("Prefect cannot be told about slice %s: %s", runs[name].name, redact(str(error)))
+        else:
+            log.warning("slice %s: %s", runs[name].name, GONE)
 
 
 def is_unfinished(state: "State[Any] | None") -> bool:
@@ -250,14 +254,24 @@ async def read(client: PrefectClient, runs: Collection[str]) -> dict[str, FlowRu
 
 
 async def outcomes(client: PrefectClient, runs: Sequence[UUID]) -> dict[str, tuple[str, str]]:
-    """Cause and reason of every variant that did not come home, as the slices' outcome tables say it."""
+    """Cause and reason of every variant that did not come home, as the slices' outcome tables say it. A table that cannot be
+    read must not end what is paid for."""
     told: dict[str, tuple[str, str]] = {}
     for run in runs:
-        tables = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]))
-        for table in await client.read_artifacts(artifact_filter=tables):
-            if table.type == "table":
-                rows = json.loads(str(table.data))
-                told |= {row["variant"]: (row["cause"], redact(row["reason"])) for row in rows if row.get("cause")}
+        try:
+            told |= await outcome_of(client, run)
+        except Exception as error:
+            log.warning("why variants of a slice did not come home cannot be read: %s", redact(str(error)))
+    return told
+
+
+async def outcome_of(client: PrefectClient, run: UUID) -> dict[str, tuple[str, str]]:
+    told: dict[str, tuple[str, str]] = {}
+    tables = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]))
+    for table in await client.read_artifacts(artifact_filter=tables):
+        if table.type == "table":
+            rows = json.loads(str(table.data))
+            told |= {row["variant"]: (row["cause"], redact(row["reason"])) for row in rows if row.get("cause")}
     return told
 
 

@@ -67,6 +67,12 @@ def is_big(studio: Studio, *, part: str | None, attach_only: bool) -> bool:
     return len(outcome.to_walk(studio.plan)) > studio.drawn.settings.slice
 
 
+def approver(studio: Studio, otherwise: str) -> str:
+    """Who approved the plan of this run, as the ledger has it: it may go on with what somebody said to another run."""
+    rulings = studio.ledger.rulings(flow_run=studio.run.flow_run) if studio.run.flow_run else ()
+    return next((one.by for one in rulings if one.word == "approved"), otherwise)
+
+
 def refuse_stranger(studio: Studio, cut_by: str | None) -> None:
     """NotApproved for a slice of a campaign that was cut with another ledger: by another checkout on the same server, or where
     this worker lacks a setting. What it bought would be bought again, since the run that cut it would never hear of it."""
