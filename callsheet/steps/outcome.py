@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from callsheet import causes
 from callsheet import plan as planning
-from callsheet.approval import Ruling, allowed_by
+from callsheet.approval import LONGEST_NAME, Ruling, allowed_by
 from callsheet.credits import Credits
 from callsheet.errors import CallsheetError, SpecError, Spent
 from callsheet.occurrence import spoken
@@ -84,7 +84,7 @@ def _word(studio: Studio, given: Approval, *, is_a_person_s: bool) -> Ruling:
         route=plan.route,
         plan=given.plan,
         credits=given.credits,
-        by=given.by,
+        by=redact(" ".join(given.by.split()))[:LONGEST_NAME],  # whatever a parameter says
         at=now,
         expires_at=now + studio.drawn.settings.approval_time if is_good else None,
         cap=studio.ceiling if is_good else None,

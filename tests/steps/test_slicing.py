@@ -231,3 +231,18 @@ async def test_a_slice_of_a_campaign_that_was_cut_with_another_ledger_buys_nothi
     async with studio.opened(big, sandbox=False, part="1-1") as at:
         with pytest.raises(NotApproved, match="knows nothing of flow run `f-1`"):
             slicing.refuse_stranger(at, "f-1")
+
+
+async def test_a_part_beyond_the_campaign_and_one_between_two_takes_buy_what_is_in_them(
+    big: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLSHEET_SLICE", "3")
+    big.write_text(big.read_text().replace("  fine: A fine one.\n", "").replace("$2.00", "$4.00") + "takes: 2\n")
+    account, _ = await run(big, part="100-200")
+    assert (account.message, len(provider.jobs)) == ("nothing to do", 0)
+    async with shared(big) as sharing:
+        assert [str(one.part) for one in slicing.cut(sharing)] == ["1-3", "4-4"]
+        for number in range(2):
+            await run(big, **given(sharing, number))
+        assert len(provider.jobs) == 4
+        assert await slicing.left_of(sharing, slicing.cut(sharing)) == ()
