@@ -163,6 +163,8 @@ class Answer:
 
 #: Letters of what a person may write.
 LONGEST_NAME, LONGEST_NOTE = 100, 1000
+#: Of the dollars of a cap.
+MOST_DIGITS = 12
 
 
 def read_answer(raw: Mapping[str, Any], at: datetime) -> Answer:
@@ -195,8 +197,11 @@ def _cap(amount: object) -> Credits:
     try:
         if isinstance(amount, bool) or not isinstance(amount, int | float | str):
             raise InvalidOperation
-        cents = int(Decimal(str(amount)) * 100)
-    except (InvalidOperation, ValueError, OverflowError):
+        dollars = Decimal(str(amount))
+        if not dollars.is_finite() or dollars.adjusted() > MOST_DIGITS:  # a number of a million digits takes for ever
+            raise InvalidOperation
+        cents = int(dollars * 100)
+    except (InvalidOperation, ValueError):
         raise ValueError(f"cap_usd is {amount!r}, and has to be a number of dollars") from None
     if cents < 0:
         raise ValueError(f"cap_usd is {amount}, and a cap is never below nothing")

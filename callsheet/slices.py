@@ -64,6 +64,7 @@ def cut(plan: Plan, *, places: Sequence[str], walked: Collection[str], size: int
     """
     ranks = {label: place for place, label in enumerate(places, start=1)}
     order = sorted(walked, key=ranks.__getitem__)
+    wanted = frozenset(line.key for line in plan.lines if line.action in ("shoot", "attach"))
     lines = sorted(plan.lines, key=lambda line: ranks[line.variant.label])
     ranked = [ranks[line.variant.label] for line in lines]
     cuts = []
@@ -71,7 +72,7 @@ def cut(plan: Plan, *, places: Sequence[str], walked: Collection[str], size: int
         labels = tuple(order[begin : begin + size])
         part = Part(first=ranks[labels[0]], last=ranks[labels[-1]])
         inside = lines[bisect_left(ranked, part.first) : bisect_right(ranked, part.last)]
-        without = tuple(_left_alone(inside, frozenset(labels)))
+        without = tuple(_left_alone(inside, frozenset(labels), wanted))
         others = frozenset(without)
         mine = tuple(line for line in inside if line.variant.label not in others)
         cuts.append(
@@ -85,17 +86,19 @@ def cut(plan: Plan, *, places: Sequence[str], walked: Collection[str], size: int
     return tuple(cuts)
 
 
-def _left_alone(lines: Sequence[Line], labels: Collection[str]) -> list[str]:
+def _left_alone(lines: Sequence[Line], labels: Collection[str], wanted: Collection[str]) -> list[str]:
     """Lines of a part that are another slice's, or nobody's: they would be bought there too. Those with the content of one
-    that is walked here are known for it."""
+    that is walked here are known for it. wanted: the keys that have something left to do anywhere in the plan."""
     keys = {line.key for line in lines if line.variant.label in labels}
     return [
         line.variant.label
         for line in lines
-        if line.variant.label not in labels and line.key not in keys and not _is_at_rest(line)
+        if line.variant.label not in labels and line.key not in keys and not _is_at_rest(line, wanted)
     ]
 
 
-def _is_at_rest(line: Line) -> bool:
-    """Is it skipped or blocked for a reason of its own, not for being the same as a line of another slice?"""
-    return line.action == "blocked" or (line.action == "skip" and line.take is not None and line.take.state in CHARGED)
+def _is_at_rest(line: Line, wanted: Collection[str]) -> bool:
+    """Is it skipped or blocked for a reason of its own, not for being the same as a line of another slice? What is rendered
+    afresh has a take, too."""
+    is_done = line.take is not None and line.take.state in CHARGED and line.key not in wanted
+    return line.action == "blocked" or (line.action == "skip" and is_done)

@@ -323,14 +323,15 @@ async def campaign(
     max_usd: str | None = None,
     occurrence: str | None = None,
     part: str | None = None,
+    cut_by: str | None = None,
     approved: str | None = None,
     approved_by: str = "schedule",
 ) -> "State[Any]":
     """Run the campaign at `spec`. A plan dearer than the campaign's approve_above waits for a person, where this is a run of a
     deployment: it is suspended, with a form. `approved` is the digest of a plan that a person confirmed already.
     `occurrence`: the time of a schedule, for a run that no schedule of Prefect made; what was made for an occurrence is not
-    made for it again. `part`: a slice of it, which its own run gave away; that one brings home what slices leave, and writes
-    the manifest."""
+    made for it again. `part`: a slice of it, which the flow run `cut_by` gave away; that one brings home what slices leave,
+    and writes the manifest."""
     approval = beside("approval")
     answer = await approval.answer()
     chosen: dict[str, Any] = {
@@ -345,6 +346,7 @@ async def campaign(
     way["left_out"] = answer.left_out if answer is not None and answer.is_yes else ()
     async with studio.opened(Path(spec), **chosen, **way) as at, meanwhile(post_plan(at)):
         try:
+            slicing.refuse_stranger(at, cut_by)
             told = asking.settle(
                 at,
                 answer,
@@ -359,15 +361,14 @@ async def campaign(
             return Failed(name=bulletin.state_of(refusal), message=f"nothing was sent: {refusal.what}", data=refusal)
         if told is None and not (slicing.is_big(at, part=part, attach_only=attach_only) and await is_shared()):
             return await walk(at, spec)
-        drawn, ceiling = at.drawn, at.ceiling
+        sharing = slicing.Sharing(drawn=at.drawn, by=slicing.approver(at, approved_by), ceiling=at.ceiling)
     # From here on nothing is claimed, opened or running.
     if isinstance(told, Ruling):
         return Cancelled(name="Rejected", message=asking.rejection(told))
     if told is not None:
         notify(told.notice(approval.link()))
         await approval.suspend(told)
-    who = answer.by if answer is not None and answer.is_yes else approved_by
-    return await share(spec, slicing.Sharing(drawn=drawn, by=who, ceiling=ceiling), chosen)
+    return await share(spec, sharing, chosen)
 
 
 @asynccontextmanager

@@ -41,6 +41,8 @@ SOON = 120.0
 PATIENCE = 120.0
 #: How often what is left of dead slices is started again.
 ROUNDS = 3
+#: How often Prefect is asked to cancel a slice, a second apart.
+TRIES = 10
 NOBODY = (
     "no worker takes a slice: this run has a place itself, so the work pool and its workers need two places at least"
 )
@@ -68,7 +70,7 @@ async def share(sharing: Sharing) -> dict[str, tuple[str, str]] | None:
             cuts = slicing.cut(sharing)
             for number in range(ROUNDS):
                 plans += [one.plan.digest for one in cuts]
-                runs = await start(sharing, cuts, number)
+                runs = await start(client, sharing, cuts, number, leaving)
                 done = await finish(client, sharing, runs, plans, bar, leaving)
                 if done is None:
                     return None
@@ -112,16 +114,21 @@ def whole(one: Slice, state: "State[Any] | None") -> dict[str, tuple[str, str]]:
     return dict.fromkeys(one.labels, ("failed", f"slice {one.part}: {words}"))
 
 
-async def start(sharing: Sharing, cuts: Sequence[Slice], number: int) -> dict[str, Slice]:
-    """The slices by the id of their flow run. Doing it twice starts none twice."""
+async def start(
+    client: PrefectClient, sharing: Sharing, cuts: Sequence[Slice], number: int, leaving: asyncio.Event
+) -> dict[str, Slice]:
+    """The slices by the id of their flow run, as far as this run is to go on. Doing it twice starts none twice; a run that is
+    tried again has slices of its own, since those of the time before have ended."""
     runs: dict[str, Slice] = {}
     for one in cuts:
+        if leaving.is_set() or await is_cancelled(client):
+            break
         made = await arun_deployment(
             DEPLOYMENT,
-            parameters=slicing.parameters(sharing, one, is_first=number == 0),
+            parameters={**slicing.parameters(sharing, one, is_first=number == 0), "cut_by": flow_run.id},
             timeout=0,
             tags=[f"campaign:{sharing.plan.campaign}", "slice"],
-            idempotency_key=f"{flow_run.id}-{number}-{one.part}",
+            idempotency_key=f"{flow_run.id}-{flow_run.run_count}-{number}-{one.part}",
         )
         runs[str(made.id)] = one
         log.info("slice %s: %d variants, %s", one.part, len(one.labels), one.costs.spoken)
@@ -144,13 +151,13 @@ async def finish(
     while True:
         asked = await seen(client, runs)
         found = asked or {}
-        going = {name: run for name, run in found.items() if run.state is None or not run.state.is_final()}
+        going = unended(found)
         await show(sharing, plans, bar)
+        if leaving.is_set() or await is_cancelled(client):
+            await cancel(client, runs)
+            return None
         if asked is not None and not going:
             return {name: found[name].state if name in found else None for name in runs}
-        if leaving.is_set() or await is_cancelled(client):
-            await cancel(client, going)
-            return None
         await bury(client, sharing, going, taken)
         if not is_told and time.monotonic() - began > PATIENCE and not any(map(is_begun, found.values())):
             is_told = True
@@ -179,13 +186,36 @@ async def show(sharing: Sharing, plans: Collection[str], bar: UUID | None) -> No
         log.warning("the progress is not shown: %s", redact(str(error)))
 
 
-async def cancel(client: PrefectClient, runs: Mapping[str, FlowRun]) -> None:
-    """With this run, where that was cancelled. Where only its process has to go, they go on."""
+def unended(runs: Mapping[str, FlowRun]) -> dict[str, FlowRun]:
+    return {name: run for name, run in runs.items() if run.state is None or not run.state.is_final()}
+
+
+async def cancel(client: PrefectClient, runs: Collection[str]) -> None:
+    """With this run, where that was cancelled. Where only its process has to go, they go on. One that Prefect does not take
+    now is tried again: it would go on buying."""
     if not await is_cancelled(client):
         return
-    for name, run in runs.items():
-        log.info("slice %s is cancelled with the campaign's run", run.name)
+    for _ in range(TRIES):
+        found = await seen(client, runs)
+        left = {
+            name: run
+            for name, run in unended(found or {}).items()
+            if run.state is None or not run.state.is_cancelling()
+        }
+        if found is not None and not left:
+            return
+        for name, run in left.items():
+            await cancel_one(client, name, run)
+        await asyncio.sleep(1)
+    log.warning("not every slice could be cancelled: cancel those that are still running")
+
+
+async def cancel_one(client: PrefectClient, name: str, run: FlowRun) -> None:
+    log.info("slice %s is cancelled with the campaign's run", run.name)
+    try:
         await client.set_flow_run_state(UUID(name), Cancelling(message="the campaign's run was cancelled"))
+    except Exception as error:
+        log.warning("slice %s is not cancelled yet: %s", run.name, redact(str(error)))
 
 
 def is_begun(run: FlowRun) -> bool:
@@ -200,13 +230,18 @@ async def bury(client: PrefectClient, sharing: Sharing, runs: Mapping[str, FlowR
         taken.setdefault(name, now)
     dead, unknown = await slicing.gone(sharing, begun)
     for name in sorted(dead | {name for name in unknown if now - taken[name] > SOON}):
-        await client.set_flow_run_state(UUID(name), Crashed(message=GONE), force=True)
-        log.warning("slice %s: %s", runs[name].name, GONE)
+        try:
+            await client.set_flow_run_state(UUID(name), Crashed(message=GONE), force=True)
+        except Exception as error:  # the next look finds it again
+            log.warning("Prefect cannot be told about slice %s: %s", runs[name].name, redact(str(error)))
+        else:
+            log.warning("slice %s: %s", runs[name].name, GONE)
 
 
 def is_unfinished(state: "State[Any] | None") -> bool:
-    """Did it end before it had tried everything: crashed, cancelled, or the plan was another when it came to it?"""
-    return state is None or state.is_crashed() or state.is_cancelled() or state.name == "PlanChanged"
+    """Did it end before it had tried everything: crashed, or the plan was another when it came to it? What somebody has
+    cancelled is not started again."""
+    return state is None or state.is_crashed() or state.name == "PlanChanged"
 
 
 async def read(client: PrefectClient, runs: Collection[str]) -> dict[str, FlowRun]:
@@ -219,14 +254,24 @@ async def read(client: PrefectClient, runs: Collection[str]) -> dict[str, FlowRu
 
 
 async def outcomes(client: PrefectClient, runs: Sequence[UUID]) -> dict[str, tuple[str, str]]:
-    """Cause and reason of every variant that did not come home, as the slices' outcome tables say it."""
+    """Cause and reason of every variant that did not come home, as the slices' outcome tables say it. A table that cannot be
+    read must not end what is paid for."""
     told: dict[str, tuple[str, str]] = {}
     for run in runs:
-        tables = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]))
-        for table in await client.read_artifacts(artifact_filter=tables):
-            if table.type == "table":
-                rows = json.loads(str(table.data))
-                told |= {row["variant"]: (row["cause"], redact(row["reason"])) for row in rows if row.get("cause")}
+        try:
+            told |= await outcome_of(client, run)
+        except Exception as error:
+            log.warning("why variants of a slice did not come home cannot be read: %s", redact(str(error)))
+    return told
+
+
+async def outcome_of(client: PrefectClient, run: UUID) -> dict[str, tuple[str, str]]:
+    told: dict[str, tuple[str, str]] = {}
+    tables = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]))
+    for table in await client.read_artifacts(artifact_filter=tables):
+        if table.type == "table":
+            rows = json.loads(str(table.data))
+            told |= {row["variant"]: (row["cause"], redact(row["reason"])) for row in rows if row.get("cause")}
     return told
 
 

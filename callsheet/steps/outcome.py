@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from callsheet import causes
 from callsheet import plan as planning
-from callsheet.approval import Ruling, allowed_by
+from callsheet.approval import LONGEST_NAME, Ruling, allowed_by
 from callsheet.credits import Credits
-from callsheet.errors import CallsheetError, Spent
+from callsheet.errors import CallsheetError, SpecError, Spent
 from callsheet.occurrence import spoken
 from callsheet.plan import Approval, Line, Plan
 from callsheet.redact import redact
@@ -17,6 +17,7 @@ from callsheet.steps import clock
 from callsheet.steps import studio as studios
 from callsheet.steps.studio import Studio
 from callsheet.take import State
+from callsheet.yamltext import shown
 
 if TYPE_CHECKING:
     from callsheet.steps.wrap import Account
@@ -72,18 +73,21 @@ def approve(
 
 
 def _word(studio: Studio, given: Approval, *, is_a_person_s: bool) -> Ruling:
-    """What is kept of an approval that no form gave. A person's word for a dear plan is good for a run that goes on with it."""
-    plan, now, dear = studio.plan, clock.now(), studio.drawn.loaded.campaign.approve_above
-    is_good = is_a_person_s and dear is not None and plan.most > dear
+    """What is kept of an approval that no form gave. A person's word for a dear plan is good for a run that goes on with it;
+    a slice only repeats what was said of the whole, with its cap and until it expires."""
+    plan, now, loaded = studio.plan, clock.now(), studio.drawn.loaded
+    dear = loaded.campaign.approve_above
+    is_good = is_a_person_s and loaded.part is None and dear is not None and plan.most > dear
     return Ruling(
         word="approved",
         campaign=plan.campaign,
         route=plan.route,
         plan=given.plan,
         credits=given.credits,
-        by=given.by,
+        by=redact(" ".join(given.by.split()))[:LONGEST_NAME],  # whatever a parameter says
         at=now,
         expires_at=now + studio.drawn.settings.approval_time if is_good else None,
+        cap=studio.ceiling if is_good else None,
         flow_run=studio.run.flow_run,
         occurrence=plan.occurrence,
         shown=plan.digest,
@@ -92,8 +96,13 @@ def _word(studio: Studio, given: Approval, *, is_a_person_s: bool) -> Ruling:
 
 
 def _ceiling(text: str) -> Credits:
-    """Of dollars as a person gives them, "40.00"; of "2720.5 credits", as a slice is given its share of them."""
-    return Credits.parse(text) if text.endswith("credits") else Credits.of_usd(text)
+    """Of dollars as a person gives them, "40.00"; of "2720.5 credits", as a slice is given its share of them. SpecError."""
+    try:
+        return Credits.parse(text if text.endswith("credits") else f"${text}")
+    except ValueError:
+        raise SpecError(
+            f"{shown(text)} is not an amount of dollars.", where="max_usd", hint="Write it like 25.00."
+        ) from None
 
 
 def to_walk(plan: Plan) -> list[str]:

@@ -7,11 +7,13 @@ from what is left of it, and a variant that came to nothing there is not bought 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from callsheet import causes, slices
+from callsheet import plan as planning
 from callsheet.credits import Credits
+from callsheet.errors import NotApproved
 from callsheet.ledger.ownership import Run
 from callsheet.plan import Line, Plan
 from callsheet.routing import SANDBOX
@@ -21,6 +23,7 @@ from callsheet.steps import draw_up as drawing
 from callsheet.steps.draw_up import Drawn
 from callsheet.steps.studio import Studio
 from callsheet.take import State
+from callsheet.yamltext import shown
 
 _WORDS: Mapping[str, tuple[State, ...]] = {
     "archived": (State.ARCHIVED,),
@@ -64,14 +67,36 @@ def is_big(studio: Studio, *, part: str | None, attach_only: bool) -> bool:
     return len(outcome.to_walk(studio.plan)) > studio.drawn.settings.slice
 
 
+def approver(studio: Studio, otherwise: str) -> str:
+    """Who approved the plan of this run, as the ledger has it: it may go on with what somebody said to another run."""
+    rulings = studio.ledger.rulings(flow_run=studio.run.flow_run) if studio.run.flow_run else ()
+    return next((one.by for one in rulings if one.word == "approved"), otherwise)
+
+
+def refuse_stranger(studio: Studio, cut_by: str | None) -> None:
+    """NotApproved for a slice of a campaign that was cut with another ledger: by another checkout on the same server, or where
+    this worker lacks a setting. What it bought would be bought again, since the run that cut it would never hear of it."""
+    if cut_by is not None and not studio.ledger.as_flow_runs([cut_by]):
+        raise NotApproved(
+            f"the ledger here knows nothing of flow run {shown(cut_by)}, which cut this campaign: it has another ledger.",
+            where="CALLSHEET_LEDGER",
+            hint="Give every worker of the pool the same one, and each checkout a work pool of its own.",
+        )
+
+
 def cut(sharing: Sharing) -> tuple[Slice, ...]:
     """The slices of the plan as it was approved."""
-    return _cut(sharing.drawn, sharing.plan, sharing.labels)
+    return _cut(sharing.drawn, sharing.plan, sharing.labels, _left_out(sharing.drawn))
 
 
-def _cut(drawn: Drawn, plan: Plan, walked: Collection[str]) -> tuple[Slice, ...]:
-    places = [variant.label for variant in drawn.loaded.variants]
-    return slices.cut(plan, places=places, walked=walked, size=drawn.settings.slice, pool=drawn.pool)
+def _cut(drawn: Drawn, plan: Plan, walked: Collection[str], left_out: Collection[str]) -> tuple[Slice, ...]:
+    """left_out: labels that no slice may buy, and that are no part of any slice's plan."""
+    places = {variant.label: place for place, variant in enumerate(drawn.loaded.variants, start=1)}
+    kept = [line for line in plan.lines if line.variant.label not in left_out]
+    plan = planning.narrowed(plan, kept, several=len(drawn.pool.cards) > 1)
+    cuts = slices.cut(plan, places=[*places], walked=walked, size=drawn.settings.slice, pool=drawn.pool)
+    gone = [label for label in left_out if label in places]
+    return tuple(replace(one, without=(*one.without, *(x for x in gone if places[x] in one.part))) for one in cuts)
 
 
 def parameters(sharing: Sharing, one: Slice, *, is_first: bool) -> dict[str, Any]:
@@ -83,7 +108,7 @@ def parameters(sharing: Sharing, one: Slice, *, is_first: bool) -> dict[str, Any
         "spec": sharing.spec,
         "part": str(one.part),
         "only": chosen["only"],
-        "skip": [*chosen["skip"], *(_literal(label) for label in (*one.without, *_left_out(sharing.drawn, one)))],
+        "skip": [*chosen["skip"], *map(_literal, one.without)],
         "again": chosen["again"],
         "limit": bought or None,
         "attach_only": bought == 0,
@@ -95,13 +120,10 @@ def parameters(sharing: Sharing, one: Slice, *, is_first: bool) -> dict[str, Any
     }
 
 
-def _left_out(drawn: Drawn, one: Slice) -> list[str]:
-    """What a person left out of the plan, in the part of this slice: it would be bought there."""
-    if drawn.whole is drawn.plan:
-        return []
-    places = {variant.label: place for place, variant in enumerate(drawn.loaded.variants, start=1)}
+def _left_out(drawn: Drawn) -> dict[str, None]:
+    """What a person left out of the plan, in order: a slice would buy it."""
     gone = [line.variant.label for line in drawn.whole.lines if line.variant.label not in drawn.plan.by_label]
-    return [label for label in gone if places[label] in one.part]
+    return dict.fromkeys(gone)
 
 
 def _literal(label: str) -> str:
@@ -122,7 +144,7 @@ async def left_of(sharing: Sharing, cuts: Sequence[Slice]) -> tuple[Slice, ...]:
     drawn = await bring.in_thread(lambda: _again(sharing))
     before = {label: sharing.plan.by_label[label] for one in cuts for label in one.labels}
     walked = [label for label in outcome.to_walk(drawn.plan) if label in before and _may(drawn.plan, before[label])]
-    return _cut(drawn, drawn.plan, walked)
+    return _cut(drawn, drawn.plan, walked, _left_out(sharing.drawn))
 
 
 def _again(sharing: Sharing) -> Drawn:
@@ -136,8 +158,14 @@ def _may(now: Plan, before: Line) -> bool:
     line = now.by_label[before.variant.label]
     if line.key != before.key:
         return False
-    is_untried = line.supersedes == before.supersedes and line.credits <= before.credits
-    return line.action == "attach" or (line.action == "shoot" and before.action == "shoot" and is_untried)
+    is_untried = line.supersedes == before.supersedes or _was_never_sent(line)
+    is_no_dearer = line.credits <= before.credits and line.most <= before.most
+    return line.action == "attach" or (line.action == before.action == "shoot" and is_untried and is_no_dearer)
+
+
+def _was_never_sent(line: Line) -> bool:
+    """Reserved, and released before anything left: its process was stopped, or its route took nothing."""
+    return line.take is not None and line.take.state is State.RELEASED and line.take.submitted_at is None
 
 
 def how_far(sharing: Sharing, plans: Collection[str]) -> tuple[float, str]:

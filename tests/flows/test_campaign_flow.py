@@ -365,7 +365,7 @@ def test_parameters_are_small_and_printable(ran: Ran) -> None:
     given = ran.flow_run["parameters"]
     assert set(given) == {
         "spec", "sandbox", "only", "skip", "again", "limit", "pilot", "attach_only", "send_reserved",
-        "max_usd", "occurrence", "part", "approved", "approved_by",
+        "max_usd", "occurrence", "part", "cut_by", "approved", "approved_by",
     }  # fmt: skip
     assert given["spec"].endswith("specs/tiny.yaml")
 

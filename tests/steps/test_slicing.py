@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from callsheet.credits import Credits
-from callsheet.errors import BudgetExceeded, PlanChanged
+from callsheet.errors import BudgetExceeded, NotApproved, PlanChanged, SpecError
 from callsheet.ledger.book import Ledger
 from callsheet.slices import Part
-from callsheet.steps import outcome, slicing, studio, wrap
+from callsheet.steps import outcome, slicing, studio, submit, wrap
 from callsheet.steps.load import load
 from callsheet.steps.slicing import Sharing
 from callsheet.take import State
@@ -105,6 +105,16 @@ async def test_what_is_left_of_dead_slices_is_what_nobody_has_tried(big: Path, p
         assert percent == 33.3
 
 
+async def test_what_a_stopped_slice_had_reserved_and_never_sent_is_left_for_another(big: Path) -> None:
+    async with shared(big) as sharing:
+        cuts = slicing.cut(sharing)
+        async with studio.opened(big, sandbox=False, part="1-1") as at:
+            take = submit._reserve(at, at.plan.lines[0])
+            at.ledger.released(take.id, reason="not sent; stopped by its worker", run=at.run.id)
+        left = await slicing.left_of(sharing, cuts)
+        assert [one.labels for one in left] == [one.labels for one in cuts]
+
+
 async def test_a_ceiling_is_shared_and_the_shares_add_up_to_no_more(big: Path) -> None:
     async with shared(big, max_usd="2.00") as sharing:
         told = [given(sharing, number)["max_usd"] for number in range(3)]
@@ -113,6 +123,8 @@ async def test_a_ceiling_is_shared_and_the_shares_add_up_to_no_more(big: Path) -
         assert given(sharing, 0, is_first=False)["max_usd"] == "36 credits"
         with pytest.raises(BudgetExceeded, match="35 credits"):
             await run(big, **{**given(sharing, 0), "max_usd": "35 credits"})
+        with pytest.raises(SpecError, match="`1e400000` is not an amount of dollars"):
+            await run(big, **{**given(sharing, 0), "max_usd": "1e400000"})
 
 
 async def test_the_campaign_s_run_owns_nothing_while_its_slices_work(big: Path) -> None:
@@ -156,3 +168,81 @@ def test_a_part_has_the_cells_clips_and_names_of_its_variants(big: Path) -> None
             texts = {variant.text for variant in part.variants}
             assert {cell.words.text for cell in part.cells} == texts
             assert part.clips == whole.clips
+
+
+def with_prompts(spec: Path, more: str, tail: str = "") -> None:
+    text = spec.read_text().replace("  fine: A fine one.\n", more).replace("$2.00", "$20.00")
+    spec.write_text(text + tail)
+
+
+async def test_what_is_rendered_afresh_is_bought_by_the_slice_that_has_it_first_alone(
+    big: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLSHEET_SLICE", "2")
+    with_prompts(big, "  a: A fine one.\n  twin: A good one.\n  b: A new one.\n", "rerender: every-run\n")
+    await run(big)
+    async with shared(big) as sharing:
+        assert [str(one.part) for one in slicing.cut(sharing)] == ["1-2", "3-5"]
+        for number in range(2):
+            account, _ = await run(big, **given(sharing, number))
+            assert account.message == "2 of 2 archived"
+    assert [prompt for prompt, _ in provider.submits].count("A good one.") == 2
+
+
+async def test_what_was_left_out_and_is_archived_does_not_stop_what_is_left_of_a_dead_slice(
+    big: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLSHEET_SLICE", "2")
+    with_prompts(big, "  fine: A fine one.\n  new: A new one.\n")
+    await run(big, only=["*odd*"])
+    async with shared(big, left_out=("prompt=odd",)) as sharing:
+        cuts = slicing.cut(sharing)
+        left = await slicing.left_of(sharing, cuts)
+        assert [one.plan.digest for one in left] == [one.plan.digest for one in cuts]
+        told = slicing.parameters(sharing, left[0], is_first=False)
+        kept = {name: value for name, value in told.items() if name not in ("spec", "approved_by", "occurrence")}
+        account, _ = await run(big, **kept)
+    assert account.message == "2 of 2 archived"
+
+
+async def test_the_word_that_a_slice_was_given_is_good_for_no_other_run(big: Path) -> None:
+    """It has neither the cap nor the hour of the approval of the whole."""
+    big.write_text(big.read_text() + "approve_above: $0.50\n")
+    async with studio.opened(big, sandbox=False) as at:
+        outcome.approve(at, approved=at.plan.digest, by="Ada", max_usd="1.60")
+        sharing = Sharing(drawn=at.drawn, by="Ada", ceiling=at.ceiling)
+    chosen: dict[str, Any] = {"only": ["*odd*"], "part": "2-2"}
+    async with studio.opened(big, sandbox=False, **chosen) as at:
+        outcome.approve(at, approved=slicing.cut(sharing)[1].plan.digest, by="Ada", max_usd=None)
+        slice_s, whole = at.ledger.rulings(campaign="tiny")
+    assert (slice_s.allows, slice_s.expires_at) == (None, None)
+    assert whole.cap == Credits.of_usd("1.60")
+    assert whole.allows is not None
+
+
+async def test_a_slice_of_a_campaign_that_was_cut_with_another_ledger_buys_nothing(
+    big: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run that cut it would take it for dead, and have it bought once more."""
+    async with shared(big, flow_run="f-1"), studio.opened(big, sandbox=False, part="1-1") as at:
+        slicing.refuse_stranger(at, "f-1")
+        slicing.refuse_stranger(at, None)
+    monkeypatch.setenv("CALLSHEET_LEDGER", f"sqlite:///{big.parent.parent}/another.sqlite")
+    async with studio.opened(big, sandbox=False, part="1-1") as at:
+        with pytest.raises(NotApproved, match="knows nothing of flow run `f-1`"):
+            slicing.refuse_stranger(at, "f-1")
+
+
+async def test_a_part_beyond_the_campaign_and_one_between_two_takes_buy_what_is_in_them(
+    big: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLSHEET_SLICE", "3")
+    big.write_text(big.read_text().replace("  fine: A fine one.\n", "").replace("$2.00", "$4.00") + "takes: 2\n")
+    account, _ = await run(big, part="100-200")
+    assert (account.message, len(provider.jobs)) == ("nothing to do", 0)
+    async with shared(big) as sharing:
+        assert [str(one.part) for one in slicing.cut(sharing)] == ["1-3", "4-4"]
+        for number in range(2):
+            await run(big, **given(sharing, number))
+        assert len(provider.jobs) == 4
+        assert await slicing.left_of(sharing, slicing.cut(sharing)) == ()

@@ -65,6 +65,8 @@ def test_an_answer_is_read_from_what_a_form_sent() -> None:
         {"cap_usd": float("nan")},
         {"cap_usd": float("inf")},
         {"cap_usd": -1},
+        {"cap_usd": "1e999990"},
+        {"cap_usd": "1e9999999"},
         {"cap_usd": None},
         {"leave_out": "prompt=neon"},
         {"leave_out": [1]},
