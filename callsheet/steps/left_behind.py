@@ -75,10 +75,10 @@ def dead(root: Path, flow_runs: Mapping[str, datetime]) -> tuple[str, ...]:
         return ()
     with closing(drawing.open_ledger(settings)) as ledger:
         known = ledger.as_flow_runs(flow_runs)
-    return tuple(flow_run for flow_run, run in known.items() if _is_dead(settings, run, flow_runs[flow_run]))
+    return tuple(flow_run for flow_run, run in known.items() if is_dead(settings, run, flow_runs[flow_run]))
 
 
-def _is_dead(settings: Settings, run: Run, since: datetime) -> bool:
+def is_dead(settings: Settings, run: Run, since: datetime) -> bool:
     """since: when it began to run for Prefect. Resumed, it is a process of its own, which the ledger does not know at once."""
     if run.ended is not None:
         return clock.now() - max(run.ended, since) > LAST_WORDS

@@ -18,7 +18,7 @@ from callsheet.ledger.ownership import Run
 from callsheet.plan import Line, Plan
 from callsheet.routing import SANDBOX
 from callsheet.slices import Slice
-from callsheet.steps import bring, outcome, presence
+from callsheet.steps import bring, left_behind, outcome, presence
 from callsheet.steps import draw_up as drawing
 from callsheet.steps.draw_up import Drawn
 from callsheet.steps.studio import Studio
@@ -212,5 +212,5 @@ def _gone(sharing: Sharing, flow_runs: Collection[str]) -> tuple[set[str], set[s
     settings = sharing.drawn.settings
     with closing(drawing.open_ledger(settings)) as ledger:
         known = ledger.as_flow_runs(flow_runs)
-    dead = {name for name, run in known.items() if run.ended is None and presence.is_gone(settings, run.id)}
+    dead = {name for name, run in known.items() if left_behind.is_dead(settings, run, run.began)}
     return dead, set(flow_runs) - set(known)

@@ -445,7 +445,8 @@ async def _poster(studio: Studio, video: Path | None, sha256: str, seconds: Any,
     if key not in held.there:
         if video is None:
             return None
-        made = studio.home / "incoming" / f"poster-{sha256[:16]}.jpg"
+        # Of this run: slices of one machine make the same pictures at the same time.
+        made = studio.home / "incoming" / f"poster-{sha256[:16]}-{studio.run.id}.jpg"
         made.parent.mkdir(parents=True, exist_ok=True)
         try:
             length = seconds if seconds is not None else (await asyncio.to_thread(_facts, video)).seconds

@@ -1,9 +1,11 @@
 """A campaign in slices: each buys what is its own under its own approval, and what is left of a dead one is cut again."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from callsheet.credits import Credits
 from callsheet.errors import BudgetExceeded, NotApproved, PlanChanged, SpecError
 from callsheet.ledger.book import Ledger
+from callsheet.media import frames
 from callsheet.slices import Part
 from callsheet.steps import outcome, slicing, studio, submit, wrap
 from callsheet.steps.load import load
@@ -246,3 +249,30 @@ async def test_a_part_beyond_the_campaign_and_one_between_two_takes_buy_what_is_
             await run(big, **given(sharing, number))
         assert len(provider.jobs) == 4
         assert await slicing.left_of(sharing, slicing.cut(sharing)) == ()
+
+
+async def test_two_runs_of_one_machine_make_the_same_picture_at_the_same_time(
+    big: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As slices of one clip do; one must not take the other's half-made file away."""
+    await run(big, part="1-1")
+    both, drawn = asyncio.Event(), []
+
+    async def poster(_video: Path, target: Path, *, seconds: object) -> None:
+        drawn.append(target)
+        target.write_bytes(b"a picture")
+        if len(drawn) == 2:
+            both.set()
+        await both.wait()
+
+    monkeypatch.setattr(frames, "poster", poster)
+    monkeypatch.setattr(wrap, "_facts", lambda _film: SimpleNamespace(seconds=3))
+    held = wrap.Held(clips={}, there={})
+    film = big.parent.parent / "media/cup.mp4"
+    async with (
+        studio.opened(big, sandbox=False, part="1-1") as one,
+        studio.opened(big, sandbox=False, part="2-2") as other,
+    ):
+        keys = await asyncio.gather(*(wrap._poster(at, film, "f" * 64, None, held) for at in (one, other)))
+    assert keys[0] == keys[1] is not None
+    assert not any(target.exists() for target in drawn)
