@@ -17,6 +17,9 @@ from callsheet.sandbox.refusal import Refusal, invalid
 IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9._-]{16,96}")
 #: Longest URL taken, in characters (the documented bound of callback_url, used for all).
 MAX_URL = 2048
+#: Characters of the header that names what was ignored.
+MOST_IGNORED = 500
+_UNSHOWN = re.compile(r"[^\x21-\x7e]")
 #: Pictures and elements together, with a clip and without one (Kling's own bounds; the O3 pages name the first).
 MOST_WITH_CLIP, MOST_WITHOUT = 4, 7
 #: Commas and brackets of a body: a larger one of nothing but brackets holds the server up for seconds (measured).
@@ -136,6 +139,12 @@ def _unknown(body: Mapping[str, Any], model: Model) -> Iterator[str]:
             yield name[:80]
         elif name not in paths and isinstance(value, dict):
             yield from (f"{name}.{inner}"[:80] for inner in value if f"{name}.{inner}" not in paths)
+
+
+def ignored_header(names: tuple[str, ...]) -> dict[str, str] | None:
+    """Names that a client made up, as a header can carry them."""
+    plain = ", ".join(_UNSHOWN.sub("?", name) for name in names)
+    return {"X-Ignored-Parameters": plain[:MOST_IGNORED]} if names else None
 
 
 def known_fields(model: Model) -> Iterator[str]:
