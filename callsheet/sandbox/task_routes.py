@@ -161,7 +161,7 @@ async def list_tasks(request: Request) -> Response:
     desk = desk_of(request)
     query = request.query_params
     if query.get("status", "") not in FILTERS:
-        raise invalid("status", "status must be one of processing, completed, failed, cancelled.")
+        raise invalid("status", f"status must be one of {', '.join(filter(None, FILTERS))}.")
     page, size = page_of(request, "page_size")
     states = FILTERS[query.get("status", "")] if query.get("type", "video") == "video" else ()
     jobs, total = desk.book.jobs(states=states, model=query.get("model") or None, offset=(page - 1) * size, limit=size)
