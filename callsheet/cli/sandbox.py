@@ -91,6 +91,8 @@ def sandbox(
     # A studio that hears its callbacks on this machine wants them from the sandbox of its runs as well.
     here = found.callback_url is not None and hosts.is_loopback(urlsplit(found.callback_url).hostname or "")
     chosen = engine.value if engine else found.sandbox_engine.partition(":")[0]
+    if render_seconds is not None and chosen != EngineName.copy:
+        raise typer.BadParameter("is for --engine copy only.", param_hint="'--render-seconds'")
     seconds = found.render_seconds if render_seconds is None else render_seconds
     policy = Policy(
         strict=strict or while_used,  # a run's own requests are checked to the letter

@@ -117,7 +117,8 @@ def make(
         lifespan=lifespan,
     )
     expire = partial(_expire, book, clock)
-    return Doorman(Saboteur(inner, script, on_expire=expire), any_host=any_host, string_codes=policy.string_codes)
+    saboteur = Saboteur(inner, script, on_expire=expire, string_codes=policy.string_codes)
+    return Doorman(saboteur, any_host=any_host, string_codes=policy.string_codes)
 
 
 def _desk(

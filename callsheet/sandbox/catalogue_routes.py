@@ -54,7 +54,8 @@ async def estimate(request: Request) -> Response:
     if not isinstance(parameters, dict):
         raise invalid("parameters", "parameters must be an object.")
     now = desk_of(request).clock()
-    return JSONResponse(pricing.quote(model, parameters, now, quote_id=f"est_{secrets.token_hex(12)}"))
+    quote = pricing.quote(model, parameters, now, quote_id=f"est_{secrets.token_hex(12)}")
+    return JSONResponse(quote, headers=order.ignored_header(pricing.unread(model, body)))
 
 
 def _model(model: Model, desk: Desk) -> dict[str, Any]:

@@ -7,12 +7,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from random import Random
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from callsheet import yamltext
 from callsheet.errors import Problem, SpecInvalid
+from callsheet.nearest import did_you_mean, listed
 
 Point = Literal["submit", "status", "batch", "list", "credits", "models", "upload", "result", "render", "callback"]
 Deed = Literal["refuse", "delay", "drop", "lose", "misreport", "page", "stall", "truncate", "expire", "hide", "fail"]
@@ -145,16 +147,25 @@ def read(text: str | bytes, *, file: str = "faults") -> Script:
     try:
         return Script.model_validate({} if value is None else value)
     except ValidationError as error:
-        found = [_problem(document, one["loc"][1:] if is_list else one["loc"], one["msg"]) for one in error.errors()]
+        found = [_problem(document, one, is_list=is_list) for one in error.errors()]
         raise SpecInvalid(found) from None
 
 
-def _problem(document: yamltext.Document, path: yamltext.Path, message: str) -> Problem:
-    line, column = document.place(path)
-    return Problem(
-        file=document.file,
-        line=line,
-        column=column,
-        path=yamltext.dotted(path),
-        message=message.removeprefix("Value error, "),
-    )
+def _problem(document: yamltext.Document, mistake: ErrorDetails, *, is_list: bool) -> Problem:
+    path, kind = mistake["loc"][1:] if is_list else mistake["loc"], mistake["type"]
+    message, hint = mistake["msg"].removeprefix("Value error, "), ""
+    is_key = kind == "extra_forbidden"
+    if is_key:
+        known = tuple(Rule.model_fields if "faults" in mistake["loc"] else Script.model_fields)
+        close = did_you_mean(str(path[-1]), known)
+        message, hint = (
+            f"unknown key `{path[-1]}`{close}",
+            "" if close else f"The keys here are {listed(known, most=20)}.",
+        )
+    elif kind == "missing":
+        message, path = f"the key `{path[-1]}` is missing", path[:-1]
+    elif kind == "literal_error":
+        message += did_you_mean(str(mistake["input"]), get_args(Point if path[-1] == "on" else Deed))
+    line, column = document.place(path, key=is_key)
+    shown = "" if is_key else yamltext.dotted(path)
+    return Problem(file=document.file, line=line, column=column, path=shown, message=message, hint=hint)

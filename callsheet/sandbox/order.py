@@ -17,6 +17,11 @@ from callsheet.sandbox.refusal import Refusal, invalid
 IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9._-]{16,96}")
 #: Longest URL taken, in characters (the documented bound of callback_url, used for all).
 MAX_URL = 2048
+#: How models call their clip, and how the others do: the two are easily mixed up.
+CLIP_FIELDS = {"video_url": "video_urls", "video_urls": "video_url"}
+#: Characters of the header that names what was ignored.
+MOST_IGNORED = 500
+_UNSHOWN = re.compile(r"[^\x21-\x7e]")
 #: Pictures and elements together, with a clip and without one (Kling's own bounds; the O3 pages name the first).
 MOST_WITH_CLIP, MOST_WITHOUT = 4, 7
 #: Commas and brackets of a body: a larger one of nothing but brackets holds the server up for seconds (measured).
@@ -138,6 +143,12 @@ def _unknown(body: Mapping[str, Any], model: Model) -> Iterator[str]:
             yield from (f"{name}.{inner}"[:80] for inner in value if f"{name}.{inner}" not in paths)
 
 
+def ignored_header(names: tuple[str, ...]) -> dict[str, str] | None:
+    """Names that a client made up, as a header can carry them."""
+    plain = ", ".join(_UNSHOWN.sub("?", name) for name in names)
+    return {"X-Ignored-Parameters": plain[:MOST_IGNORED]} if names else None
+
+
 def known_fields(model: Model) -> Iterator[str]:
     """Dotted names of all fields of a model's request."""
     yield from COMMON
@@ -180,15 +191,17 @@ def _prompt(value: Any, model: Model, options: Options) -> str:
 
 def _clip(body: Mapping[str, Any], model: Model) -> tuple[str, Any] | None:
     limits = model.clip
-    if limits is None or (body.get(limits.field) is None and not limits.required):
+    value = body.get(limits.field) if limits else None
+    if limits is None or (value is None and not limits.required):
         return None
-    value = body.get(limits.field)
+    other = CLIP_FIELDS.get(limits.field, "")
+    hint = f"This model has {limits.field}, not {other}." if value is None and other in body else ""
     if limits.shape == "single":
         if not isinstance(value, str) or not value:
-            raise invalid(limits.field, f"{limits.field} is required and must be one URL.")
+            raise invalid(limits.field, f"{limits.field} is required and must be one URL.", hint=hint)
         return limits.field, value
     if not isinstance(value, list) or len(value) != 1:
-        raise invalid(limits.field, f"{limits.field} must hold exactly one URL.", min=1, max=1)
+        raise invalid(limits.field, f"{limits.field} must be a list of exactly one URL.", hint=hint, min=1, max=1)
     return limits.field, value[0]
 
 
@@ -213,7 +226,7 @@ def _listed(
     least, most = count
     if not isinstance(urls, list) or not least <= len(urls) <= most:
         otherwise = "" if required else "; leave it out for none"
-        message = f"{field} must hold {least if least == most else f'{least} to {most}'} URLs{otherwise}."
+        message = f"{field} must be a list of {least if least == most else f'{least} to {most}'} URLs{otherwise}."
         raise invalid(field, message, min=least, max=most)
     yield from ((field, one) for one in urls)
 

@@ -13,7 +13,7 @@ from math import floor
 from typing import Any
 
 from callsheet.catalogue import Model, Options, PriceRule
-from callsheet.sandbox import billing
+from callsheet.sandbox import billing, order
 from callsheet.sandbox.refusal import Refusal, invalid
 
 #: The provider's fixed rate, under its own name.
@@ -23,6 +23,10 @@ FRESH = timedelta(minutes=5)
 #: Units of one US dollar, and of one yuan.
 PER_USD = billing.UNITS * billing.CREDITS_PER_USD
 PER_CNY = billing.UNITS * billing.CREDITS_PER_CNY
+#: What a request for a quote can have.
+QUOTED = ("model_id", "operation", "parameters", "expected_usage")
+#: What says how long it is, by any of its names.
+LENGTHS = ("duration", "duration_seconds", "input_seconds", "output_seconds")
 #: Longest number that is read from a request.
 MOST_DIGITS = 12
 
@@ -132,6 +136,13 @@ def quote(model: Model, parameters: Mapping[str, Any], now: datetime, *, quote_i
     }
 
 
+def unread(model: Model, body: Mapping[str, Any]) -> tuple[str, ...]:
+    """What neither a quote nor a job of this model has, as dotted names: left out of the sum without a word otherwise."""
+    known = {*LENGTHS, *model.options, *(path.partition(".")[0] for path in order.known_fields(model))}
+    inner = [f"parameters.{name}" for name in body.get("parameters", {}) if name not in known]
+    return tuple(name[:80] for name in (*(name for name in body if name not in QUOTED), *inner))
+
+
 def _options(model: Model, parameters: Mapping[str, Any]) -> Options:
     """The options that a price depends on, as they were given or by default."""
     given: dict[str, str | int | bool] = dict(model.defaults)
@@ -163,7 +174,8 @@ def _counted(model: Model, parameters: Mapping[str, Any], options: Options) -> F
         return Fraction(floor(made + Fraction(1, 2)))
     given = _seconds(parameters, "input_seconds")
     if given is None:
-        raise invalid("input_seconds", "input_seconds is required: the length of the clip.")
+        hint = 'It belongs into parameters: {"parameters": {"input_seconds": 5.3}}.'
+        raise invalid("input_seconds", "input_seconds is required: the length of the clip.", hint=hint)
     return billing.quantity(rule, clip_seconds=given, options=options)
 
 
@@ -189,9 +201,12 @@ def _seconds(parameters: Mapping[str, Any], *names: str) -> Fraction | None:
 
 
 def model_of(models: Mapping[str, Model], name: Any) -> Model:
-    """Refusal 404 for a name that is in no catalogue."""
+    """Refusal 404 for a name that is in no catalogue, 400 for none."""
+    if name is None:
+        raise invalid("model_id", "model_id is required.")
     if not isinstance(name, str) or name not in models:
-        raise Refusal(404, "model_not_found", f"Model {str(name)[:80]!r} does not exist.", param="model_id")
+        message, hint = f"Model {str(name)[:80]!r} does not exist.", f"Models here: {', '.join(models)}."
+        raise Refusal(404, "model_not_found", message, param="model_id", hint=hint)
     return models[name]
 
 

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from callsheet.sandbox.faults import FOR_EVER, OF_REQUESTS, Faults, Point, Rule
-from callsheet.sandbox.refusal import Refusal, envelope
+from callsheet.sandbox.refusal import Refusal, envelope, file_envelope
 
 #: A page as proxies send it in place of an answer.
 PAGE = "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
@@ -43,12 +43,18 @@ def cut(scope: Scope) -> None:
 
 
 class Saboteur:
-    """Stands before the application, inside the doorman. on_expire: makes the link of this task's result die now."""
+    """Stands before the application, inside the doorman.
 
-    def __init__(self, app: ASGIApp, faults: Faults, *, on_expire: Callable[[str], None]) -> None:
+    on_expire: makes the link of this task's result die now. string_codes: as `envelope` has it.
+    """
+
+    def __init__(
+        self, app: ASGIApp, faults: Faults, *, on_expire: Callable[[str], None], string_codes: bool = False
+    ) -> None:
         self._app = app
         self._faults = faults
         self._on_expire = on_expire
+        self._string_codes = string_codes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         point = point_of(scope["method"], scope["path"]) if scope["type"] == "http" else None
@@ -68,7 +74,7 @@ class Saboteur:
     async def _do(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.sleep(rule.seconds or (FOR_EVER if rule.do == "stall" else 0))
         if rule.do in ("refuse", "page"):
-            await _instead(rule)(scope, receive, send)
+            await self._instead(rule)(scope, receive, send)
         elif rule.do == "drop":
             cut(scope)
         elif rule.do == "lose":
@@ -76,12 +82,21 @@ class Saboteur:
             cut(scope)
         elif rule.do == "misreport":
             await self._app(scope, receive, _nowhere)
-            await _instead(rule)(scope, receive, send)
+            await self._instead(rule)(scope, receive, send)
         else:
             if rule.do == "expire":
                 self._on_expire(scope["path"].split("/")[2])
             short = _shortened(scope, send, rule.bytes) if rule.do == "truncate" else send
             await self._app(scope, receive, short)
+
+    def _instead(self, rule: Rule) -> Any:
+        headers = {} if rule.retry_after is None else {"Retry-After": str(rule.retry_after)}
+        if rule.do == "page":
+            return HTMLResponse(PAGE, status_code=rule.status, headers=headers)
+        refusal = Refusal(rule.status, rule.code, rule.message)
+        of_files = rule.on == "upload"
+        body = file_envelope(refusal) if of_files else envelope(refusal, string_codes=self._string_codes)
+        return JSONResponse(body, status_code=rule.status, headers=headers)
 
 
 def point_of(method: str, path: str) -> Point | None:
@@ -126,14 +141,6 @@ def _spoken(body: bytes) -> tuple[str, str]:
         return "", ""
     fields = value if isinstance(value, dict) else {}
     return str(fields.get("model", "")), str(fields.get("prompt", ""))
-
-
-def _instead(rule: Rule) -> Any:
-    headers = {} if rule.retry_after is None else {"Retry-After": str(rule.retry_after)}
-    if rule.do == "page":
-        return HTMLResponse(PAGE, status_code=rule.status, headers=headers)
-    refusal = Refusal(rule.status, rule.code, rule.message)
-    return JSONResponse(envelope(refusal), status_code=rule.status, headers=headers)
 
 
 async def _nowhere(_message: Message) -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from datetime import timedelta
 from fractions import Fraction
 from typing import Any, get_args
@@ -33,9 +32,6 @@ FILTERS: dict[str, tuple[State, ...]] = {
 }
 #: What the list itself does on cue; what happens to its request is somebody else's.
 HIDING: tuple[Deed, ...] = ("hide",)
-#: Characters of the header that names what was ignored.
-MOST_IGNORED = 500
-_UNSHOWN = re.compile(r"[^\x21-\x7e]")
 #: Seconds that a client is told to wait when too many jobs are waiting.
 COME_BACK = 30
 
@@ -59,13 +55,7 @@ async def submit(request: Request) -> Response:
     except BalanceTooSmall:
         raise _too_poor(desk, new.reserved) from None
     desk.darkroom.enqueue(job.id)
-    return JSONResponse(_shown(desk, job, request), headers=_ignored(wanted.ignored))
-
-
-def _ignored(names: tuple[str, ...]) -> dict[str, str] | None:
-    """Names that a client made up, as a header can carry them."""
-    plain = ", ".join(_UNSHOWN.sub("?", name) for name in names)
-    return {"X-Ignored-Parameters": plain[:MOST_IGNORED]} if names else None
+    return JSONResponse(_shown(desk, job, request), headers=order.ignored_header(wanted.ignored))
 
 
 def _digest(body: dict[str, Any]) -> str:
@@ -171,7 +161,7 @@ async def list_tasks(request: Request) -> Response:
     desk = desk_of(request)
     query = request.query_params
     if query.get("status", "") not in FILTERS:
-        raise invalid("status", "status must be one of processing, completed, failed, cancelled.")
+        raise invalid("status", f"status must be one of {', '.join(filter(None, FILTERS))}.")
     page, size = page_of(request, "page_size")
     states = FILTERS[query.get("status", "")] if query.get("type", "video") == "video" else ()
     jobs, total = desk.book.jobs(states=states, model=query.get("model") or None, offset=(page - 1) * size, limit=size)

@@ -158,7 +158,14 @@ def test_chance_is_the_same_for_the_same_seed_and_another_for_another() -> None:
         ("- {on: submitt, do: refuse}", "faults.yaml:1:8: [0].on: Input should be 'submit'"),
         ("- {on: render, do: refuse}", "`do: refuse` is not possible on render; there it is one of fail, delay, stall"),
         ("- {on: submit, do: refuse, status: 200}", "faults.yaml:1:36: [0].status: Input should be greater than"),
-        ("seed: 1\nfaults:\n- {on: submit, do: lose, tmies: 1}", "faults.yaml:3:33: faults[0].tmies: Extra inputs"),
+        (
+            "seed: 1\nfaults:\n- {on: submit, do: lose, tmies: 1}",
+            "faults.yaml:3:26: unknown key `tmies`; did you mean `times`?",
+        ),
+        ("- {on: submit, do: lose, zzz: 1}", "The keys here are on, do, model, prompt, skip"),
+        ("fault: []", "faults.yaml:1:1: unknown key `fault`; did you mean `faults`?"),
+        ("- {do: lose}", "faults.yaml:1:3: [0]: the key `on` is missing"),
+        ("- {on: sumbit, do: lose}", "; did you mean `submit`?"),
         ("faults: 7", "faults.yaml:1:9: faults: Input should be a valid tuple"),
         ("!!python/object:os.system {}", "faults.yaml:1:"),
     ],
@@ -282,3 +289,14 @@ async def test_codes_are_text_where_the_server_is_told_so(tmp_path: Path) -> Non
         assert error_of(await http.get("/v1/tasks/none"))["code"] == "task_not_found"
         http.headers.pop("Authorization")
         assert error_of(await http.get("/v1/credits"))["code"] == "invalid_token"
+
+
+async def test_a_refusal_on_cue_has_the_code_and_the_envelope_of_the_place(tmp_path: Path) -> None:
+    async with serving(home=tmp_path, policy=Policy(string_codes=True)) as url, client_of(url) as http:
+        rules = [
+            {"on": on, "do": "refuse", "status": 429, "code": "rate_limit_exceeded"} for on in ("credits", "upload")
+        ]
+        await http.put("/sandbox/faults", json={"faults": rules})
+        assert error_of(await http.get("/v1/credits"))["code"] == "rate_limit_exceeded"
+        refused = (await http.post("/api/v1/files/upload/base64", json={})).json()
+        assert refused == {"success": False, "code": 429, "msg": "A fault on cue.", "data": None}

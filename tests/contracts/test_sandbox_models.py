@@ -298,7 +298,7 @@ async def test_a_quote_is_what_the_job_then_reserves(sandbox: Sandbox, encode: E
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        ({}, 404),
+        ({}, 400),
         ({"model_id": "kling-o9"}, 404),
         ({"model_id": "kling-o1-video-edit"}, 400),
         ({"model_id": "kling-o1-video-edit", "parameters": []}, 400),
@@ -312,3 +312,24 @@ async def test_a_quote_is_what_the_job_then_reserves(sandbox: Sandbox, encode: E
 )
 async def test_a_quote_for_what_cannot_be_is_refused(sandbox: Sandbox, body: dict[str, Any], status: int) -> None:
     assert (await sandbox.http.post("/v1/agent-estimates", json=body)).status_code == status
+
+
+async def test_a_refused_quote_says_what_to_write(sandbox: Sandbox) -> None:
+    async def told(**body: Any) -> dict[str, Any]:
+        return error_of(await sandbox.http.post("/v1/agent-estimates", json=body))
+
+    assert (await told(model="kling-o1-video-edit"))["message"] == "model_id is required."
+    assert "kling-o1-video-edit," in (await told(model_id="kling-o1-edit"))["fallback_suggestion"]
+    told_where = (await told(model_id="kling-o1-video-edit", input_seconds=5))["fallback_suggestion"]
+    assert told_where == 'It belongs into parameters: {"parameters": {"input_seconds": 5.3}}.'
+
+
+async def test_a_quote_names_what_it_did_not_read(sandbox: Sandbox) -> None:
+    known = {"duration": 10, "quality": "720p", "sound": "off"}
+    asked = {"model_id": "kling-o3-text-to-video", "duration": 10, "parameters": {**known, "durration": 10}}
+    answer = await sandbox.http.post("/v1/agent-estimates", json=asked)
+    assert answer.headers["x-ignored-parameters"] == "duration, parameters.durration"
+    fine = await sandbox.http.post(
+        "/v1/agent-estimates", json={"model_id": "kling-o3-text-to-video", "parameters": known}
+    )
+    assert "x-ignored-parameters" not in fine.headers

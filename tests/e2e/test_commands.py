@@ -399,6 +399,7 @@ def test_a_mistake_in_a_file_of_faults_is_told_with_its_place_before_anything_is
     assert "faults.yaml:3:" in ended.err
     assert studio.call("sandbox", "--port", "0", "--faults", "none.yaml").code == 2
     assert studio.call("sandbox", "--port", "0", "--engine", "copy", "--render-seconds", "nan").code == 2
+    assert studio.call("sandbox", "--port", "0", "--engine", "draft", "--render-seconds", "3").code == 2
 
 
 # --- what a command costs before it begins ----------------------------------------------------------------------------
