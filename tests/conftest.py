@@ -95,13 +95,18 @@ def free_port() -> int:
 
 #: Files that take a minute or more, the longest first. Begun last, they would leave the other processes with nothing to do.
 LONGEST = (
-    "steps/test_killed.py",
     "e2e/test_killed.py",
     "e2e/test_stopped.py",
     "e2e/test_commands.py",
     "e2e/test_bad_input.py",
     "e2e/test_plan.py",
     "flows/test_campaign_flow.py",
+    "flows/test_approval.py",
+    "flows/test_recovery.py",
+    "media/test_generated_drafts.py",
+    "steps/test_killed.py",
+    "e2e/test_attached.py",
+    "e2e/test_reserved.py",
     "contracts/test_sandbox.py",
     "media/test_clips.py",
 )
