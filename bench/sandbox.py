@@ -1,19 +1,16 @@
 """The sandbox with a thousand jobs waiting: how long a status read takes at 200 a second, against its sign of life."""
 
 import asyncio
-import os
-import signal
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import quantiles
 
 import httpx
 
 from bench import footage
-from bench.authoring import COMMAND, lay_out
+from bench.authoring import lay_out
+from bench.orchestration import provider
 from bench.row import Row
 
 JOBS = 1_000
@@ -25,7 +22,7 @@ RENDER_SECONDS = 120
 def rows(folder: Path) -> Iterator[Row]:
     """One server, one client; both measurements at the same rate, one after the other."""
     lay_out(folder)
-    with _server(folder) as url:
+    with provider(folder / "home", RENDER_SECONDS) as url:
         submitted, ids = asyncio.run(_filled(url))
         asyncio.run(_latency(url, ["/health"]))  # both are warm
         alive = asyncio.run(_latency(url, ["/health"]))
@@ -52,22 +49,6 @@ def rows(folder: Path) -> Iterator[Row]:
         theirs=0.05,
         at_most=1,
     )
-
-
-@contextmanager
-def _server(folder: Path) -> Iterator[str]:
-    words = [COMMAND, "sandbox", "--port", "0", "--engine", "copy", "--render-seconds", str(RENDER_SECONDS)]
-    environment = {**os.environ, "CALLSHEET_HOME": str(folder / "home")}
-    process = subprocess.Popen(words, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            raise RuntimeError("the sandbox did not start")
-        yield line.split()[-1]
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
 
 
 def _client(url: str) -> httpx.AsyncClient:
