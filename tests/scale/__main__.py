@@ -60,6 +60,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--variants", type=int, default=600, help="rounded up to a multiple of 12")
     parser.add_argument("--slice", type=int, default=100, help="variants of a slice")
     parser.add_argument("--workers", type=int, default=3)
+    parser.add_argument(
+        "--what",
+        choices=("kill", "stop", "cancel"),
+        default="kill",
+        help="kill -9 or SIGTERM of a worker, or a cancelled run",
+    )
     parser.add_argument("--keep", action="store_true")
     return parser.parse_args()
 
@@ -80,7 +86,10 @@ def trial(asked: argparse.Namespace, folder: Path, url: str) -> None:
         site.call("prefect", "--no-prompt", "deploy", "--all")
         workers = [machines.worker(site, f"worker-{number}", places=3) for number in range(1, asked.workers + 1)]
         try:
-            run = render(site, provider, workers, count)
+            run = render(site, provider, workers, count, asked.what)
+            if asked.what == "cancel":
+                look_at_cancelled(site, provider, run)
+                return
         finally:
             for one in workers:
                 machines.end(one)
@@ -111,8 +120,8 @@ def lay_out(studio: Path, variants: int, store: BucketServer) -> int:
     return CLIPS * prompts * len(RATIOS)
 
 
-def render(site: Site, provider: Path, workers: list[Any], count: int) -> dict[str, Any]:
-    """Run the deployment, and kill a worker once half of the jobs are accepted. The flow run as Prefect has it at the end."""
+def render(site: Site, provider: Path, workers: list[Any], count: int, what: str) -> dict[str, Any]:
+    """Run the deployment, and disturb it once a third of the jobs are accepted. The flow run as Prefect has it at the end."""
     began = time.monotonic()
     parameters = json.dumps({"spec": SPEC, "sandbox": False})
     told = site.call("prefect", "deployment", "run", "campaign/campaign", "--params", parameters)
@@ -121,15 +130,44 @@ def render(site: Site, provider: Path, workers: list[Any], count: int) -> dict[s
     )
     until(lambda: len(books.jobs(provider)) >= count // 3 or _ended(site), LIMIT, 0.3)
     assert not (run := _ended(site)), run["state"]
-    victim = until(lambda: _busy(site, workers, count), LIMIT, 0.3)
-    killed = machines.kill(victim)
-    print(
-        f"{time.monotonic() - began:5.0f} s  {len(books.jobs(provider))} jobs accepted; worker killed with {killed - 1} runs"
-    )
+    told = _disturb(site, workers, count, what)
+    print(f"{time.monotonic() - began:5.0f} s  {len(books.jobs(provider))} jobs accepted; {told}")
     until(lambda: _ended(site), LIMIT, 1.0)
     run = _ended(site)
     print(f"{time.monotonic() - began:5.0f} s  {run['name']}: {run['state_type'].lower()}, {run['state']['message']}")
     return run
+
+
+def _disturb(site: Site, workers: list[Any], count: int, what: str) -> str:
+    """Do it; what was done, in words."""
+    if what == "cancel":
+        (own,) = [run for run in _runs(site) if "spec" in run["parameters"] and not run["parameters"].get("part")]
+        _post(site, f"flow_runs/{own['id']}/set_state", {"state": {"type": "CANCELLING"}})
+        return "the campaign's run cancelled"
+    victim = until(lambda: _busy(site, workers, count), LIMIT, 0.3)
+    if what == "kill":
+        return f"worker killed with {machines.kill(victim) - 1} processes of its runs"
+    victim.terminate()
+    victim.wait(machines.PATIENCE)
+    return "worker stopped"
+
+
+def look_at_cancelled(site: Site, provider: Path, run: dict[str, Any]) -> None:
+    """All of its slices are over, nothing more is bought, and `reconcile` brings home what is paid for."""
+    assert run["state_type"] == "CANCELLED", run["state"]
+    open_ones = ("SCHEDULED", "PENDING", "RUNNING", "CANCELLING")
+    until(lambda: not [one for one in _runs(site) if one["state_type"] in open_ones and "spec" in one["parameters"]])
+    paid = len(books.jobs(provider))
+    site.call("prefect", "deployment", "run", "reconcile/reconcile")
+
+    def states() -> Counter[State]:
+        with closing(Ledger(site.settings["CALLSHEET_LEDGER"])) as ledger:
+            return Counter(take.state for take in ledger.takes())
+
+    until(lambda: states()[State.ARCHIVED] == paid, LIMIT, 1.0)
+    assert len(books.jobs(provider)) == paid
+    books.assert_nothing_is_paid_twice(books.jobs(provider), [])
+    print(f"       {paid} jobs in all, each archived by the slices or reconcile")
 
 
 def _busy(site: Site, workers: list[Any], count: int) -> Any:
@@ -143,20 +181,25 @@ def _busy(site: Site, workers: list[Any], count: int) -> Any:
 
 def _ended(site: Site) -> dict[str, Any]:
     """The campaign's own run, once it is over; nothing before."""
-    found = [run for run in _runs(site) if not run["parameters"].get("part")]
-    return next((run for run in found if run["state_type"] not in ("SCHEDULED", "PENDING", "RUNNING")), {})
+    found = [run for run in _runs(site) if "spec" in run["parameters"] and not run["parameters"].get("part")]
+    return next(
+        (run for run in found if run["state_type"] not in ("SCHEDULED", "PENDING", "RUNNING", "CANCELLING")), {}
+    )
 
 
 def _runs(site: Site) -> list[dict[str, Any]]:
-    body = json.dumps({"limit": 200, "sort": "START_TIME_ASC"}).encode()
-    url = f"{site.settings['PREFECT_API_URL']}/flow_runs/filter"
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            found: list[dict[str, Any]] = json.loads(answer.read())
+        found: list[dict[str, Any]] = _post(site, "flow_runs/filter", {"limit": 200, "sort": "START_TIME_ASC"})
     except OSError:
         return []
     return found
+
+
+def _post(site: Site, path: str, body: dict[str, Any]) -> Any:
+    url = f"{site.settings['PREFECT_API_URL']}/{path}"
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.loads(answer.read())
 
 
 def look(site: Site, provider: Path, count: int, run: dict[str, Any], store: BucketServer) -> None:
@@ -178,7 +221,7 @@ def look(site: Site, provider: Path, count: int, run: dict[str, Any], store: Buc
     slices = [one for one in _runs(site) if one["parameters"].get("part")]
     states = Counter(one["state_type"] for one in slices)
     assert set(states) <= {"COMPLETED", "CRASHED"}, states
-    assert states["CRASHED"] >= 1, states
+    assert states["CRASHED"] >= 1, states  # that of the worker
     print(
         f"       {count} jobs, {count} takes archived, {count} files; slices: {_spoken(states)}; nothing paid twice or lost"
     )

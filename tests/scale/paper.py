@@ -95,15 +95,17 @@ async def live(slices: list[int], *, workers: int, in_flight: int, room: int | N
     works = Works(commit=commit, room=None if room is None else asyncio.Semaphore(room))
     left = iter(enumerate(slices))
     providers = [Scripted({}) for _ in range(workers)]
-    fetched = await asyncio.gather(*(_work(left, provider, works, in_flight) for provider in providers))
+    fetched = await asyncio.gather(
+        *(_work(left, provider, works, in_flight, seed) for seed, provider in enumerate(providers))
+    )
     now = asyncio.get_running_loop().time()
     asked = sum(provider.requests for provider in providers)
     return Seen(hours=now / 3600, works=works, requests=asked, fetched=sum(fetched))
 
 
-async def _work(left: Iterator[tuple[int, int]], provider: Scripted, works: Works, in_flight: int) -> float:
+async def _work(left: Iterator[tuple[int, int]], provider: Scripted, works: Works, in_flight: int, seed: int) -> float:
     """One worker, a slice at a time. Seconds that its line was busy."""
-    dice, fetched = random.Random(id(left) % 7), 0.0
+    dice, fetched = random.Random(seed), 0.0
     async with provider:
         for number, variants in left:
             places, line = asyncio.Semaphore(in_flight), asyncio.Semaphore(DOWNLOADS)
