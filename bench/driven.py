@@ -18,6 +18,7 @@ import httpx
 from callsheet.cli import checkout, prefect_server
 from callsheet.provider.client import Provider, Route
 from callsheet.steps import draw_up, settings, studio
+from tests.memory import peak
 
 BEGAN = time.perf_counter()
 #: Which request it is, by method and path.
@@ -58,7 +59,7 @@ def main(spec: Path) -> int:
         "flow": time.perf_counter() - began,
         "whole": time.perf_counter() - BEGAN,
         "requests": dict(Counting.seen),
-        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "megabytes": peak() / 1024,
         "cpu": sum(resource.getrusage(resource.RUSAGE_SELF)[:2]),
         "children": sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]),
     }

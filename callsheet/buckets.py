@@ -3,6 +3,8 @@
 import re
 from typing import NamedTuple
 
+from callsheet.redact import redact
+
 SCHEME = "s3://"
 
 #: Bytes of a whole key, prefix and all (S3).
@@ -27,6 +29,7 @@ DAMAGED = frozenset(
     {"BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "InvalidDigest", "IncompleteBody"}
 )
 
+INSTALL = "Install it: pip install 'boto3>=1.40'."
 WHO = "Say who asks: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; AWS_ENDPOINT_URL_S3 for other stores."
 _ALLOW = "Allow it to these keys, or use others: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 _ADVICE = {
@@ -85,3 +88,8 @@ def advice(code: str) -> str:
     if code.startswith("KMS."):
         return "Check the key that archive.kms_key names, and that these credentials may use it."
     return _ADVICE.get(code, _ALLOW)
+
+
+def words(error: BaseException) -> str:
+    """What boto says of itself, in one short line without a key or a signature."""
+    return redact(" ".join(str(error).split()))[:300].rstrip(".")

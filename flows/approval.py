@@ -32,15 +32,15 @@ log = logging.getLogger("callsheet.run")
 GRACE = timedelta(hours=2)
 
 
-def can_ask() -> bool:
-    """Only a run of a deployment can be resumed: a new process is started for it."""
+def is_deployed() -> bool:
+    """Is this a run of a deployment? Only such a one can be resumed, since a new process is started for it."""
     context = FlowRunContext.get()
     return context is not None and context.flow_run is not None and context.flow_run.deployment_id is not None
 
 
 async def answer() -> Answer | None:
     """What a person answered to the last question of this run; None where nothing was asked, or nobody can be heard."""
-    if not can_ask():
+    if not is_deployed():
         return None
     try:
         states = await states_of_this_run()

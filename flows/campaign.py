@@ -30,7 +30,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
 from prefect.events import emit_event
-from prefect.runtime import deployment, flow_run
+from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Crashed, Failed
 from prefect.tasks import exponential_backoff
 from prefect.utilities.importtools import load_script_as_module
@@ -354,7 +354,7 @@ async def campaign(
                 approved=approved,
                 by=approved_by,
                 max_usd=max_usd,
-                can_ask=part is None and approval.can_ask(),
+                can_ask=part is None and approval.is_deployed(),
             )
         except BudgetError as refusal:
             notify(bulletin.of_refusal(at, refusal, spec))
@@ -391,7 +391,7 @@ async def post_plan(at: studio.Studio) -> None:
 
 async def share(spec: str, sharing: slicing.Sharing, chosen: Mapping[str, Any]) -> "State[Any]":
     """A big plan, made by other processes; then everything that they left, and how it ended."""
-    told = await beside("slices").share(sharing)
+    told = await beside("slices").share(sharing, is_cancelled)
     if told is None:
         return Cancelled(message=CANCELLED) if await is_cancelled() else Crashed(message=slicing.LEFT)
     async with studio.opened(Path(spec), **chosen, sandbox=False, attach_only=True) as at:
@@ -406,7 +406,7 @@ def beside(name: str) -> Any:
 
 async def is_shared() -> bool:
     """Are there workers to share with? A command does all of it in its own process, where a person watches it."""
-    return deployment.id is not None and bool(await beside("slices").can_share())
+    return bool(beside("approval").is_deployed() and await beside("slices").can_share())
 
 
 async def walk(

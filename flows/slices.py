@@ -9,7 +9,7 @@ import json
 import logging
 import signal
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import UUID
@@ -29,6 +29,8 @@ from callsheet.steps import slicing
 from callsheet.steps.slicing import Sharing
 
 log = logging.getLogger("callsheet.run")
+
+IsCancelled = Callable[[], Awaitable[bool]]
 
 DEPLOYMENT = "campaign/slice"
 #: Seconds between two looks at the slices; between two starts, so that workers do not all survey and upload at once.
@@ -59,9 +61,9 @@ async def can_share() -> bool:
     return True
 
 
-async def share(sharing: Sharing) -> dict[str, tuple[str, str]] | None:
+async def share(sharing: Sharing, is_cancelled: IsCancelled) -> dict[str, tuple[str, str]] | None:
     """Have every slice made. Why variants did not come home, by label: the cause in words, and the reason. None where this
-    process has to go, or was cancelled: its slices with it then."""
+    process has to go, or was cancelled: its slices with it then. is_cancelled: was this run, in Prefect?"""
     told: dict[str, tuple[str, str]] = {}
     plans: list[str] = []
     async with get_client() as client, slicing.attending(sharing, flow_run.id or ""):
@@ -70,8 +72,8 @@ async def share(sharing: Sharing) -> dict[str, tuple[str, str]] | None:
             cuts = slicing.cut(sharing)
             for number in range(ROUNDS):
                 plans += [one.plan.digest for one in cuts]
-                runs = await start(client, sharing, cuts, number, leaving)
-                done = await finish(client, sharing, runs, plans, bar, leaving)
+                runs = await start(sharing, cuts, number, leaving, is_cancelled)
+                done = await finish(client, sharing, runs, plans, bar, leaving, is_cancelled)
                 if done is None:
                     return None
                 told |= {label: why for name, state in done.items() for label, why in whole(runs[name], state).items()}
@@ -115,13 +117,13 @@ def whole(one: Slice, state: "State[Any] | None") -> dict[str, tuple[str, str]]:
 
 
 async def start(
-    client: PrefectClient, sharing: Sharing, cuts: Sequence[Slice], number: int, leaving: asyncio.Event
+    sharing: Sharing, cuts: Sequence[Slice], number: int, leaving: asyncio.Event, is_cancelled: IsCancelled
 ) -> dict[str, Slice]:
     """The slices by the id of their flow run, as far as this run is to go on. Doing it twice starts none twice; a run that is
     tried again has slices of its own, since those of the time before have ended."""
     runs: dict[str, Slice] = {}
     for one in cuts:
-        if leaving.is_set() or await is_cancelled(client):
+        if leaving.is_set() or await is_cancelled():
             break
         made = await arun_deployment(
             DEPLOYMENT,
@@ -143,6 +145,7 @@ async def finish(
     plans: Collection[str],
     bar: UUID | None,
     leaving: asyncio.Event,
+    is_cancelled: IsCancelled,
 ) -> "dict[str, State[Any] | None] | None":
     """How each ended, once all have. Those whose process is gone are crashed; all are cancelled with this run. None where
     this process has to go."""
@@ -153,8 +156,9 @@ async def finish(
         found = asked or {}
         going = unended(found)
         await show(sharing, plans, bar)
-        if leaving.is_set() or await is_cancelled(client):
-            await cancel(client, runs)
+        if leaving.is_set() or await is_cancelled():
+            if await is_cancelled():
+                await cancel(client, runs)
             return None
         if asked is not None and not going:
             return {name: found[name].state if name in found else None for name in runs}
@@ -191,10 +195,8 @@ def unended(runs: Mapping[str, FlowRun]) -> dict[str, FlowRun]:
 
 
 async def cancel(client: PrefectClient, runs: Collection[str]) -> None:
-    """With this run, where that was cancelled. Where only its process has to go, they go on. One that Prefect does not take
-    now is tried again: it would go on buying."""
-    if not await is_cancelled(client):
-        return
+    """With this run. Where only its process has to go, they go on. One that Prefect does not take now is tried again: it
+    would go on buying."""
     for _ in range(TRIES):
         found = await seen(client, runs)
         left = {
@@ -273,13 +275,3 @@ async def outcome_of(client: PrefectClient, run: UUID) -> dict[str, tuple[str, s
             rows = json.loads(str(table.data))
             told |= {row["variant"]: (row["cause"], redact(row["reason"])) for row in rows if row.get("cause")}
     return told
-
-
-async def is_cancelled(client: PrefectClient) -> bool:
-    """A server that does not answer has not said so."""
-    try:
-        state = (await client.read_flow_run(UUID(flow_run.id))).state
-    except Exception as error:
-        log.debug("Prefect cannot be asked about this run: %s", redact(str(error)))
-        return False
-    return state is not None and (state.is_cancelling() or state.is_cancelled())

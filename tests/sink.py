@@ -15,19 +15,19 @@ from urllib.parse import parse_qs, urlsplit
 CHUNK = 256 * 1024
 
 #: Who uploads, as many files at once as there are: the bytes of a part, the digest, the files. It prints the most kilobytes
-#: that it had in memory: what its parent is told of that may be the parent's own, which a fork begins with.
+#: that it had in memory.
 UPLOADER = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from callsheet.archive.s3 import S3Store
 from callsheet.buckets import Place
+from tests.memory import peak
 part, digest, *files = sys.argv[1:]
 store = S3Store(Place("studio", "finals"), part=int(part))
 with ThreadPoolExecutor(len(files)) as pool:
     list(pool.map(lambda file: store.put(f"summer/{Path(file).name}", Path(file), sha256=digest), files))
-(peak,) = [line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
-print(peak)
+print(peak())
 """
 
 

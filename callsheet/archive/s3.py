@@ -486,8 +486,7 @@ class S3Store:
             from botocore.config import Config
             from botocore.exceptions import BotoCoreError
         except ImportError as error:
-            hint = "Install it: pip install 'boto3>=1.40'."
-            raise StoreUnreachable("The archive needs boto3, which is not installed.", hint=hint) from error
+                raise StoreUnreachable("The archive needs boto3, which is not installed.", hint=buckets.INSTALL) from error
         config = Config(
             connect_timeout=CONNECT,
             read_timeout=READ,
@@ -498,7 +497,7 @@ class S3Store:
             client: S3Client = boto3.session.Session().client("s3", config=config)
             return client
         except (BotoCoreError, ValueError) as error:
-            what = f"The archive cannot be used: {_words(error)}."
+            what = f"The archive cannot be used: {buckets.words(error)}."
             raise StoreUnreachable(what, where=self.spoken(), hint=buckets.WHO) from None
 
     @cached_property
@@ -527,12 +526,12 @@ class S3Store:
         except ClientError as error:
             raise self._answered(error, where) from None
         except FlexibleChecksumError as error:
-            raise ChecksumMismatch(f"What came back is not what was sent: {_words(error)}.", where=where) from None
+            raise ChecksumMismatch(f"What came back is not what was sent: {buckets.words(error)}.", where=where) from None
         except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
             hint = "Check the network and AWS_ENDPOINT_URL_S3, then run again."
-            raise StoreUnreachable(f"The archive cannot be reached: {_words(error)}.", where=where, hint=hint) from None
+            raise StoreUnreachable(f"The archive cannot be reached: {buckets.words(error)}.", where=where, hint=hint) from None
         except BotoCoreError as error:  # no credentials, no such profile
-            what = f"The archive cannot be used: {_words(error)}."
+            what = f"The archive cannot be used: {buckets.words(error)}."
             raise StoreUnreachable(what, where=where, hint=buckets.WHO) from None
 
     def _answered(self, error: Any, where: str) -> ArchiveError:
@@ -631,7 +630,3 @@ def _code(error: Any) -> str:
 
 def _status(error: Any) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-
-
-def _words(error: BaseException) -> str:
-    return redact(" ".join(str(error).split()))[:300].rstrip(".")

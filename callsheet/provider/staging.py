@@ -179,8 +179,9 @@ class BucketStaging:
         try:
             import boto3
         except ImportError as error:
-            hint = "Install it: pip install 'boto3>=1.40'."
-            raise StagingFailed("staging in a bucket needs boto3, which is not installed.", hint=hint) from error
+            raise StagingFailed(
+                "staging in a bucket needs boto3, which is not installed.", hint=buckets.INSTALL
+            ) from error
         return boto3.session.Session()
 
     @cached_property
@@ -217,11 +218,9 @@ class BucketStaging:
         except (ConnectionError, HTTPClientError) as error:
             hint = "Check the network and AWS_ENDPOINT_URL_S3, then run again."
             raise StagingFailed(
-                f"{called} cannot be staged: {_words(error)}.", where=where, hint=hint, retry="safe"
+                f"{called} cannot be staged: {buckets.words(error)}.", where=where, hint=hint, retry="safe"
             ) from None
         except (BotoCoreError, ValueError) as error:
-            raise StagingFailed(f"{called} cannot be staged: {_words(error)}.", where=where, hint=buckets.WHO) from None
-
-
-def _words(error: BaseException) -> str:
-    return redact(" ".join(str(error).split()))[:200].rstrip(".")
+            raise StagingFailed(
+                f"{called} cannot be staged: {buckets.words(error)}.", where=where, hint=buckets.WHO
+            ) from None

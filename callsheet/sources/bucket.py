@@ -80,15 +80,14 @@ def _client() -> "S3Client":
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
     except ImportError as error:
-        hint = "Install it: pip install 'boto3>=1.40'."
-        raise SourceError("needs boto3, which is not installed.", hint=hint) from error
+        raise SourceError("needs boto3, which is not installed.", hint=buckets.INSTALL) from error
     # What is tried again, and when, is decided in transfer: two layers of it would multiply.
     config = Config(connect_timeout=CONNECT, read_timeout=READ, retries={"total_max_attempts": 1})
     try:
         client: S3Client = boto3.session.Session().client("s3", config=config)
         return client
     except (BotoCoreError, ValueError) as error:
-        raise SourceError(f"cannot be read: {_words(error)}.", hint=buckets.WHO) from None
+        raise SourceError(f"cannot be read: {buckets.words(error)}.", hint=buckets.WHO) from None
 
 
 def _version(response: dict[str, Any]) -> Version:
@@ -126,9 +125,9 @@ def _said() -> Iterator[None]:
         raise _answered(error) from None
     except (ConnectionError, HTTPClientError, IncompleteReadError, ResponseStreamingError, HTTPError) as error:
         hint = "Check the network, and run again: it goes on where it broke off."
-        raise SourceUnreachable(f"cannot be fetched now: {_words(error)}.", hint=hint) from None
+        raise SourceUnreachable(f"cannot be fetched now: {buckets.words(error)}.", hint=hint) from None
     except BotoCoreError as error:  # no credentials, no such profile, a strange name of a bucket
-        raise SourceError(f"cannot be read: {_words(error)}.", hint=buckets.WHO) from None
+        raise SourceError(f"cannot be read: {buckets.words(error)}.", hint=buckets.WHO) from None
 
 
 def _answered(error: Any) -> SourceError:
@@ -140,7 +139,3 @@ def _answered(error: Any) -> SourceError:
         hint = "Check the bucket and the key; a key is taken as it is written, and is no pattern."
         return SourceError(f"is not there: the store answered {redact(code)}.", hint=hint)
     return SourceError(f"may not be read: the store answered {redact(code)}.", hint=buckets.WHO)
-
-
-def _words(error: BaseException) -> str:
-    return redact(" ".join(str(error).split()))[:200].rstrip(".")

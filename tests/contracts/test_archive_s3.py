@@ -434,7 +434,6 @@ def test_without_boto_an_archive_in_a_bucket_says_what_to_install(small: Path) -
     assert "pip install 'boto3>=1.40'" in ended.stdout
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="what a process has in memory is read from Linux")
 def test_fifty_films_at_once_are_never_in_memory(tmp_path: Path) -> None:
     """Smaller ones than promised, in less room: `make bench ONLY=archive` does the whole."""
     size = PART + 3_000_000
