@@ -93,6 +93,23 @@ class ResultRecord(_Document):
     has_sound: bool
 
 
+class Finding(_Document):
+    """What one check of a result found."""
+
+    check: str = Field(description="Name of the check, as docs/quality.md lists them.")
+    verdict: Literal["pass", "flag"]
+    measured: str = Field(description="The number that was looked at, with its unit.")
+    limit: str = Field(description="What it may be.")
+    says: str = Field(default="", description="In words, for a flag.")
+
+
+class Quality(_Document):
+    """How a result stood the checks before it counted as good: a flag where one of them flags."""
+
+    verdict: Literal["pass", "flag"]
+    findings: list[Finding]
+
+
 class Sidecar(_Document):
     """Full provenance of one deliverable, written beside it as `<name>.json`."""
 
@@ -110,6 +127,7 @@ class Sidecar(_Document):
     job: JobRecord
     money: MoneyRecord
     result: ResultRecord
+    quality: Quality | None = Field(default=None, description="Null where nothing was checked.")
     draft: bool = Field(description="True for a sandbox render: a draft, not the provider's work.")
     archived_at: datetime
 
@@ -151,6 +169,7 @@ class ManifestEntry(_Document):
     seconds: str = ""
     width: int | None = None
     height: int | None = None
+    quality: Quality | None = None
     reason: str = ""
 
 
