@@ -67,8 +67,10 @@ matrix: $(STAMP)  ## rewrite the table in docs/media.md from the tests' list
 words: $(STAMP)  ## rewrite the tables in docs/drafts.md from the words that drafts know
 	$(BIN)/python -m tests.media.vocabulary
 
-schema: $(STAMP)  ## rewrite specs/campaign.schema.json from the models
+schema: $(STAMP)  ## rewrite specs/campaign.schema.json and docs/schemas/ from the models
 	$(BIN)/callsheet schema > specs/campaign.schema.json
+	for name in sidecar stray manifest verdicts; do \
+	  $(BIN)/callsheet schema --of $$name > docs/schemas/$$name.schema.json || exit 1; done
 
 lock: $(STAMP)  ## compile the pins again (uv writes no index URL with these flags)
 	$(BIN)/python -m pip install --quiet uv

@@ -137,11 +137,13 @@ class Keeping(NamedTuple):
 
 
 class Archive(NamedTuple):
-    """`to`: a folder or s3://bucket/prefix. `name`: template of the path below it, without extension."""
+    """`to`: a folder or s3://bucket/prefix. `name`: template of the path below it, without extension. `mark`: does each film
+    say, for machines, how it was made?"""
 
     to: str
     name: str
     keeping: Keeping = Keeping()
+    mark: bool = True
 
 
 class Schedule(NamedTuple):
@@ -366,7 +368,8 @@ def _meant(
 def _archive(form: dict[str, Any]) -> Archive:
     said = {name: form[name] for name in ("sse", "kms_key", "storage_class", "acl") if name in form}
     keeping = Keeping(**said, tags=tuple(form.get("tags", {}).items()))
-    return Archive(to=form.get("to", "archive/"), name=form.get("name", ""), keeping=keeping)
+    mark = form.get("mark", True)
+    return Archive(to=form.get("to", "archive/"), name=form.get("name", ""), keeping=keeping, mark=mark)
 
 
 def _schedule(form: dict[str, str]) -> Schedule:

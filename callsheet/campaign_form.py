@@ -300,6 +300,11 @@ ARCHIVE = Form(
             "variables.",
             default=naming.TEMPLATE,
         ),
+        "mark": Key(
+            kind=_SWITCH,
+            description="Whether each film says in itself, for machines, that a model made it. docs/marking.md",
+            default=True,
+        ),
         "sse": Key(kind=_choice("sse"), description="Server-side encryption, in a bucket.", examples=("aws:kms",)),
         "kms_key": Key(
             kind=_text(text.check_kms_key, pattern=r"^\S+$"),

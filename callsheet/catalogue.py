@@ -194,6 +194,12 @@ class Model:
 
 
 @cache
+def version() -> int:
+    """Of the file's own form and figures."""
+    return int(tomllib.loads(_text())["version"])
+
+
+@cache
 def models() -> dict[str, Model]:
     """Every model by name, in the order of the file."""
     tables: dict[str, Any] = tomllib.loads(_text())

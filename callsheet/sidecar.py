@@ -3,19 +3,26 @@
 Neither holds a link of the provider's: those are signed and die within a day, so provenance is by digest and job id. The
 address of a remote source holds no secret: a campaign with a signed one is refused.
 Credits are decimal strings, lengths are seconds as decimal strings, times are ISO 8601 in UTC.
+
+A field that is not known is read over: machines of one campaign may have several versions of Callsheet, and a newer one may
+say more. One of a later version of the document is refused, since its fields may mean something else.
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 #: Raised whenever a field changes its meaning or goes away; a new optional field does not raise it.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
+
+#: Bytes of a document that are read, at most: what is longer is none of ours. A sidecar has some 4 kB, and a manifest some
+#: 2 kB for each variant.
+MOST_SIDECAR, MOST_MANIFEST = 4_000_000, 500_000_000
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class SourceFile(_Document):
@@ -40,6 +47,9 @@ class ClipRecord(_Document):
     seconds: str = Field(description="Length of the prepared clip, which is what is billed.")
     width: int
     height: int
+    start: str | None = Field(default=None, description="Where in the source it begins, in seconds.")
+    reads: str | None = Field(default=None, description="Seconds of the source from there on that were read.")
+    framing: str | None = Field(default=None, description="How it came to its shape: native, crop or pad.")
 
 
 class StillRecord(_Document):
@@ -91,6 +101,51 @@ class ResultRecord(_Document):
     frame_rate: str
     video_codec: str
     has_sound: bool
+    received_sha256: str | None = Field(
+        default=None, description="Of the bytes as the provider gave them, without the mark; null in older documents."
+    )
+    received_bytes: int | None = None
+
+
+class SignatureRecord(_Document):
+    """The C2PA manifest that is signed into the file."""
+
+    algorithm: str
+    certificate_sha256: str = Field(description="Of the signing certificate (DER).")
+    subject: str = Field(description="Whose certificate it is.")
+
+
+class MarkingRecord(_Document):
+    """How the file itself says, for machines, how it was made: docs/marking.md."""
+
+    state: Literal["added", "off", "impossible"] = Field(
+        description="added: the file has our mark. off: the campaign wants none. impossible: the file takes none."
+    )
+    why: str = Field(default="", description="Of what is impossible.")
+    digital_source_type: str | None = Field(default=None, description="The term of IPTC's vocabulary, as a URI.")
+    received_says: str | None = Field(
+        default=None, description="The term that the file came with, if it came with one."
+    )
+    offset: int | None = Field(default=None, description="Where the box of the mark begins in the file.")
+    bytes: int | None = Field(default=None, description="Of that box: without it the file is as received.")
+    closed: int | None = Field(
+        default=None, description="Offset of a box whose size was 0 when it came, and is written out now."
+    )
+    signature: SignatureRecord | None = Field(
+        default=None, description="Signed files have moved offsets: only the whole file can be compared then."
+    )
+
+
+class VersionsRecord(_Document):
+    """What made the document and what it tells of."""
+
+    catalogue: int = Field(
+        description="Of the models' fields, limits and prices. No provider tells versions of its models."
+    )
+    ffmpeg: str = Field(
+        default="", description="Which prepared the inputs, or found them prepared, and decoded the result."
+    )
+    python: str = ""
 
 
 class Finding(_Document):
@@ -113,7 +168,7 @@ class Quality(_Document):
 class Sidecar(_Document):
     """Full provenance of one deliverable, written beside it as `<name>.json`."""
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Literal[1] = SCHEMA_VERSION
     callsheet: str = Field(description="Version of Callsheet that wrote this.")
     campaign: str
     slug: str
@@ -130,12 +185,15 @@ class Sidecar(_Document):
     quality: Quality | None = Field(default=None, description="Null where nothing was checked.")
     draft: bool = Field(description="True for a sandbox render: a draft, not the provider's work.")
     archived_at: datetime
+    take_id: int | None = Field(default=None, description="Number of the take in the ledger.")
+    marking: MarkingRecord | None = Field(default=None, description="Null in older documents: there is no mark.")
+    versions: VersionsRecord | None = None
 
 
 class StrayRecord(_Document):
     """What is known of a result whose variant the campaign no longer had when it came; beside it as `<name>.json`."""
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Literal[1] = SCHEMA_VERSION
     callsheet: str = Field(description="Version of Callsheet that wrote this.")
     campaign: str
     slug: str
@@ -147,6 +205,13 @@ class StrayRecord(_Document):
     result: ResultRecord
     draft: bool = Field(description="True for a sandbox render: a draft, not the provider's work.")
     archived_at: datetime
+    identity: dict[str, JsonValue] | None = Field(
+        default=None,
+        description="What was paid for, by content, as the ledger has it: prompt, model, digests of inputs.",
+    )
+    take_id: int | None = Field(default=None, description="Number of the take in the ledger.")
+    marking: MarkingRecord | None = Field(default=None, description="Null in older documents: there is no mark.")
+    versions: VersionsRecord | None = None
 
 
 class ManifestEntry(_Document):
@@ -176,7 +241,7 @@ class ManifestEntry(_Document):
 class Manifest(_Document):
     """What a campaign has in the archive now: `<campaign>/manifest.json`, replaced atomically after every run."""
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Literal[1] = SCHEMA_VERSION
     callsheet: str
     campaign: str
     route: str
@@ -186,3 +251,33 @@ class Manifest(_Document):
     credits: str = Field(description="Charged for the archived variants listed here.")
     usd: str
     entries: list[ManifestEntry]
+
+
+class _Version(BaseModel):
+    schema_version: int
+
+
+D = TypeVar("D", Sidecar, StrayRecord, Manifest)
+
+_KINDS: dict[type[BaseModel], str] = {Sidecar: "sidecar", StrayRecord: "record of a stray", Manifest: "manifest"}
+
+
+def read(kind: type[D], data: bytes) -> D:
+    """A document from its bytes. ValueError, in words, for what is none, or is one of a later version."""
+    try:
+        version = _Version.model_validate_json(data).schema_version
+        if version > SCHEMA_VERSION:
+            raise ValueError(
+                f"it is a {_KINDS[kind]} of version {version}, and this Callsheet reads versions up to {SCHEMA_VERSION}; "
+                "a newer Callsheet reads it"
+            )
+        return kind.model_validate_json(data)
+    except ValidationError as error:
+        raise ValueError(f"it is no {_KINDS[kind]}: {_first(error)}") from None
+
+
+def _first(error: ValidationError) -> str:
+    """What is wrong first, without what stands there: that may be anything."""
+    told = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(map(str, told["loc"]))[:120]
+    return f"{place}: {told['msg'][:200]}" if place else told["msg"][:200]

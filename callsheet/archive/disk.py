@@ -20,9 +20,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
-from callsheet.archive.store import Stored, other_bytes, refuse_lasting, refuse_strange
+from callsheet.archive.store import Listed, Stored, other_bytes, refuse_lasting, refuse_strange
 from callsheet.errors import ArchiveError, ChecksumMismatch, StoreUnreachable
 
 CHUNK = 1024 * 1024
@@ -80,6 +80,25 @@ class DiskStore:
         place = self.path(key)
         with _told(key, place):
             return place.read_bytes() if _is_there(place) else None
+
+    @contextmanager
+    def opened(self, key: str) -> Iterator[Iterator[bytes] | None]:
+        place = self.path(key)
+        with _told(key, place):
+            if not _is_there(place):
+                yield None
+                return
+            if not place.is_file():
+                raise ArchiveError("Something that is not a file has this name.", where=str(place))
+            with place.open("rb") as file:
+                yield _chunks(file)
+
+    def listing(self) -> Iterator[Listed]:
+        with _told("", self.root):
+            for entry in _entries(self.root):
+                key = Path(entry.path).relative_to(self.root).as_posix()
+                kind = _kind(entry)
+                yield Listed(key=key, bytes=entry.stat(follow_symlinks=False).st_size, kind=kind)
 
     def bring(self, key: str, target: Path) -> Stored | None:
         """target: on this machine, in a folder that is there or can be made."""
@@ -258,6 +277,23 @@ def _sync(folder: Path) -> None:
             raise
     finally:
         os.close(handle)
+
+
+def _entries(folder: Path) -> "Iterator[os.DirEntry[str]]":
+    """Everything in a folder and below but the folders themselves, by name. No link is followed."""
+    with os.scandir(folder) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _entries(Path(entry.path))
+        else:
+            yield entry
+
+
+def _kind(entry: "os.DirEntry[str]") -> Literal["file", "link", "other"]:
+    if entry.is_symlink():
+        return "link"
+    return "file" if entry.is_file(follow_symlinks=False) else "other"
 
 
 def _temporaries(root: Path) -> Iterator[Path]:

@@ -24,7 +24,7 @@ from urllib.parse import urlencode
 
 from callsheet import buckets
 from callsheet.archive.disk import temporary
-from callsheet.archive.store import Stored, other_bytes, refuse_lasting, refuse_strange
+from callsheet.archive.store import Listed, Stored, other_bytes, refuse_lasting, refuse_strange
 from callsheet.campaign import Keeping
 from callsheet.errors import ArchiveError, ChecksumMismatch, StoreUnreachable
 from callsheet.redact import redact
@@ -141,6 +141,19 @@ class S3Store:
         name = self._name(key)
         with self._told(key), self._opened(name) as found:
             return None if found is None else b"".join(found.chunks)
+
+    @contextmanager
+    def opened(self, key: str) -> Iterator[Iterator[bytes] | None]:
+        name = self._name(key)
+        with self._told(key), self._opened(name) as found:
+            yield None if found is None else found.chunks
+
+    def listing(self) -> Iterator[Listed]:
+        """One request for a thousand names. What looks like a folder is none in a bucket."""
+        folder = f"{self.place.prefix}/" if self.place.prefix else ""
+        with self._told():
+            for name, size in self._listed(folder):
+                yield Listed(key=name.removeprefix(folder), bytes=size)
 
     def bring(self, key: str, target: Path) -> Stored | None:
         """target: on this machine, in a folder that is there or can be made. OSError where it cannot be written."""

@@ -1,9 +1,10 @@
 """What an archive is, wherever it lies: named files that appear complete or not at all, and are never replaced."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Literal, Protocol
 
 from callsheet.errors import ArchiveError, WouldOverwrite
 
@@ -15,6 +16,15 @@ class Stored:
     key: str
     sha256: str
     bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """One name below an archive, whatever made it. kind: a link is a symbolic one, which is not followed."""
+
+    key: str
+    bytes: int
+    kind: Literal["file", "link", "other"] = "file"
 
 
 class Store(Protocol):
@@ -42,6 +52,12 @@ class Store(Protocol):
 
     def read(self, key: str) -> bytes | None:
         """The bytes of a document; None where there is nothing."""
+
+    def opened(self, key: str) -> AbstractContextManager[Iterator[bytes] | None]:
+        """The bytes of a file, piece by piece; None where there is nothing. To be read inside the block."""
+
+    def listing(self) -> Iterator[Listed]:
+        """Every name below the archive, also one that no key may have; in the order of the store."""
 
     def bring(self, key: str, target: Path) -> Stored | None:
         """Copy what is under `key` to this machine, as a new whole file; None where there is nothing."""

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "audit": ("audit", ("audit", "audit --online --json")),
     "reconcile": ("reconcile", ("reconcile specs/hello.yaml", "reconcile specs/hello.yaml --not-accepted 12")),
     "review": ("review", ("review specs/hello.yaml --open",)),
+    "verify": ("verify", ("verify specs/hello.yaml", "verify s3://studio/finals --json")),
     "sandbox": ("sandbox", ("sandbox --port 4100",)),
     "callbacks": ("callbacks", ("callbacks --port 4180",)),
     "prepare": (
@@ -37,7 +38,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "cache": ("cache", ("cache", "cache clear --older-than 30d")),
     "models": ("models", ("models", "models kling-o1-video-edit")),
-    "schema": ("schema", ("schema > specs/campaign.schema.json",)),
+    "schema": ("schema", ("schema > specs/campaign.schema.json", "schema --of sidecar")),
     "doctor": ("doctor", ("doctor", "doctor --online")),
 }
 

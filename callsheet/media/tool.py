@@ -25,13 +25,29 @@ class Tool:
 
 async def inspect() -> Tool:
     """Ask ffmpeg what it is and can do. ToolMissing where none runs, ToolFailed where it ends badly."""
+    return Tool(version=await version(), encoders=await _listed("-encoders"), filters=await _listed("-filters"))
+
+
+#: What was asked once, by the path of the binary: every document of a run tells it.
+_versions: dict[str, str] = {}
+
+
+async def version() -> str:
+    """In ffmpeg's own word. ToolMissing, ToolFailed."""
+    binary = command.binary()
+    if binary not in _versions:
+        _versions[binary] = await _asked_version()
+    return _versions[binary]
+
+
+async def _asked_version() -> str:
     said = " ".join(await command.ask("-version", time_limit=ASK_LIMIT))
     found = re.search(r"ffmpeg version n?(\d+(?:\.\d+)*|\S+)", said)
     if found is None:
         raise ToolMissing(
             f"{command.binary()} is not an ffmpeg.", hint="Unset IMAGEIO_FFMPEG_EXE, or set it to a working ffmpeg."
         )
-    return Tool(version=found[1], encoders=await _listed("-encoders"), filters=await _listed("-filters"))
+    return found[1]
 
 
 async def _listed(what: str) -> frozenset[str]:

@@ -7,16 +7,19 @@ other bytes gets the next revision, `…--r2`.
 
 import asyncio
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
 import callsheet
 from callsheet import catalogue, expiry, limits, naming
+from callsheet.archive.store import Stored
 from callsheet.errors import (
     ArchiveError,
     JobFailed,
@@ -45,9 +48,12 @@ from callsheet.sidecar import (
     SourceFile,
     StillRecord,
     StrayRecord,
+    VersionsRecord,
+    read,
 )
-from callsheet.steps import clock, prepare
+from callsheet.steps import clock, mark, prepare
 from callsheet.steps import studio as studios
+from callsheet.steps.mark import Film
 from callsheet.steps.studio import Studio
 from callsheet.steps.survey import hash_of
 from callsheet.take import State, Take
@@ -58,6 +64,8 @@ log = logging.getLogger("callsheet.takes")
 MAX_RESULT = 2_000_000_000
 #: Names tried before giving up on a deliverable; each is an earlier render of the same cell.
 MAX_REVISIONS = 999
+
+D = TypeVar("D", Sidecar, StrayRecord)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,7 +246,7 @@ async def archive(
     take: Take,
     result: Result,
     names: Iterator[str],
-    describe: Callable[[str], Awaitable[Sidecar | StrayRecord]],
+    describe: Callable[[str], Awaitable[D]],
 ) -> Take:
     """File, document beside it, ledger, in this order, under the first of the names that no other take has.
 
@@ -247,18 +255,19 @@ async def archive(
     for key in names:
         document = await describe(f"{key.rpartition('/')[2]}.mp4")
         there = await asyncio.to_thread(_beside, studio, f"{key}.json")
-        if there is not None and not _is_ours(there, document):
+        ours = None if there is None else _ours(there, document)
+        if there is not None and ours is None:
             continue
         try:
-            async with studio.uploads:
-                digest = result.downloaded.sha256
-                stored = await asyncio.to_thread(studio.store.put, f"{key}.mp4", result.path, sha256=digest)
-            if there is None:
-                text = document.model_dump_json(indent=2) + "\n"
-                await asyncio.to_thread(studio.store.put_text, f"{key}.json", text)
+            async with studio.uploads, mark.marked(studio, take, result.path, result.downloaded, key, document) as film:
+                stored = await asyncio.to_thread(_put, studio, f"{key}.mp4", film, ours)
+                if ours is None:
+                    text = film.described(document).model_dump_json(indent=2) + "\n"
+                    await asyncio.to_thread(studio.store.put_text, f"{key}.json", text)
+                if stored.sha256 == film.sha256:
+                    await asyncio.to_thread(studio.shelf.keep, stored.key, film.path)
         except WouldOverwrite:
             continue
-        await asyncio.to_thread(studio.shelf.keep, stored.key, result.path)
         return studio.ledger.archived(take.id, archive=stored.key, sha256=stored.sha256)
     raise WouldOverwrite(f"{MAX_REVISIONS} renders of {take.slug} are in the archive already.", where=take.slug)
 
@@ -296,13 +305,25 @@ def _beside(studio: Studio, key: str) -> bytes | None:
         return b""
 
 
-def _is_ours(there: bytes, mine: Sidecar | StrayRecord) -> bool:
-    """Does this name belong to the same take? A sidecar of the same job is our own, left by a run that was killed."""
+def _ours(there: bytes, mine: D) -> D | None:
+    """The document that is there, where this name belongs to the same take: one of the same job is our own, left by a run
+    that was killed."""
     try:
-        found = type(mine).model_validate_json(there)
-    except ValidationError:
-        return False
-    return (found.job.job, found.result.sha256) == (mine.job.job, mine.result.sha256)
+        found = read(type(mine), there)
+    except ValueError:
+        return None
+    received = found.result.received_sha256 or found.result.sha256
+    return found if (found.job.job, received) == (mine.job.job, mine.result.sha256) else None
+
+
+def _put(studio: Studio, key: str, film: Film, ours: Sidecar | StrayRecord | None) -> Stored:
+    """Have the film in the archive. One that its document tells of already stays as it is, also where it would be marked
+    or signed in other bytes now. WouldOverwrite."""
+    if ours is not None and ours.result.sha256 != film.sha256:
+        there = studio.store.stat(key)
+        if there is not None and there.sha256 == ours.result.sha256:
+            return there
+    return studio.store.put(key, film.path, sha256=film.sha256)
 
 
 async def _sidecar(studio: Studio, line: Line, take: Take, result: Result, file: str) -> Sidecar:
@@ -322,7 +343,21 @@ async def _sidecar(studio: Studio, line: Line, take: Take, result: Result, file:
         result=record_of(result, file),
         draft=take.route in PLAY,
         archived_at=clock.now(),
+        take_id=take.id,
+        versions=await versions(),
     )
+
+
+async def versions() -> VersionsRecord:
+    """What is at work here. Without an ffmpeg the rest is said all the same: the result is paid for."""
+    from callsheet.media import tool  # as above
+
+    try:
+        ffmpeg = await tool.version()
+    except MediaError:
+        ffmpeg = ""
+    python = ".".join(map(str, sys.version_info[:3]))
+    return VersionsRecord(catalogue=catalogue.version(), ffmpeg=ffmpeg, python=python)
 
 
 def job_of(take: Take) -> JobRecord:
@@ -389,6 +424,9 @@ async def _clip_record(studio: Studio, line: Line) -> ClipRecord | None:
         seconds=decimal_seconds(prepared.seconds),
         width=prepared.width,
         height=prepared.height,
+        start=decimal_seconds(preparation.start),
+        reads=decimal_seconds(preparation.reads),
+        framing=preparation.framing,
     )
 
 

@@ -6,6 +6,7 @@ sent is released. What stays in doubt is held, and shown.
 """
 
 import asyncio
+import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -87,7 +88,9 @@ async def collect(take_id: int) -> None:
         take = await _followed(studio, take)
     if take.state is State.SUCCEEDED:
         result = await deliver.fetch(studio, take)
-        take = await deliver.archive(studio, take, result, _names(take), lambda file: _record(take, result, file))
+        take = await deliver.archive(
+            studio, take, result, _names(take), lambda file: _record(studio, take, result, file)
+        )
         log.info("take %d %s: %s, %s credits, %s", take.id, take.slug, take.state, take.cost, take.archive)
     deliver.forget(studio, take)
 
@@ -135,7 +138,8 @@ def _names(take: Take) -> Iterator[str]:
     return (naming.revision(key, number) for number in range(1, deliver.MAX_REVISIONS + 1))
 
 
-async def _record(take: Take, result: deliver.Result, file: str) -> StrayRecord:
+async def _record(studio: Studio, take: Take, result: deliver.Result, file: str) -> StrayRecord:
+    identity = studio.ledger.identities([take.id])[take.id]
     return StrayRecord(
         callsheet=callsheet.__version__,
         campaign=take.campaign,
@@ -148,4 +152,7 @@ async def _record(take: Take, result: deliver.Result, file: str) -> StrayRecord:
         result=deliver.record_of(result, file),
         draft=take.route in PLAY,
         archived_at=clock.now(),
+        identity=json.loads(identity) if identity else None,
+        take_id=take.id,
+        versions=await deliver.versions(),
     )

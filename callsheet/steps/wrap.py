@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import callsheet
 from callsheet import catalogue, causes, expiry, naming
+from callsheet import sidecar as sidecars
 from callsheet.causes import Cause
 from callsheet.credits import Credits, total
 from callsheet.errors import ArchiveError, MediaError, NothingToShoot, WouldOverwrite
@@ -207,7 +208,14 @@ def rebuild_board(loaded: Loaded) -> Path:
             where=str(loaded.spec),
             hint=f"Run it first: callsheet run {loaded.spec} --sandbox",
         )
-    manifest = Manifest.model_validate_json(written)
+    try:
+        manifest = sidecars.read(Manifest, written)
+    except ValueError as error:
+        raise ArchiveError(
+            f"The manifest cannot be read: {error}.",
+            where=store.spoken(f"{folder}/manifest.json"),
+            hint=f"Write it again from the sidecars: callsheet verify {loaded.spec} --rebuild",
+        ) from None
     if shelf.is_apart:
         shelf.bring(store.sizes(_shown(manifest)))
     return write_board(shelf, manifest)
@@ -504,6 +512,6 @@ def _from_archive(folder: str, path: str) -> str:
 def _read_sidecar(shelf: Shelf, key: str, held: Held) -> Sidecar | None:
     """None when it is gone or another version's: the board then shows what the file itself says."""
     try:
-        return Sidecar.model_validate_json(shelf.read(key, held.there) or b"")
+        return sidecars.read(Sidecar, shelf.read(key, held.there) or b"")
     except (ArchiveError, ValueError):
         return None

@@ -14,10 +14,11 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from callsheet import marking
 from callsheet.errors import MediaError
 from callsheet.ledger.book import Ledger
 from callsheet.limits import ClipFacts
-from callsheet.media import command, frames, probe
+from callsheet.media import command, frames, probe, tool
 from tests.steps.footage import cut
 
 ROOT = Path(__file__).parent.parent.parent
@@ -107,6 +108,7 @@ def _remember() -> None:
     asked = ((probe, "clip", _once), (command, "check_decodes", _once_awaited), (frames, "poster", _poster_once))
     for module, name, once in asked:
         setattr(module, name, once(getattr(module, name)))
+    in_real_time(tool.version())
 
 
 def _once(ask: Callable[[Path], ClipFacts]) -> Callable[[Path], ClipFacts]:
@@ -174,7 +176,13 @@ def in_real_time(work: Awaitable[Any]) -> Any:
 
 
 def _content(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest()
+    return sha256(unmarked(path.read_bytes())).hexdigest()
+
+
+def unmarked(film: bytes) -> bytes:
+    """As it was received: the mark, which names the job, is a box at the end."""
+    at = film.rfind(marking.XMP)
+    return film if at < 0 else film[: at - 8]
 
 
 def look_at(film: bytes, place: Path) -> None:

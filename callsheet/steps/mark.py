@@ -1,0 +1,192 @@
+"""Put the mark into a result before it is archived, and sign it where a key is configured: `marking` says what it is.
+
+What was received stays as it is; the marked film is a copy of it under the home, the same bytes each time it is made. A
+film that takes no mark is archived as it came: it is paid for.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from callsheet import catalogue, marking
+from callsheet.errors import StoreUnreachable
+from callsheet.marking import Layout, Mark, NotMarkable
+from callsheet.provider.client import Downloaded
+from callsheet.routing import PLAY
+from callsheet.sidecar import MarkingRecord, Sidecar, StrayRecord
+from callsheet.steps.studio import Studio
+from callsheet.take import Take
+
+log = logging.getLogger("callsheet.takes")
+
+CHUNK = 1024 * 1024
+
+D = TypeVar("D", Sidecar, StrayRecord)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Film:
+    """What goes to the archive, and what it was received as."""
+
+    path: Path
+    sha256: str
+    bytes: int
+    received: Downloaded
+    record: MarkingRecord
+
+    def described(self, document: D) -> D:
+        """The document of this film."""
+        told = {
+            "sha256": self.sha256,
+            "bytes": self.bytes,
+            "received_sha256": self.received.sha256,
+            "received_bytes": self.received.bytes,
+        }
+        return document.model_copy(update={"result": document.result.model_copy(update=told), "marking": self.record})
+
+
+@asynccontextmanager
+async def marked(
+    studio: Studio, take: Take, received: Path, downloaded: Downloaded, key: str, document: Sidecar | StrayRecord
+) -> AsyncIterator[Film]:
+    """The film as it is archived under this key; the copy that is made for it is gone at the end of the block.
+
+    StoreUnreachable where the home has no room for it.
+    """
+    copy = studio.home / "incoming" / f"{take.route}--{take.job}.marked-{studio.run.id}.mp4"
+    is_wanted = studio.drawn.loaded.campaign.archive.mark
+    try:
+        with _told(copy):
+            film = await asyncio.to_thread(_film, take, received, downloaded, copy, key, document, is_wanted=is_wanted)
+        yield film
+    finally:
+        with suppress(OSError):
+            copy.unlink(missing_ok=True)
+
+
+def _film(
+    take: Take,
+    received: Path,
+    downloaded: Downloaded,
+    copy: Path,
+    key: str,
+    document: Sidecar | StrayRecord,
+    *,
+    is_wanted: bool,
+) -> Film:
+    with received.open("rb") as source:
+        found = _layout(source, downloaded.bytes)
+        says = "" if isinstance(found, str) else _said(source, found)
+        record = MarkingRecord(state="off", received_says=marking.VOCABULARY + says if says else None)
+        as_it_is = Film(
+            path=received, sha256=downloaded.sha256, bytes=downloaded.bytes, received=downloaded, record=record
+        )
+        if not is_wanted:
+            return as_it_is
+        if isinstance(found, str):
+            log.warning("take %d %s is archived without a mark: %s", take.id, take.slug, found)
+            record = MarkingRecord(state="impossible", why=found)
+            return Film(
+                path=received, sha256=downloaded.sha256, bytes=downloaded.bytes, received=downloaded, record=record
+            )
+        mark = _mark(take, key, document, says)
+        return _written(source, downloaded, found, mark, copy, record)
+
+
+def _mark(take: Take, key: str, document: Sidecar | StrayRecord, says: str) -> Mark:
+    name, has_clip = _made_by(document)
+    model = catalogue.models().get(name)
+    term = marking.term_for(model.kind if model else "edit", is_draft=take.route in PLAY, has_clip=has_clip, said=says)
+    return Mark(term=term, model=name, job=take.job, sidecar=f"{key}.json")
+
+
+def _made_by(document: Sidecar | StrayRecord) -> tuple[str, bool]:
+    """The model, and whether it was given a clip."""
+    if isinstance(document, Sidecar):
+        return document.axes.model, document.clip is not None
+    identity = document.identity or {}
+    return str(identity.get("model", "")), bool(identity.get("clip"))
+
+
+def _layout(source: BinaryIO, length: int) -> Layout | str:
+    """Or why there is none."""
+    try:
+        return marking.layout(lambda offset, size: _at(source, offset, size), length)
+    except NotMarkable as error:
+        return str(error)
+
+
+def _said(source: BinaryIO, found: Layout) -> str:
+    """The term that the film came with, if any."""
+    packets = (_at(source, offset, min(size, marking.MOST_PACKET)) for offset, size in found.packets)
+    return next((said for said in map(marking.said_in, packets) if said), "")
+
+
+def _at(source: BinaryIO, offset: int, size: int) -> bytes:
+    source.seek(offset)
+    return source.read(size)
+
+
+def _written(
+    source: BinaryIO, downloaded: Downloaded, found: Layout, mark: Mark, copy: Path, record: MarkingRecord
+) -> Film:
+    content = marking.box(marking.packet(mark))
+    running, size = hashlib.sha256(), 0
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    with copy.open("wb") as target:
+        for chunk in _pieces(source, found, content):
+            running.update(chunk)
+            size += target.write(chunk)
+    told = {
+        "state": "added",
+        "digital_source_type": mark.uri,
+        "offset": found.seam,
+        "bytes": len(content),
+        "closed": found.closed,
+    }
+    return Film(
+        path=copy,
+        sha256=running.hexdigest(),
+        bytes=size,
+        received=downloaded,
+        record=record.model_copy(update=told),
+    )
+
+
+def _pieces(source: BinaryIO, found: Layout, content: bytes) -> Iterator[bytes]:
+    """The film with the box in it, piece by piece."""
+    begin = 0
+    if found.closed is not None:
+        yield from _stretch(source, 0, found.closed)
+        yield found.closed_size.to_bytes(4, "big")
+        begin = found.closed + 4
+    yield from _stretch(source, begin, found.seam)
+    yield content
+    yield from _stretch(source, found.seam, None)
+
+
+def _stretch(source: BinaryIO, begin: int, end: int | None) -> Iterator[bytes]:
+    """From one byte to another; to the end of the file."""
+    source.seek(begin)
+    at = begin
+    while chunk := source.read(CHUNK if end is None else min(CHUNK, end - at)):
+        at += len(chunk)
+        yield chunk
+
+
+@contextmanager
+def _told(copy: Path) -> Iterator[None]:
+    """What the system says of the copy: the result itself is safe."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnreachable(
+            f"The result cannot be marked: {error.strerror or error}.",
+            where=str(copy.parent),
+            hint="Make room under CALLSHEET_HOME and run again: what was fetched is kept there.",
+        ) from error
