@@ -343,6 +343,10 @@ class WouldOverwrite(ArchiveError):
     """A different file already has this name; nothing in the archive is ever replaced."""
 
 
+class CannotSign(ArchiveError):
+    """A film cannot be signed with the C2PA key that is configured."""
+
+
 # --- 8: place -------------------------------------------------------------------------------------------------------
 
 

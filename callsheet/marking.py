@@ -93,12 +93,14 @@ class Layout:
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """What the packet says. sidecar: the archive's key of the document with the whole provenance."""
+    """What the packet says. sidecar: the archive's key of the document with the whole provenance. Of a draft that the sandbox
+    has just made nothing but its term is known."""
 
     term: str
-    model: str
-    job: str
-    sidecar: str
+    model: str = ""
+    job: str = ""
+    sidecar: str = ""
+    tool: str = TOOL
 
     @property
     def uri(self) -> str:
@@ -113,6 +115,8 @@ class Mark:
             "algorithmicallyEnhanced": "A draft: the clip altered by plain filters, not by an AI model",
             "algorithmicMedia": "A draft: drawn by a program, not by an AI model",
         }.get(self.term, f"Digital source type {self.term}")
+        if not self.sidecar:
+            return f"{made}."
         of = f" in place of {self.model}" if self.term.startswith("algorithmic") else f" ({self.model})"
         return f"{made}{of}; job {self.job}. Full provenance: {self.sidecar}"
 
@@ -135,14 +139,14 @@ def packet(mark: Mark) -> bytes:
     is_ai = mark.term in OF_AI
     said = {
         "Iptc4xmpExt:DigitalSourceType": mark.uri,
-        **({"Iptc4xmpExt:AISystemUsed": mark.model} if is_ai else {}),
-        "xmp:CreatorTool": TOOL,
+        "Iptc4xmpExt:AISystemUsed": mark.model if is_ai else "",
+        "xmp:CreatorTool": mark.tool,
         "callsheet:Model": mark.model,
         "callsheet:Job": mark.job,
         "callsheet:Sidecar": mark.sidecar,
     }
     namespaces = "".join(f' xmlns:{prefix}="{uri}"' for prefix, uri in _NAMESPACES.items())
-    properties = "".join(f"   <{name}>{_text(value)}</{name}>\n" for name, value in said.items())
+    properties = "".join(f"   <{name}>{_text(value)}</{name}>\n" for name, value in said.items() if value)
     words = f'<rdf:Alt><rdf:li xml:lang="x-default">{_text(mark.words)}</rdf:li></rdf:Alt>'
     text = (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'

@@ -111,8 +111,10 @@ class SignatureRecord(_Document):
     """The C2PA manifest that is signed into the file."""
 
     algorithm: str
-    certificate_sha256: str = Field(description="Of the signing certificate (DER).")
-    subject: str = Field(description="Whose certificate it is.")
+    subject: str = Field(description="Whose certificate it is: its common name.")
+    issuer: str
+    serial: str
+    manifest: str = Field(description="Label of the manifest in the file.")
 
 
 class MarkingRecord(_Document):

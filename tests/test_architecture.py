@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 WHEEL = ROOT / "callsheet"
-FOLDERS = ("media", "sources", "provider", "ledger", "archive", "review", "sandbox", "callbacks")
+FOLDERS = ("media", "sources", "provider", "ledger", "archive", "review", "sandbox", "callbacks", "signing")
 FLAT = sorted(path.stem for path in WHEEL.glob("*.py") if path.stem not in ("__init__", "__main__"))
 STANDARD_FOR_FLAT = {"pydantic", "pydantic_core", "yaml"}
 
@@ -36,6 +36,8 @@ DOORWAYS = {
     "botocore": {"archive", "provider", "sources"},
     "mypy_boto3_s3": {"archive", "provider", "sources"},
     "urllib3": {"sources"},
+    "c2pa": {"signing"},
+    "cryptography": {"signing"},
 }
 #: Files that may start a process, and files that may read the environment.
 PROCESSES = {"media/command.py", "media/prober.py", "sandbox/launch.py", "cli/prefect_server.py"}

@@ -30,7 +30,9 @@ async def render(shot: Shot, target: Path, folder: Path, on_progress: Progress) 
         streams.append(await asyncio.to_thread(_filmed, part, size, place))
     picture = streams[0] if len(streams) == 1 else ffmpeg.concat(*streams)
     sound = ambience.bed(shot) if shot.wants_sound else None
-    await output.save(target, picture, sound, codec="aac", seconds=shot.seconds, on_progress=on_progress)
+    await output.save(
+        target, picture, sound, codec="aac", seconds=shot.seconds, on_progress=on_progress, made="algorithmicMedia"
+    )
 
 
 def _filmed(part: Part, size: Size, folder: Path) -> Any:

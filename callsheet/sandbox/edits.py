@@ -10,6 +10,7 @@ from typing import Any
 import ffmpeg
 
 from callsheet.limits import ClipFacts
+from callsheet.marking import Term
 from callsheet.media import reframe
 from callsheet.media.command import Progress, source
 from callsheet.media.reframe import Crop
@@ -36,16 +37,17 @@ async def render(shot: Shot, clip: Path, target: Path, folder: Path, on_progress
     await asyncio.to_thread(grading.write_cube, cube, studied.lab, references, look)
     framed = partial(_framed, clip, facts, _crop(shot, studied), size)
     picture = framed()
+    made: Term = "algorithmicallyEnhanced"
     if painter := style.painter_for(look, shot.references):
         on_progress, painting = _halves(on_progress)
         picture = await style.over(framed, painter, size, facts.seconds, folder, painting)
-        look = looks.unpainted(look)
+        look, made = looks.unpainted(look), "compositeWithTrainedAlgorithmicMedia"
     picture = _timed(_moved(picture, shot, facts), shot, facts)
     picture = await asyncio.to_thread(
         graph.dressed, picture, look, drawn, cube=cube, folder=folder, size=size, seconds=float(shot.seconds)
     )
     sound, codec = _sound(shot, clip, facts)
-    await output.save(target, picture, sound, codec=codec, seconds=shot.seconds, on_progress=on_progress)
+    await output.save(target, picture, sound, codec=codec, seconds=shot.seconds, on_progress=on_progress, made=made)
 
 
 def _halves(told: Progress) -> tuple[Progress, Progress]:

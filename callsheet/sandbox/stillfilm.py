@@ -9,6 +9,7 @@ from typing import Any
 import ffmpeg
 import numpy as np
 
+from callsheet.marking import Term
 from callsheet.media.command import Progress, still
 from callsheet.sandbox import ambience, camera, canvas, dissolve, grading, graph, looks, output, style
 from callsheet.sandbox.camera import Move, View
@@ -26,15 +27,18 @@ async def render(shot: Shot, target: Path, folder: Path, on_progress: Progress) 
         await canvas.lay(path, size, folder / f"ground-{number}.png")
         for number, (path, _) in enumerate(shot.references)
     ]
-    streams = []
+    streams: list[Any] = []
+    made: Term = "algorithmicallyEnhanced"
     parts = parts_of(shot)
     for part in parts:
         place = folder / f"part-{part.number}"
         place.mkdir()
-        streams.append(await _filmed(part, _seen_in(part, grounds), size, place))
+        stream, is_painted = await _filmed(part, _seen_in(part, grounds), size, place)
+        streams.append(stream)
+        made = "compositeWithTrainedAlgorithmicMedia" if is_painted else made
     picture = streams[0] if len(streams) == 1 else ffmpeg.concat(*streams)
     sound = ambience.bed(shot) if shot.wants_sound else None
-    await output.save(target, picture, sound, codec="aac", seconds=shot.seconds, on_progress=on_progress)
+    await output.save(target, picture, sound, codec="aac", seconds=shot.seconds, on_progress=on_progress, made=made)
 
 
 def _size(shot: Shot) -> Size:
@@ -53,10 +57,12 @@ def _seen_in(part: Part, grounds: Sequence[Ground]) -> Sequence[Ground]:
     return [grounds[(part.number - 1) * len(grounds) // part.count]]
 
 
-async def _filmed(part: Part, grounds: Sequence[Ground], size: Size, folder: Path) -> Any:
+async def _filmed(part: Part, grounds: Sequence[Ground], size: Size, folder: Path) -> tuple[Any, bool]:
+    """The stream, and whether a network painted it."""
     grounds = [await asyncio.to_thread(_copied, ground, folder) for ground in grounds]
     look = looks.of_prompt(part.prompt, has_references=False, denied=part.denied)
-    if painter := style.painter_for(look):
+    painter = style.painter_for(look)
+    if painter is not None:
         for ground in grounds:
             await asyncio.to_thread(style.repaint, ground.path, painter)
         look = looks.unpainted(look)
@@ -65,9 +71,10 @@ async def _filmed(part: Part, grounds: Sequence[Ground], size: Size, folder: Pat
     colours = np.concatenate([ground.lab for ground in grounds])
     await asyncio.to_thread(grading.write_cube, cube, colours, [], look)
     drawn = await asyncio.to_thread(graph.drawn_for, look, size, folder)
-    return await asyncio.to_thread(
+    dressed = await asyncio.to_thread(
         graph.dressed, picture, look, drawn, cube=cube, folder=folder, size=size, seconds=part.frames / RATE
     )
+    return dressed, painter is not None
 
 
 def _copied(ground: Ground, folder: Path) -> Ground:

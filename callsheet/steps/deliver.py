@@ -125,7 +125,8 @@ def damaged(home: Path, take: Take) -> Path:
 def forget(studio: Studio, take: Take) -> None:
     """Remove what was fetched for a take, once the archive has it."""
     if take.state is State.ARCHIVED:
-        for path in (fetched(studio.home, take), damaged(studio.home, take)):
+        whole = fetched(studio.home, take)
+        for path in (whole, damaged(studio.home, take), mark.signed_place(whole)):
             path.unlink(missing_ok=True)
 
 

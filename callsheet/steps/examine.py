@@ -41,6 +41,7 @@ async def examine(folder: Path) -> AsyncIterator[Check]:
     if home.status != "no" or found.ledger is not None:
         yield _told("ledger", lambda: _ledger(found))
     yield _told("sandbox", _sandbox)
+    yield _told("signing", lambda: _signing(found))
     for check in _provider(found):
         yield check
 
@@ -152,6 +153,22 @@ def _sandbox() -> Check:
 
     server.try_port()
     return Check(name="sandbox", status="ok", message="the sandbox can listen on 127.0.0.1")
+
+
+def _signing(found: Settings) -> Check:
+    """Sign something with the key that films are to be signed with."""
+    from callsheet.steps import mark
+
+    signer = mark.signer_of(found)
+    if signer is None:
+        what = "films are marked and not signed: CALLSHEET_C2PA_CERT and CALLSHEET_C2PA_KEY are not set"
+        return Check(name="signing", status="ok", message=what)
+    said = signer.check()
+    return Check(
+        name="signing",
+        status="ok",
+        message=f"films are signed with {said.algorithm} by {said.subject or said.issuer} (C2PA)",
+    )
 
 
 def _provider(found: Settings) -> Iterator[Check]:

@@ -7,20 +7,26 @@ film that takes no mark is archived as it came: it is paid for.
 import asyncio
 import hashlib
 import logging
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from callsheet import catalogue, marking
-from callsheet.errors import StoreUnreachable
+from callsheet.campaign import Archive
+from callsheet.errors import CannotSign, StoreUnreachable
 from callsheet.marking import Layout, Mark, NotMarkable
 from callsheet.provider.client import Downloaded
 from callsheet.routing import PLAY
-from callsheet.sidecar import MarkingRecord, Sidecar, StrayRecord
-from callsheet.steps.studio import Studio
+from callsheet.sidecar import MarkingRecord, Sidecar, SignatureRecord, StrayRecord
+from callsheet.steps.settings import Settings
 from callsheet.take import Take
+
+if TYPE_CHECKING:
+    from callsheet.signing.signer import Claim, Signer
+    from callsheet.steps.studio import Studio
 
 log = logging.getLogger("callsheet.takes")
 
@@ -52,21 +58,111 @@ class Film:
 
 @asynccontextmanager
 async def marked(
-    studio: Studio, take: Take, received: Path, downloaded: Downloaded, key: str, document: Sidecar | StrayRecord
+    studio: "Studio", take: Take, received: Path, downloaded: Downloaded, key: str, document: Sidecar | StrayRecord
 ) -> AsyncIterator[Film]:
     """The film as it is archived under this key; the copy that is made for it is gone at the end of the block.
 
     StoreUnreachable where the home has no room for it.
     """
+    signer = signer_of(studio.drawn.settings)
     copy = studio.home / "incoming" / f"{take.route}--{take.job}.marked-{studio.run.id}.mp4"
     is_wanted = studio.drawn.loaded.campaign.archive.mark
     try:
         with _told(copy):
             film = await asyncio.to_thread(_film, take, received, downloaded, copy, key, document, is_wanted=is_wanted)
+            if signer is not None and film.record.state == "added":
+                film = await asyncio.to_thread(_signed, signer, film, signed_place(received), key, document)
         yield film
     finally:
         with suppress(OSError):
             copy.unlink(missing_ok=True)
+
+
+def signer_of(settings: Settings) -> "Signer | None":
+    """Whoever signs films; None where no key is configured."""
+    if settings.c2pa_cert is None or settings.c2pa_key is None:
+        return None
+    from callsheet.signing.signer import Signer
+
+    return Signer(settings.c2pa_cert, settings.c2pa_key)
+
+
+def check(settings: Settings, archive: Archive) -> None:
+    """Can what will be made be signed? CannotSign, before it is paid for."""
+    signer = signer_of(settings)
+    if signer is not None and archive.mark:
+        try:
+            signer.check()
+        except CannotSign as error:
+            error.spent = "no"
+            raise
+
+
+def signed_place(received: Path) -> Path:
+    """Where a signed film lies until it is archived: a second signature would be other bytes."""
+    return received.with_name(f"{received.stem}.signed.mp4")
+
+
+def _signed(signer: "Signer", film: Film, place: Path, key: str, document: Sidecar | StrayRecord) -> Film:
+    """The film with its C2PA manifest; the one that was signed for this very mark before, where there is one.
+
+    Complete and synced before it has its name.
+    """
+    if not _has_packet(place, _packet_of(film)):
+        half = film.path.with_name(f".{place.stem}.part-{os.getpid()}.mp4")
+        try:
+            signer.sign(film.path, half, _claim(film, key, document))
+            with half.open("rb") as written:
+                os.fsync(written.fileno())
+            half.replace(place)
+        finally:
+            half.unlink(missing_ok=True)
+    said = signer.read(place)
+    signature = SignatureRecord(**asdict(said))
+    with place.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    record = film.record.model_copy(update={"signature": signature, "offset": None, "closed": None})
+    return replace(film, path=place, sha256=digest, bytes=place.stat().st_size, record=record)
+
+
+def _claim(film: Film, key: str, document: Sidecar | StrayRecord) -> "Claim":
+    from callsheet.signing.signer import Claim
+
+    model, _ = _made_by(document)
+    clip = None
+    if isinstance(document, Sidecar) and document.clip is not None and _is_edit(film.record):
+        clip = (document.clip.name, document.clip.prepared_sha256)
+    return Claim(
+        title=f"{key.rpartition('/')[2]}.mp4",
+        source_type=film.record.digital_source_type or "",
+        model=model,
+        job=document.job.job,
+        version=document.callsheet,
+        clip=clip,
+    )
+
+
+def _is_edit(record: MarkingRecord) -> bool:
+    """Was something opened and changed, by C2PA's words, and not made anew?"""
+    term = (record.digital_source_type or "").removeprefix(marking.VOCABULARY)
+    return term in ("compositeWithTrainedAlgorithmicMedia", "algorithmicallyEnhanced")
+
+
+def _packet_of(film: Film) -> bytes:
+    """The box of the mark in a film that has just been marked."""
+    with film.path.open("rb") as file:
+        return _at(file, film.record.offset or 0, film.record.bytes or 0)
+
+
+def _has_packet(place: Path, content: bytes) -> bool:
+    """Is there a whole film with this very mark?"""
+    if not place.is_file():
+        return False
+    with place.open("rb") as file:
+        found = _layout(file, place.stat().st_size)
+        if isinstance(found, str):
+            return False
+        return any(_at(file, offset - 24, size + 24) == content for offset, size in found.packets)
 
 
 def _film(

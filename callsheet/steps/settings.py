@@ -81,6 +81,9 @@ class Settings:
     routes: "tuple[Entry, ...]" = ()
     #: Hours in which a run that waits for approval can be answered, and for which the answer is good.
     approval_hours: float = 24
+    #: Certificate chain and key, as files in PEM, that films are signed with (C2PA); None for no signatures.
+    c2pa_cert: Path | None = None
+    c2pa_key: Path | None = None
     #: What all campaigns may spend together on a paid route in a month (UTC); None for no such ceiling.
     monthly_budget: Credits | None = None
 
@@ -118,7 +121,14 @@ class Settings:
         ledger = self.ledger
         if isinstance(ledger, str):
             ledger = f"{SQLITE}{(root / ledger.removeprefix(SQLITE)).absolute()}"
-        return replace(self, home=(root / self.home).absolute(), files=files, ledger=ledger)
+        return replace(
+            self,
+            home=(root / self.home).absolute(),
+            files=files,
+            ledger=ledger,
+            c2pa_cert=None if self.c2pa_cert is None else (root / self.c2pa_cert.expanduser()).absolute(),
+            c2pa_key=None if self.c2pa_key is None else (root / self.c2pa_key.expanduser()).absolute(),
+        )
 
 
 # Each of these reads one value. ValueError, in words that follow the variable's name.
@@ -138,6 +148,10 @@ def _url(text: str) -> str:
     if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         return text.rstrip("/")
     raise ValueError("must be an https:// URL; plain http is for this machine only, as http://127.0.0.1:4100")
+
+
+def _file(text: str) -> Path | None:
+    return Path(text) if text.strip() else None
 
 
 def _callback(text: str) -> str | None:
@@ -259,6 +273,8 @@ VARIABLES: Mapping[str, Variable] = {
     "CALLSHEET_MONTHLY_BUDGET": Variable("monthly_budget", _amount),
     "CALLSHEET_APPROVAL_HOURS": Variable("approval_hours", _hours),
     "CALLSHEET_CALLBACK_URL": Variable("callback_url", _callback),
+    "CALLSHEET_C2PA_CERT": Variable("c2pa_cert", _file),
+    "CALLSHEET_C2PA_KEY": Variable("c2pa_key", _file),
     "CALLSHEET_SANDBOX_ENGINE": Variable("sandbox_engine", _engine),
     "CALLSHEET_STAGING": Variable("staging", _staging),
     "CALLSHEET_MAX_IN_FLIGHT": Variable("max_in_flight", _whole(1, 1000)),
@@ -302,6 +318,12 @@ def read(root: Path) -> Settings:
         except ValueError as error:
             hint = "Correct it in the environment or in .env, or unset it."
             raise SettingsWrong(f"{error}.", where=name, hint=hint) from None
+    if (found.get("c2pa_cert") is None) != (found.get("c2pa_key") is None):
+        lacks, has = "CALLSHEET_C2PA_CERT", "CALLSHEET_C2PA_KEY"
+        if found.get("c2pa_key") is None:
+            lacks, has = has, lacks
+        hint = f"Set {lacks} too, to a file in PEM, or unset {has}."
+        raise SettingsWrong(f"{has} is set and this is not: films are signed with both.", where=lacks, hint=hint)
     if (root / ROUTES).is_file():
         from callsheet.steps import route_file
 

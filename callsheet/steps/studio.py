@@ -31,7 +31,7 @@ from callsheet.provider.staging import BucketStaging, ProviderStaging, Staging
 from callsheet.provider.watch import Watch
 from callsheet.routing import EVOLINK, LOOPBACK, SANDBOX, Card, Pool
 from callsheet.slices import Part
-from callsheet.steps import bring, leftovers, make_room, presence
+from callsheet.steps import bring, leftovers, make_room, mark, presence
 from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment
 from callsheet.steps.draw_up import Drawn
@@ -304,6 +304,7 @@ async def _opened(
         drawn = await _drawn_and_claimed(settings, ledger, run, draw)
         if drawn.plan.of("shoot"):
             await asyncio.to_thread(drawing.make_archive, drawn)
+            await asyncio.to_thread(mark.check, settings, drawn.loaded.campaign.archive)
         async with (
             presence.beating(ledger, run),
             _counters(settings, drawn.pool) as counters,
