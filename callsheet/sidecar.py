@@ -9,9 +9,9 @@ say more. One of a later version of the document is refused, since its fields ma
 """
 
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, ValidationError
 
 #: Raised whenever a field changes its meaning or goes away; a new optional field does not raise it.
 SCHEMA_VERSION: Literal[1] = 1
@@ -256,7 +256,7 @@ class Manifest(_Document):
 
 
 class _Version(BaseModel):
-    schema_version: int
+    schema_version: Annotated[StrictInt, Field(ge=1, le=1_000_000)]
 
 
 D = TypeVar("D", Sidecar, StrayRecord, Manifest)

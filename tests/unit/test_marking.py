@@ -92,7 +92,9 @@ def test_what_a_paid_model_made_is_never_called_anything_else(said: str) -> None
 
 def test_what_a_file_says_of_itself_is_found_in_both_ways_to_write_it() -> None:
     assert marking.said_in(marking.packet(EDIT)) == "compositeWithTrainedAlgorithmicMedia"
-    attribute = b'<rdf:Description Iptc4xmpExt:DigitalSourceType="https://cv.iptc.org/newscodes/digitalsourcetype/print"/>'
+    attribute = (
+        b'<rdf:Description Iptc4xmpExt:DigitalSourceType="https://cv.iptc.org/newscodes/digitalsourcetype/print"/>'
+    )
     assert marking.said_in(attribute) == "print"
     assert marking.said_in(b"<DigitalSourceType>anything</DigitalSourceType>") == ""
 
