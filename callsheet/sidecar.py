@@ -124,7 +124,9 @@ class MarkingRecord(_Document):
         description="added: the file has our mark. off: the campaign wants none. impossible: the file takes none."
     )
     why: str = Field(default="", description="Of what is impossible.")
-    digital_source_type: str | None = Field(default=None, description="The term of IPTC's vocabulary, as a URI.")
+    digital_source_type: str | None = Field(
+        default=None, description="The term of IPTC's vocabulary of digital source types."
+    )
     received_says: str | None = Field(
         default=None, description="The term that the file came with, if it came with one."
     )

@@ -134,7 +134,7 @@ def _claim(film: Film, key: str, document: Sidecar | StrayRecord) -> "Claim":
         clip = (document.clip.name, document.clip.prepared_sha256)
     return Claim(
         title=f"{key.rpartition('/')[2]}.mp4",
-        source_type=film.record.digital_source_type or "",
+        source_type=marking.VOCABULARY + (film.record.digital_source_type or ""),
         model=model,
         job=document.job.job,
         version=document.callsheet,
@@ -144,8 +144,7 @@ def _claim(film: Film, key: str, document: Sidecar | StrayRecord) -> "Claim":
 
 def _is_edit(record: MarkingRecord) -> bool:
     """Was something opened and changed, by C2PA's words, and not made anew?"""
-    term = (record.digital_source_type or "").removeprefix(marking.VOCABULARY)
-    return term in ("compositeWithTrainedAlgorithmicMedia", "algorithmicallyEnhanced")
+    return record.digital_source_type in ("compositeWithTrainedAlgorithmicMedia", "algorithmicallyEnhanced")
 
 
 def _packet_of(film: Film) -> bytes:
@@ -178,7 +177,7 @@ def _film(
     with received.open("rb") as source:
         found = _layout(source, downloaded.bytes)
         says = "" if isinstance(found, str) else _said(source, found)
-        record = MarkingRecord(state="off", received_says=marking.VOCABULARY + says if says else None)
+        record = MarkingRecord(state="off", received_says=says or None)
         as_it_is = Film(
             path=received, sha256=downloaded.sha256, bytes=downloaded.bytes, received=downloaded, record=record
         )
@@ -240,7 +239,7 @@ def _written(
             size += target.write(chunk)
     told = {
         "state": "added",
-        "digital_source_type": mark.uri,
+        "digital_source_type": mark.term,
         "offset": found.seam,
         "bytes": len(content),
         "closed": found.closed,

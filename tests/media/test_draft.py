@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from callsheet import marking
 from callsheet.errors import ToolFailed, Unacceptable
 from callsheet.media import command, probe, reframe, samples
 from callsheet.sandbox import colour, engine, looks, sheets
@@ -161,6 +162,7 @@ async def test_a_draft_says_that_it_is_one_in_the_picture_and_in_the_file(drafte
     draft = await drafted("studio")
     with av.open(str(draft)) as container:
         assert "draft" in container.metadata["comment"].lower()
+    assert marking.said_in(draft.read_bytes()) == "algorithmicallyEnhanced"
     mark = np.asarray(sheets._veil(Look(), 320, 180))[..., 3] > 0
     rows, columns = np.nonzero(mark)
     assert rows.min() > 120

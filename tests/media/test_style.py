@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from callsheet import marking
 from callsheet.media import probe
 from callsheet.sandbox import arts, engine, looks, style
 from callsheet.sandbox.engine import Shot
@@ -105,6 +106,7 @@ async def test_a_painting_looks_painted_and_does_not_boil(drafted: Any, wall: Pa
 async def test_the_same_painting_twice_is_the_same_file(drafted: Any) -> None:
     one, two = await drafted("watercolour"), await drafted("watercolour")
     assert one.read_bytes() == two.read_bytes()
+    assert marking.said_in(one.read_bytes()) == "compositeWithTrainedAlgorithmicMedia"
 
 
 async def test_in_the_style_of_a_reference_means_that_picture(drafted: Any, tmp_path: Path) -> None:

@@ -89,6 +89,9 @@ def test_what_is_wrong_is_said_without_what_stands_there() -> None:
 
 
 def test_a_sidecar_is_no_manifest_and_a_manifest_no_sidecar() -> None:
-    for kind, name in ((Manifest, "sidecar"), (Sidecar, "manifest"), (StrayRecord, "manifest")):
-        with pytest.raises(ValueError, match="it is no"):
-            sidecar.read(kind, json.dumps(old(name)).encode())
+    with pytest.raises(ValueError, match="it is no manifest"):
+        sidecar.read(Manifest, json.dumps(old("sidecar")).encode())
+    with pytest.raises(ValueError, match="it is no sidecar"):
+        sidecar.read(Sidecar, json.dumps(old("manifest")).encode())
+    with pytest.raises(ValueError, match="it is no record of a stray"):
+        sidecar.read(StrayRecord, json.dumps(old("manifest")).encode())
