@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from callsheet import axes, catalogue
+from callsheet.campaign import NATIVE
 from callsheet.catalogue import Model
 from callsheet.errors import NothingToShoot, SpecError
 from callsheet.nearest import did_you_mean, listed
@@ -60,8 +61,8 @@ class Loser(NamedTuple):
 
     @property
     def spoken(self) -> str:
-        """prompt dusk: all 3 that were judged are rejected"""
-        return f"{self.axis} {self.value}: all {self.judged} that were judged are rejected"
+        """prompt dusk, of which all 3 that were judged are rejected"""
+        return f"{self.axis} {self.value}, of which all {self.judged} that were judged are rejected"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,9 +108,9 @@ class Round:
 
     @property
     def spoken_left_out(self) -> str:
-        """4 rejected; 6 for prompt dusk: all 3 that were judged are rejected"""
+        """4 rejected; 6 more of prompt dusk, of which all 3 that were judged are rejected"""
         many = Counter(self.lost.values())
-        return "; ".join([f"{len(self.rejected)} rejected", *(f"{many[one]} for {one.spoken}" for one in many)])
+        return "; ".join([f"{len(self.rejected)} rejected", *(f"{many[one]} more of {one.spoken}" for one in many)])
 
     @property
     def spoken_added(self) -> str:
@@ -258,7 +259,10 @@ def _promoted(
     images: Mapping[str, int],
     reasons: dict[str, str],
 ) -> list[Variant]:
-    """Each winner on each model, or its own, in its own aspect ratio and in the others; the reason of each into `reasons`."""
+    """Each winner on each model, or its own, in its own aspect ratio and in the others; the reason of each into `reasons`.
+
+    What is there already is not made again. SpecError where a model or an aspect ratio is none for any of them.
+    """
     if not winners:
         raise SpecError(
             "the verdicts approve of nothing that could be promoted.",
@@ -267,24 +271,28 @@ def _promoted(
         )
     there = {_cell(variant) for variant in variants}
     labels = {variant.label for variant in variants}
+    met: set[str] = set()
     found: list[Variant] = []
     for winner in winners:
         for model in promoted.models or (winner.model,):
             for ratio in dict.fromkeys((winner.aspect_ratio, *promoted.aspect_ratios)):
                 variant = _moved(winner, model, ratio, images.get(winner.references, 0))
-                if variant is None or _cell(variant) in there:
+                if variant is None:
+                    continue
+                met |= {variant.model, variant.aspect_ratio}
+                if _cell(variant) in there:
                     continue
                 there.add(_cell(variant))
                 variant = _named(winner, variant, labels)
                 labels.add(variant.label)
                 reasons[variant.label] = f"{winner.label} was approved"
                 found.append(variant)
-    if not found:
-        asked = listed([*promoted.models, *promoted.aspect_ratios])
+    if unmet := [word for word in (*promoted.models, *promoted.aspect_ratios) if word not in met]:
+        by = f" by {listed(promoted.models, last='or')}" if unmet[0] not in promoted.models and promoted.models else ""
         raise SpecError(
-            f"no winner can be made with {asked}, or all are made with it already.",
+            f"no winner can be made with {unmet[0]}{by}.",
             where="--promote",
-            hint="`callsheet models` says what each model takes.",
+            hint="`callsheet models NAME` says what a model takes, and in which shapes it makes its films.",
         )
     return found
 
@@ -303,7 +311,9 @@ def _cell(variant: Variant) -> tuple[object, ...]:
 def _moved(winner: Variant, name: str, ratio: str, images: int) -> Variant | None:
     """The winner on this model in this aspect ratio; None where the model takes no such input or makes no such shape."""
     model = catalogue.model(name)
-    makes_it = ratio in model.aspect_ratios if model.aspect_ratios else ratio == winner.aspect_ratio
+    if not model.aspect_ratios and winner.framing == NATIVE and ratio == winner.aspect_ratio:
+        ratio = NATIVE
+    makes_it = ratio in (model.aspect_ratios or (winner.aspect_ratio, NATIVE))
     takes_words = len(winner.text) <= model.prompt_max and (winner.text or not model.prompt_required)
     if not (makes_it and takes_words and _takes(model, winner, images)):
         return None

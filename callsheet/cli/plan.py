@@ -3,6 +3,7 @@
 import shlex
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -138,7 +139,7 @@ def facts_of(drawn: Drawn, work: Work, *, where: str) -> Sequence[tuple[str, str
 
 def _selected(drawn: Drawn) -> str:
     """Which part of the campaign this is; nothing for all of it."""
-    words = drawn.selection.words
+    words = replace(drawn.selection, verdicts=None, promote=()).words  # what a review makes of it is told by itself
     if not words:
         return ""
     return f"{len(drawn.plan.lines)} of the campaign's {len(drawn.loaded.variants)} variants: {shlex.join(words)}"

@@ -140,7 +140,9 @@ def review_facts(found: "Round", saved: Credits) -> Sequence[tuple[str, str]]:
         facts.append(("waiting", f"{len(found.waiting)} that are no winners; without --promote they are in the plan"))
     if found.added:
         facts.append(("added", found.spoken_added))
-    facts.append(("saving", f"{saved.spoken} less than without the verdicts" if saved else "nothing"))
+    facts.append(
+        ("saving", f"{saved.spoken} less than without the verdicts" if saved else "nothing: all of it is made already")
+    )
     return facts
 
 
