@@ -190,6 +190,9 @@ class Sidecar(_Document):
     draft: bool = Field(description="True for a sandbox render: a draft, not the provider's work.")
     archived_at: datetime
     take_id: int | None = Field(default=None, description="Number of the take in the ledger.")
+    round: Literal["", "retake", "promoted"] = Field(
+        default="", description="What a review has added it as; the campaign itself does not have it."
+    )
     marking: MarkingRecord | None = Field(default=None, description="Null in older documents: there is no mark.")
     versions: VersionsRecord | None = None
 
@@ -239,6 +242,9 @@ class ManifestEntry(_Document):
     width: int | None = None
     height: int | None = None
     quality: Quality | None = None
+    round: Literal["", "retake", "promoted"] = Field(
+        default="", description="What a review has added it as; the campaign itself does not have it."
+    )
     reason: str = ""
 
 

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "reconcile": ("reconcile", ("reconcile specs/hello.yaml", "reconcile specs/hello.yaml --not-accepted 12")),
     "review": ("review", ("review specs/hello.yaml --open",)),
     "verify": ("verify", ("verify specs/hello.yaml", "verify s3://studio/finals --json")),
+    "export": ("export", ("export specs/hello.yaml", "export specs/hello.yaml --approved --out films.csv")),
     "sandbox": ("sandbox", ("sandbox --port 4100",)),
     "callbacks": ("callbacks", ("callbacks --port 4180",)),
     "prepare": (

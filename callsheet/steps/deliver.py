@@ -20,6 +20,7 @@ from pydantic import SecretStr
 import callsheet
 from callsheet import catalogue, expiry, limits, naming
 from callsheet.archive.store import Stored
+from callsheet.campaign import Campaign
 from callsheet.errors import (
     ArchiveError,
     JobFailed,
@@ -56,6 +57,7 @@ from callsheet.steps import studio as studios
 from callsheet.steps.mark import Film
 from callsheet.steps.studio import Studio
 from callsheet.steps.survey import hash_of
+from callsheet.sweep import Variant
 from callsheet.take import State, Take
 
 log = logging.getLogger("callsheet.takes")
@@ -292,8 +294,14 @@ def _names(studio: Studio, line: Line) -> Iterator[str]:
         "model": variant.model,
         "take": variant.take,
     }
-    key = naming.deliverable(studio.drawn.loaded.campaign.archive.name, fields)
+    key = naming.deliverable(_template(studio.drawn.loaded.campaign, variant), fields)
     return (naming.revision(key, number) for number in range(1, MAX_REVISIONS + 1))
+
+
+def _template(campaign: Campaign, variant: Variant) -> str:
+    """How it is called; what a review promotes to another model has that in its name too."""
+    name, own = campaign.archive.name, {model.name for model in campaign.all_models}
+    return name if variant.model in own or "{model}" in name else f"{name}--{{model}}"
 
 
 def _beside(studio: Studio, key: str) -> bytes | None:
@@ -345,6 +353,7 @@ async def _sidecar(studio: Studio, line: Line, take: Take, result: Result, file:
         draft=take.route in PLAY,
         archived_at=clock.now(),
         take_id=take.id,
+        round="" if studio.drawn.round is None else studio.drawn.round.part_of(line.variant.label),
         versions=await versions(),
     )
 

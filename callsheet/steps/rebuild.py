@@ -7,7 +7,7 @@ how such a variant stands now.
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import callsheet
 from callsheet import expiry, inspection, naming, sidecar
@@ -32,6 +32,9 @@ class Rebuilt:
     entries: int
     kept: int
     left: int
+
+
+Round = Literal["", "retake", "promoted"]
 
 
 class Found(NamedTuple):
@@ -62,7 +65,8 @@ def _rebuilt(place: Place, shelf: Shelf, campaign: str, found: Sequence[Found], 
     # Drafts and what was paid for are two worlds; a manifest is of one of them.
     takes = {take.key: take for take in known if take.campaign == campaign and (take.route in PLAY) == is_draft}
     chosen = _chosen([one for one in found if one.document.draft == is_draft], old, takes)
-    entries = {one.document.key: _entry(shelf, key, one) for one in chosen}
+    rounds = {entry.key: entry.round for entry in old.entries} if old else {}
+    entries = {one.document.key: _entry(shelf, key, one, rounds.get(one.document.key, "")) for one in chosen}
     kept = [_kept(place, entry, takes) for entry in (old.entries if old else ()) if entry.key not in entries]
     ordered = _ordered(place, old, [*entries.values(), *kept])
     charged = total([Credits.of(entry.credits) for entry in ordered if entry.state == "archived"])
@@ -84,7 +88,7 @@ def _rebuilt(place: Place, shelf: Shelf, campaign: str, found: Sequence[Found], 
         where=place.store.spoken(key),
         entries=len(ordered),
         kept=len(kept),
-        left=len(found) - len(entries),
+        left=len(found) - sum(entry.key in entries for entry in ordered),
     )
 
 
@@ -125,7 +129,7 @@ def _age(one: Found) -> tuple[object, ...]:
     return (one.document.take_id or 0, one.document.job.submitted_at, one.key)
 
 
-def _entry(shelf: Shelf, manifest: str, one: Found) -> ManifestEntry:
+def _entry(shelf: Shelf, manifest: str, one: Found, added: Round) -> ManifestEntry:
     document, film = one.document, inspection.film_beside(one.key)
     folder = manifest.rpartition("/")[0]
     entry = ManifestEntry(
@@ -136,6 +140,7 @@ def _entry(shelf: Shelf, manifest: str, one: Found) -> ManifestEntry:
         take_id=document.take_id,
         prompt=document.prompt,
         credits=inspection.cost_of(document),
+        round=document.round or added,
         **_source(shelf, folder, document),
     )
     if film not in shelf.sizes:
@@ -192,11 +197,14 @@ def _kept(place: Place, entry: ManifestEntry, takes: Mapping[str, Take]) -> Mani
 
 
 def _ordered(place: Place, old: Manifest | None, entries: Sequence[ManifestEntry]) -> list[ManifestEntry]:
-    """In the order of the campaign's sweep, where the campaign is there; else of the old manifest, else of the takes."""
+    """In the order of the campaign's sweep, where the campaign is there, and what reviews have added behind it; else of the
+    old manifest, else of the takes."""
     places: dict[tuple[str, int], int] = {}
     if place.loaded is not None:
         places = {(one.slug, one.take): number for number, one in enumerate(place.loaded.variants)}
-        entries = [one for one in entries if (one.slug, one.axes.take) in places]
+        entries = [one for one in entries if one.round or (one.slug, one.axes.take) in places]
+        before = [one for one in (old.entries if old else ()) if (one.slug, one.axes.take) not in places]
+        places |= {(one.slug, one.axes.take): len(places) + number for number, one in enumerate(before)}
     elif old is not None:
         places = {(one.slug, one.axes.take): number for number, one in enumerate(old.entries)}
     return sorted(
