@@ -302,7 +302,7 @@ ARCHIVE = Form(
         ),
         "mark": Key(
             kind=_SWITCH,
-            description="Whether each film says in itself, for machines, that a model made it. docs/marking.md",
+            description="Whether each film says in itself, for machines, that a model made it (docs/marking.md).",
             default=True,
         ),
         "sse": Key(kind=_choice("sse"), description="Server-side encryption, in a bucket.", examples=("aws:kms",)),

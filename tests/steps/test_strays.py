@@ -5,11 +5,13 @@ import json
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from callsheet.credits import Credits
+from callsheet.document_schema import of_document
 from callsheet.errors import IllegalTransition, Unavailable
 from callsheet.ledger.book import Booking, Ledger
-from callsheet.steps import settle, strays
+from callsheet.steps import settle, strays, verify
 from callsheet.take import State
 
 from .local_provider import ACCEPT_THEN_500, FAIL_LATER, LocalProvider
@@ -47,6 +49,10 @@ async def test_a_result_of_an_edited_prompt_reaches_the_archive_with_its_provena
     film = archive / old.archive
     record = json.loads(film.with_suffix(".json").read_text())
     assert (record["key"], record["job"]["job"], record["result"]["sha256"]) == (old.key, old.job, old.sha256)
+    Draft202012Validator(of_document("stray")).validate(record)
+    assert (record["identity"]["prompt"], record["identity"]["model"]) == (ODD, "kling-o1-video-edit")
+    assert record["marking"]["digital_source_type"] == "algorithmicallyEnhanced"
+    assert verify.verify(verify.place_of(str(one))).findings == []
     assert [stray.take.id for stray in account.strays] == [old.id]
     assert account.exit_code == 0
     assert str(account.credits) == "36"  # the old one was paid for by the run before
