@@ -40,6 +40,8 @@ _TEMPORARY = re.compile(r"\.callsheet-\d+-[0-9a-f]{16}\.part|.*\.(?:part|partial
 _OURS = re.compile(r"\.callsheet-(?:lock|archive(?:-[0-9a-f]{12})?|nothing)", re.ASCII)
 
 RESTORE = "Restore it from a backup; nothing else has it."
+#: Of a draft.
+RENDER = "Render it again, or restore it from a backup."
 REBUILD = "Write the manifest again from the sidecars: callsheet verify --rebuild"
 
 
@@ -80,8 +82,9 @@ class Film:
     document: str
     sha256: str
     bytes: int
-    #: What its loss means, in a sentence.
+    #: What its loss means, in a sentence, and what to do.
     money: str
+    cure: str
     campaign: str
     job: str
     said: Mapping[str, str]
@@ -140,6 +143,7 @@ def film_of(key: str, document: Sidecar | StrayRecord) -> Film | Finding:
         sha256=result.sha256,
         bytes=result.bytes,
         money=_money(document),
+        cure=RENDER if document.draft else RESTORE,
         campaign=document.campaign,
         job=document.job.job,
         said=said_by(document) if isinstance(document, Sidecar) else {},
@@ -187,7 +191,7 @@ def said_of(entry: ManifestEntry) -> dict[str, str]:
 
 def missing(film: Film) -> Finding:
     what = f"the film is gone. {film.money}"
-    return Finding(kind="missing", key=film.key, what=what, hint=RESTORE)
+    return Finding(kind="missing", key=film.key, what=what, hint=film.cure)
 
 
 def of_length(film: Film, there: int) -> Finding | None:
@@ -196,9 +200,9 @@ def of_length(film: Film, there: int) -> Finding | None:
         return None
     if there < film.bytes:
         what = f"the film is cut short: {there:,} of {film.bytes:,} bytes. {film.money}"
-        return Finding(kind="truncated", key=film.key, what=what, hint=RESTORE)
+        return Finding(kind="truncated", key=film.key, what=what, hint=film.cure)
     what = f"the film has {there:,} bytes, and its sidecar says {film.bytes:,}. {film.money}"
-    return Finding(kind="changed", key=film.key, what=what, hint=RESTORE)
+    return Finding(kind="changed", key=film.key, what=what, hint=film.cure)
 
 
 def of_bytes(film: Film, *, sha256: str, received: str | None) -> Finding | None:
@@ -207,7 +211,7 @@ def of_bytes(film: Film, *, sha256: str, received: str | None) -> Finding | None
         what = (
             f"the film has other bytes: sha256 {sha256[:12]}…, and its sidecar says {film.sha256[:12]}…. {film.money}"
         )
-        return Finding(kind="changed", key=film.key, what=what, hint=RESTORE)
+        return Finding(kind="changed", key=film.key, what=what, hint=film.cure)
     if film.region is not None and received != film.region.sha256:
         what = (
             "the film is as it was archived, but without its mark it is not what the sidecar says was received "

@@ -88,7 +88,8 @@ def _tell(found: "Verified", rebuilt: "list[Rebuilt]") -> None:
         )
     )
     wrong = sum(finding.severity == "no" for finding in found.findings)
-    console.tell(f"result     {f'{wrong} wrong' if wrong else 'every byte is as it was archived'}")
+    whole = "every byte is as it was archived" if found.documents else "nothing is archived here"
+    console.tell(f"result     {f'{wrong} wrong' if wrong else whole}")
 
 
 def _document(found: "Verified", rebuilt: "list[Rebuilt]") -> dict[str, Any]:

@@ -113,6 +113,14 @@ def _run(spec: str) -> str:
 
 def verify(place: Place, heard: Heard = lambda _done, _all: None) -> Verified:
     """Everything that is wrong. StoreUnreachable where the archive does not answer; LedgerError."""
+    try:
+        return _verified(place, heard)
+    except ArchiveError as error:
+        error.spent = "no"  # by looking
+        raise
+
+
+def _verified(place: Place, heard: Heard) -> Verified:
     shelf = listed(place)
     manifests = _read_documents(place, shelf)
     films = list(shelf.films.values())

@@ -81,6 +81,30 @@ def test_a_stored_file_has_its_bytes(store: Store, render: Path, tmp_path: Path)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["copy.mp4"]
 
 
+def test_every_name_is_listed_and_every_byte_is_read_in_pieces(store: Store, render: Path, small: Path) -> None:
+    put(store, render)
+    put(store, small, "winter/a.mp4")
+    store.replace_text("summer/manifest.json", "{}")
+    listed = {
+        one.key: (one.bytes, one.kind) for one in store.listing() if not one.key.rpartition("/")[2].startswith(".")
+    }
+    data = render.read_bytes()
+    assert listed == {
+        KEY: (len(data), "file"),
+        "winter/a.mp4": (12, "file"),
+        "summer/manifest.json": (2, "file"),
+    }
+    with store.opened(KEY) as chunks:
+        assert chunks is not None
+        pieces = list(chunks)
+    assert b"".join(pieces) == data
+    assert all(len(piece) <= 1024 * 1024 for piece in pieces)
+    with store.opened("winter/none.mp4") as nothing:
+        assert nothing is None
+    with pytest.raises(ArchiveError), store.opened("../outside.mp4"):
+        pass
+
+
 def test_the_same_bytes_again_are_recognised(store: Store, render: Path) -> None:
     first = put(store, render)
     assert put(store, render) == first
