@@ -120,8 +120,9 @@ class SignatureRecord(_Document):
 class MarkingRecord(_Document):
     """How the file itself says, for machines, how it was made: docs/marking.md."""
 
-    state: Literal["added", "off", "impossible"] = Field(
-        description="added: the file has our mark. off: the campaign wants none. impossible: the file takes none."
+    state: Literal["added", "kept", "off", "impossible"] = Field(
+        description="added: the file has our mark. kept: it came signed (C2PA), and a mark would break that. off: the campaign "
+        "wants none. impossible: the file takes none."
     )
     why: str = Field(default="", description="Of what is impossible.")
     digital_source_type: str | None = Field(

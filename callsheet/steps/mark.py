@@ -185,12 +185,11 @@ def _film(
             return as_it_is
         if isinstance(found, str):
             log.warning("take %d %s is archived without a mark: %s", take.id, take.slug, found)
-            record = MarkingRecord(state="impossible", why=found)
-            return Film(
-                path=received, sha256=downloaded.sha256, bytes=downloaded.bytes, received=downloaded, record=record
-            )
-        mark = _mark(take, key, document, says)
-        return _written(source, downloaded, found, mark, copy, record)
+            return replace(as_it_is, record=MarkingRecord(state="impossible", why=found))
+        if found.has_c2pa:
+            why = "it came with a C2PA manifest of its own, whose signature a change would break"
+            return replace(as_it_is, record=record.model_copy(update={"state": "kept", "why": why}))
+        return _written(source, downloaded, found, _mark(take, key, document, says), copy, record)
 
 
 def _mark(take: Take, key: str, document: Sidecar | StrayRecord, says: str) -> Mark:

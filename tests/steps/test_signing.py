@@ -7,6 +7,7 @@ from typing import Any
 
 import c2pa
 import pytest
+from starlette.responses import Response
 
 from callsheet import marking
 from callsheet.archive.disk import DiskStore
@@ -199,6 +200,21 @@ async def test_a_certificate_that_runs_out_on_the_way_loses_nothing(
     account, _ = await run(one)
     assert account.message == "1 of 1 archived"
     assert len(provider.jobs) == 1
+
+
+async def test_a_film_that_came_signed_is_archived_as_it_came(
+    one: Path, provider: LocalProvider, chain: tuple[Path, Path], tmp_path: Path
+) -> None:
+    theirs = tmp_path / "theirs.mp4"
+    Signer(*chain).sign(one.parent.parent / "media/cup.mp4", theirs, CLAIM)
+    provider.films[:] = [lambda *_: Response(theirs.read_bytes(), media_type="video/mp4")]
+    account, _ = await run(one)
+    assert account.message == "1 of 1 archived"
+    film = one.parent.parent / f"archive/tiny/{NAME}.mp4"
+    assert film.read_bytes() == theirs.read_bytes()
+    told = json.loads(film.with_suffix(".json").read_bytes())
+    assert (told["marking"]["state"], told["marking"]["signature"]) == ("kept", None)
+    assert verify.verify(verify.place_of(str(one))).findings == []
 
 
 async def test_doctor_tells_who_signs_or_why_nobody_can(
