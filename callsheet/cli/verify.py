@@ -35,7 +35,9 @@ def verify(
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Read every byte of an archive, and hold it against its sidecars, manifests and the ledger.
+    """Read every byte of an archive and say what is wrong.
+
+    It is held against its sidecars, its manifests and the ledger.
 
     Nothing is changed, unless --rebuild is given. Exit code 7 where something is missing or is not what it should be.
     """
