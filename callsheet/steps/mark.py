@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import logging
 import os
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("callsheet.takes")
 
 CHUNK = 1024 * 1024
+
+#: One film is signed at a time: c2pa-python takes as much memory as the film has (measured: 570 MB for 700).
+_SIGNING = threading.Lock()
 
 D = TypeVar("D", Sidecar, StrayRecord)
 
@@ -111,13 +115,15 @@ def _signed(signer: "Signer", film: Film, place: Path, key: str, document: Sidec
     if not _has_packet(place, _packet_of(film)):
         half = film.path.with_name(f".{place.stem}.part-{os.getpid()}.mp4")
         try:
-            signer.sign(film.path, half, _claim(film, key, document))
+            with _SIGNING:
+                signer.sign(film.path, half, _claim(film, key, document))
             with half.open("rb") as written:
                 os.fsync(written.fileno())
             half.replace(place)
         finally:
             half.unlink(missing_ok=True)
-    said = signer.read(place)
+    with _SIGNING:
+        said = signer.read(place)
     signature = SignatureRecord(**asdict(said))
     with place.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

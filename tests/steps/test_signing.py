@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from callsheet import marking
 from callsheet.archive.disk import DiskStore
-from callsheet.errors import CannotSign, StoreUnreachable
+from callsheet.errors import CannotSign, LedgerUnreachable, StoreUnreachable
+from callsheet.ledger.book import Ledger
 from callsheet.signing import signer as signing
 from callsheet.signing.signer import Claim, Signer
 from callsheet.steps import verify
@@ -155,6 +156,25 @@ async def test_after_a_crash_behind_the_film_the_same_signed_film_is_recognised(
     assert films == [f"{NAME}.mp4"]
     assert takes(one)[0].archive == f"tiny/{NAME}.mp4"
     assert list((one.parent.parent / ".callsheet/fetched").iterdir()) == []
+
+
+async def test_what_is_archived_and_described_stays_as_it_is_also_where_it_would_be_other_bytes_now(
+    one: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise LedgerUnreachable("The ledger went away.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "archived", die)
+        await run(one)
+    film = one.parent.parent / f"archive/tiny/{NAME}.mp4"
+    before = film.read_bytes()
+    one.write_text(f"{ONE}archive: {{mark: false}}\n")
+    account, _ = await run(one)
+    assert account.message == "1 of 1 archived"
+    assert film.read_bytes() == before
+    assert [path.name for path in film.parent.glob("*.mp4")] == [film.name]
+    assert verify.verify(verify.place_of(str(one))).findings == []
 
 
 async def test_what_could_not_be_signed_is_not_paid_for(
