@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "review": ("review", ("review specs/hello.yaml --open",)),
     "export": ("export", ("export specs/hello.yaml", "export specs/hello.yaml --approved --out films.csv")),
     "sandbox": ("sandbox", ("sandbox --port 4100",)),
-    "callbacks": ("callbacks", ("callbacks --port 4180",)),
+    "webhooks": ("webhooks", ("webhooks --port 4180",)),
     "prepare": (
         "prepare",
         ("prepare beach.mov", "prepare media/*.mp4 --framing crop --aspect-ratio 9:16 --out tall"),
