@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "verify": ("verify", ("verify specs/hello.yaml", "verify s3://studio/finals --json")),
     "export": ("export", ("export specs/hello.yaml", "export specs/hello.yaml --approved --out films.csv")),
     "sandbox": ("sandbox", ("sandbox --port 4100",)),
-    "callbacks": ("callbacks", ("callbacks --port 4180",)),
+    "webhooks": ("webhooks", ("webhooks --port 4180",)),
     "prepare": (
         "prepare",
         ("prepare beach.mov", "prepare media/*.mp4 --framing crop --aspect-ratio 9:16 --out tall"),

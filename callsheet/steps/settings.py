@@ -73,7 +73,7 @@ class Settings:
     cache_gb: int = 20
     #: Private networks that an https:// source may be in, with commas between.
     private_sources: str = ""
-    #: The public address of `callsheet callbacks`; each request names a secret place below it.
+    #: The public address of `callsheet webhooks`; each request names a secret place below it.
     callback_url: str | None = None
     #: The public address of the archive's folder or bucket, for links to films and boards.
     archive_url: str | None = None
