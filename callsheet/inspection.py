@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from callsheet import digest
+from callsheet.routing import PLAY
 from callsheet.sidecar import Manifest, ManifestEntry, Sidecar, StrayRecord
 from callsheet.take import State, Take
 
@@ -38,6 +39,9 @@ VERDICTS = "verdicts.json"
 _TEMPORARY = re.compile(r"\.callsheet-\d+-[0-9a-f]{16}\.part|.*\.(?:part|partial|tmp|crdownload)", re.ASCII | re.I)
 #: What Callsheet itself keeps in an archive under a hidden name.
 _OURS = re.compile(r"\.callsheet-(?:lock|archive(?:-[0-9a-f]{12})?|nothing)", re.ASCII)
+
+#: Credits as Callsheet writes them; a number like 1e999999999 would keep a machine busy for long.
+_AMOUNT = re.compile(r"\d{1,12}(?:\.\d{1,4})?", re.ASCII)
 
 RESTORE = "Restore it from a backup; nothing else has it."
 #: Of a draft.
@@ -127,6 +131,8 @@ def film_of(key: str, document: Sidecar | StrayRecord) -> Film | Finding:
         named = document.result.file[:80]
         what = f"it names {named!r}, which is not the film beside it; that is not read"
         return Finding(kind="hostile", key=key, what=what, hint="Restore the sidecar from a backup.")
+    if not is_amount(cost_of(document)):
+        return unreadable(key, "what it says that was charged is no amount")
     result, marking = document.result, document.marking
     region = None
     if (
@@ -149,6 +155,10 @@ def film_of(key: str, document: Sidecar | StrayRecord) -> Film | Finding:
         said=said_by(document) if isinstance(document, Sidecar) else {},
         region=region,
     )
+
+
+def is_amount(text: str) -> bool:
+    return _AMOUNT.fullmatch(text) is not None
 
 
 def cost_of(document: Sidecar | StrayRecord) -> str:
@@ -233,6 +243,11 @@ def orphan(key: str) -> Finding:
 def unreadable(key: str, why: str, *, is_manifest: bool = False) -> Finding:
     hint = REBUILD if is_manifest else "Restore it from a backup: it is all that is known of its film."
     return Finding(kind="unreadable", key=key, what=f"it cannot be read: {why}", hint=hint)
+
+
+def unreadable_film(film: Film, why: str) -> Finding:
+    what = f"the film cannot be read: {why}. {film.money}"
+    return Finding(kind="unreadable", key=film.key, what=what, hint=film.cure)
 
 
 def link(key: str) -> Finding:
@@ -328,7 +343,7 @@ def of_ledger(
     takes: Sequence[Take], films: Mapping[str, Film], sizes: Mapping[str, int], *, campaign: str | None
 ) -> Iterator[Finding]:
     """films: by the key of the film. campaign: the one that this archive is known to be of; takes of others may have their
-    films elsewhere."""
+    films elsewhere, and drafts may be thrown away."""
     here = {film.campaign for film in films.values()}
     for take in takes:
         if take.state is not State.ARCHIVED or not take.archive:
@@ -341,8 +356,9 @@ def of_ledger(
                 f"the ledger has it as archived (take {take.id}, {take.cost.spoken}, job {take.job}), and neither film nor "
                 "sidecar is here"
             )
+            is_loss = campaign is not None and take.route not in PLAY
             yield Finding(
-                kind="ledger", key=take.archive, what=what, hint=RESTORE, severity="no" if campaign else "note"
+                kind="ledger", key=take.archive, what=what, hint=RESTORE, severity="no" if is_loss else "note"
             )
 
 

@@ -280,14 +280,13 @@ def _sync(folder: Path) -> None:
 
 
 def _entries(folder: Path) -> "Iterator[os.DirEntry[str]]":
-    """Everything in a folder and below but the folders themselves, by name. No link is followed."""
-    with os.scandir(folder) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _entries(Path(entry.path))
-        else:
-            yield entry
+    """Everything in a folder and below but the folders themselves. No link is followed."""
+    folders = [folder]
+    while folders:
+        with os.scandir(folders.pop()) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+        folders += [Path(entry.path) for entry in reversed(entries) if entry.is_dir(follow_symlinks=False)]
+        yield from (entry for entry in entries if not entry.is_dir(follow_symlinks=False))
 
 
 def _kind(entry: "os.DirEntry[str]") -> Literal["file", "link", "other"]:

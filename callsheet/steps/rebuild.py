@@ -61,13 +61,16 @@ def _rebuilt(place: Place, shelf: Shelf, campaign: str, found: Sequence[Found], 
     key = f"{naming.slug_part(campaign)}/{inspection.MANIFEST}"
     old = _old(place, shelf, key)
     newest = max(found, key=_age)
-    is_draft = newest.document.draft if old is None else old.draft
     # Drafts and what was paid for are two worlds; a manifest is of one of them.
+    is_draft = newest.document.draft if old is None or _is_later(newest, old) else old.draft
+    if old is not None and old.draft != is_draft:
+        old = None
     takes = {take.key: take for take in known if take.campaign == campaign and (take.route in PLAY) == is_draft}
     chosen = _chosen([one for one in found if one.document.draft == is_draft], old, takes)
     rounds = {entry.key: entry.round for entry in old.entries} if old else {}
     entries = {one.document.key: _entry(shelf, key, one, rounds.get(one.document.key, "")) for one in chosen}
-    kept = [_kept(place, entry, takes) for entry in (old.entries if old else ()) if entry.key not in entries]
+    cells = {_cell(entry) for entry in entries.values()}
+    kept = [_kept(place, entry, takes) for entry in (old.entries if old else ()) if _cell(entry) not in cells]
     ordered = _ordered(place, old, [*entries.values(), *kept])
     charged = total([Credits.of(entry.credits) for entry in ordered if entry.state == "archived"])
     manifest = Manifest(
@@ -98,7 +101,8 @@ def _old(place: Place, shelf: Shelf, key: str) -> Manifest | None:
         return None
     try:
         data = place.store.read(key)
-        return None if data is None else sidecar.read(Manifest, data)
+        old = None if data is None else sidecar.read(Manifest, data)
+        return old if old and all(inspection.is_amount(entry.credits) for entry in old.entries) else None
     except ArchiveError:
         raise
     except ValueError as error:
@@ -108,8 +112,8 @@ def _old(place: Place, shelf: Shelf, key: str) -> Manifest | None:
 
 
 def _chosen(found: Sequence[Found], old: Manifest | None, takes: Mapping[str, Take]) -> list[Found]:
-    """One for each variant: the newest of its content; and of one cell whose content was changed, the newest, unless the old
-    manifest or the ledger has another one."""
+    """One for each variant: the newest of its content, or the one that the ledger has; and of a cell whose content was
+    changed, what the old manifest has of it, unless it was archived since."""
     by_key: dict[str, Found] = {}
     for one in sorted(found, key=_age):
         by_key[one.document.key] = one
@@ -117,11 +121,27 @@ def _chosen(found: Sequence[Found], old: Manifest | None, takes: Mapping[str, Ta
         take = takes.get(key)
         named = next((other for other in found if take is not None and other.document.take_id == take.id), None)
         by_key[key] = named if named is not None and named.document.key == key else one
-    listed_already = {entry.key for entry in old.entries} if old else set()
     by_cell: dict[tuple[str, int], Found] = {}
-    for one in sorted(by_key.values(), key=lambda one: (one.document.key in listed_already, *_age(one))):
+    for one in sorted(by_key.values(), key=_age):
         by_cell[one.document.slug, one.document.axes.take] = one
+    for entry in old.entries if old else ():
+        found_here = by_cell.get(_cell(entry))
+        if old is None or found_here is None or _is_later(found_here, old):
+            continue
+        if entry.key in by_key:
+            by_cell[_cell(entry)] = by_key[entry.key]
+        else:
+            del by_cell[_cell(entry)]
     return list(by_cell.values())
+
+
+def _cell(entry: ManifestEntry) -> tuple[str, int]:
+    return entry.slug, entry.axes.take
+
+
+def _is_later(one: Found, old: Manifest) -> bool:
+    """Was it archived after that manifest was written, by a run that did not come to write another?"""
+    return one.document.archived_at > old.written_at
 
 
 def _age(one: Found) -> tuple[object, ...]:

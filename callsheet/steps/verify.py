@@ -10,14 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 from pydantic import ValidationError
 
 from callsheet import buckets, inspection, marking, naming, sidecar
 from callsheet.archive.disk import DiskStore
 from callsheet.archive.store import Store, refuse_strange
-from callsheet.errors import ArchiveError, CallsheetError, SpecError, StoreUnreachable
+from callsheet.errors import ArchiveError, SpecError, StoreUnreachable
 from callsheet.inspection import Film, Finding
 from callsheet.sidecar import Manifest, Sidecar, StrayRecord
 from callsheet.steps import draw_up
@@ -32,8 +31,6 @@ ABREAST = 4
 
 #: Told of the bytes that were read so far, and of those there are.
 Heard = Callable[[int, int], None]
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,10 +218,8 @@ def _bytes(store: Store, key: str, size: int, most: int) -> bytes:
         raise ValueError(f"{size:,} bytes are too many for what it should be")
     try:
         data = store.read(key)
-    except StoreUnreachable:
-        raise
     except ArchiveError as error:
-        raise ValueError(error.what.rstrip(".")) from None
+        raise ValueError(_why(store, error)) from None
     if data is None:
         raise ValueError("it was removed meanwhile")
     return data
@@ -274,13 +269,20 @@ def _read_film(store: Store, film: Film) -> Finding | None:
                 region = film.region
                 for piece in marking.received(digested(), region.offset, region.bytes, region.closed):
                     received.update(piece)
-    except CallsheetError as error:
-        if isinstance(error, StoreUnreachable):
-            raise
-        return inspection.unreadable(film.key, error.what.rstrip("."))
+    except ArchiveError as error:
+        return inspection.unreadable_film(film, _why(store, error))
     return inspection.of_bytes(
         film, sha256=running.hexdigest(), received=None if film.region is None else received.hexdigest()
     )
+
+
+def _why(store: Store, error: ArchiveError) -> str:
+    """Why one file cannot be read. A bucket that does not answer is no word about a file: StoreUnreachable."""
+    if isinstance(error, StoreUnreachable) and not isinstance(store, DiskStore):
+        raise error
+    cause = error.__cause__
+    said = cause.strerror if isinstance(cause, OSError) else None
+    return (said or error.what).rstrip(".")
 
 
 def _orphans(place: Place, shelf: Shelf, by_film: dict[str, Film]) -> Iterator[Finding]:

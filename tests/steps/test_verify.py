@@ -1,8 +1,10 @@
 """An archive that somebody tampered with, read to the last byte; and its manifest, written again from the sidecars."""
 
 import asyncio
+import errno
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -210,7 +212,33 @@ def test_the_ledger_is_heard_too(studio: Path) -> None:
     assert wrong(look(studio / "archive")) == [("ledger", DOCUMENT)]
     for path in (film, film.with_suffix(".json")):
         path.unlink()
-    assert ("ledger", FILM) in wrong(look(studio / "specs/tiny.yaml"))
+    gone = [one for one in look(studio / "specs/tiny.yaml").findings if one.kind == "ledger"]
+    assert [(one.key, one.severity) for one in gone] == [(FILM, "note")]  # a draft may be thrown away
+    assert "the ledger has it as archived (take 1, 36 credits ($0.53)" in gone[0].what
+
+
+def test_a_film_that_may_not_be_read_is_named_and_the_others_are_read(
+    studio: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.open
+
+    def refuse(path: Path, *args: Any, **named: Any) -> Any:
+        if path.name == f"{GOOD}.mp4":
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return real(path, *args, **named)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    found = look(studio / "archive")
+    assert wrong(found) == [("unreadable", FILM)]
+    assert "the film cannot be read: Input/output error. A free draft" in found.findings[0].what
+
+
+@pytest.mark.parametrize("amount", ["lots", "1e999999999", "-36", "NaN"])
+def test_money_that_is_no_amount_is_told_and_makes_no_manifest(studio: Path, amount: str) -> None:
+    rewritten(studio, GOOD, money={"planned": amount, "charged": None, "usd": "0"})
+    assert ("unreadable", DOCUMENT) in wrong(look(studio / "archive"))
+    rebuilt(studio / "archive")
+    assert look(studio / "archive").findings[0].kind == "unreadable"
 
 
 def test_what_is_half_written_and_what_is_not_ours_is_no_error(studio: Path) -> None:
@@ -273,6 +301,28 @@ def test_of_a_manifest_that_is_gone_or_broken_what_has_a_film_is_written_again(s
     deep(file)
     with pytest.raises(ArchiveError, match=r"callsheet verify .*specs/tiny\.yaml --rebuild"):
         wrap.rebuild_board(load(studio / "specs/tiny.yaml"))
+
+
+def test_what_was_archived_after_the_old_manifest_takes_its_place(studio: Path) -> None:
+    """As after a run with another prompt that was killed before its end; and the other way round."""
+    told = document(studio, GOOD)
+    before = document(studio, "manifest")["written_at"]
+    for name, moment, key in (
+        ("later", "2999-01-01T00:00:00Z", "b" * 64),
+        ("earlier", "2001-01-01T00:00:00Z", "c" * 64),
+    ):
+        result = told["result"] | {"file": f"{name}.mp4"}
+        changed = told | {"key": key, "archived_at": moment, "result": result, "take_id": None, "prompt": name}
+        (studio / f"archive/tiny/{name}.json").write_text(json.dumps(changed))
+        shutil.copy(studio / f"archive/tiny/{GOOD}.mp4", studio / f"archive/tiny/{name}.mp4")
+        rebuilt(studio / "archive")
+        entries = document(studio, "manifest")["entries"]
+        assert len(entries) == 3
+        rewritten(studio, "manifest", written_at=before)
+    (studio / "archive/tiny/later.json").unlink()
+    (studio / "archive/tiny/later.mp4").unlink()
+    rebuilt(studio / "archive")
+    assert {entry["key"] for entry in document(studio, "manifest")["entries"]} >= {told["key"]}
 
 
 def test_a_variant_whose_film_is_gone_is_in_the_manifest_without_one(studio: Path) -> None:
