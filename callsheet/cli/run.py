@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from callsheet import quality
 from callsheet.cli import checkout, console, options
 from callsheet.cli.plan import facts_of, where
 from callsheet.credits import Credits
@@ -217,6 +218,9 @@ def _summary(account: "Account", took: timedelta) -> None:
     for outcome, reason, labels in _undone(account):
         who = labels[0] if len(labels) == 1 else f"{len(labels)} variants ({listed(labels, most=3)})"
         console.tell(f"{outcome.replace('_', ' '):<9} {who}: {reason}", style=console.OUTCOME_STYLE[outcome])
+    for ended in account.flagged:
+        words = quality.spoken(ended.quality) if ended.quality else ""
+        console.tell(f"flagged   {ended.line.variant.label}: {words}", style="yellow")
     for stray in account.strays:
         style = "green" if stray.is_settled else "yellow"
         console.tell(f"take {stray.take.id} {stray.take.slug}, no longer in the campaign: {stray.words}", style=style)
@@ -227,5 +231,7 @@ def _summary(account: "Account", took: timedelta) -> None:
     time_taken = f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
     console.tell()
     console.facts([("variants", account.message), ("credits", spent), ("time", time_taken)])
+    if account.flags:
+        console.tell(f"quality    {account.flags}; paid for and in the archive, numbers in each film's .json")
     for name, place in (("files", account.files), ("board", account.board.as_uri())):
         console.tell(f"{name:<10} {place}")  # in one piece, to be copied
