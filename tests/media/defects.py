@@ -364,6 +364,14 @@ def corpus(seed: int, of_each: int, goods: int) -> list[Film]:
     return films
 
 
+def sample(seed: int) -> list[Film]:
+    """One of every defect and some good ones, of one short source: what the tests have time for."""
+    dice = random.Random(seed)
+    source = Source(name="bunny, plain", clip="bunny", start=0.4)
+    films = [_broken(dice, breaks, [source]) for breaks in (*PICTURE, *SOUND)]
+    return [*films, *(good(dice, source) for _ in range(4)), reframed(dice, source)]
+
+
 def _broken(dice: random.Random, breaks: Breaks, fit: Sequence[Source]) -> Film:
     source = dice.choice(fit)
     film = good(dice, source)
