@@ -28,6 +28,7 @@ def plan(
     limit: options.Limit = None,
     pilot: options.Pilot = None,
     again: options.Again = None,
+    again_flagged: options.AgainFlagged = False,
     sandbox: Annotated[
         bool | None,
         typer.Option("--sandbox/--paid", help="Plan for the sandbox or the paid provider; by default as the key says."),
@@ -49,9 +50,11 @@ def plan(
     from callsheet.steps.estimate import estimate
     from callsheet.steps.mend import mend
 
+    on_sandbox = sandbox if sandbox is not None else not has_key(spec)
+    if again_flagged:
+        again = [*(again or ()), *options.flagged(spec, sandbox=on_sandbox)]
     selection = options.selection(only, skip, again, limit, pilot)
     _refuse_together(selection, why=why, suggest=suggest, out=out)
-    on_sandbox = sandbox if sandbox is not None else not has_key(spec)
     drawn = draw_up(spec, sandbox=on_sandbox, **selection.as_arguments())
     if why is not None:
         from callsheet.steps.explain import explain

@@ -34,6 +34,7 @@ def run(
     limit: options.Limit = None,
     pilot: options.Pilot = None,
     again: options.Again = None,
+    again_flagged: options.AgainFlagged = False,
     max_usd: Annotated[
         str | None, typer.Option("--max-usd", metavar="USD", help="Most that this run may cost.")
     ] = None,
@@ -51,6 +52,8 @@ def run(
     from callsheet.steps import record, studio
 
     began = time.monotonic()
+    if again_flagged:
+        again = [*(again or ()), *options.flagged(spec, sandbox=sandbox)]
     selection = options.selection(only, skip, again, limit, pilot)
     recorded = None if plan is None else _recorded(plan, spec, selection, sandbox=sandbox)
     if recorded is not None:

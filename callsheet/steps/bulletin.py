@@ -165,7 +165,7 @@ def _of_flags(account: "Account", spec: str) -> str:
     lines = [f"- `{ended.line.variant.label}`: {plain(_flags(ended))}" for ended in flagged[:MOST_NAMES]]
     if len(flagged) > MOST_NAMES:
         lines.append(f"- {len(flagged) - MOST_NAMES} more: see the outcome table")
-    again = f"`callsheet run {spec} --again SLUG` pays for another take of one."
+    again = f"`callsheet run {spec} --again-flagged` pays for another take of each, `--again SLUG` of one."
     head = f"### {len(flagged)} flagged by the quality checks\n\n**Next:** look at them on the review board. {again}"
     return "\n".join([head, "", "They are in the archive and paid for.", "", *lines, ""])
 

@@ -2,12 +2,16 @@
 
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 
-from callsheet.errors import ArchiveError, CallsheetError
+from callsheet.errors import ArchiveError, CallsheetError, NothingToShoot
 from callsheet.ledger.book import Ledger
+from callsheet.quality import flags
 from callsheet.sidecar import Quality, Sidecar
-from callsheet.steps.load import resolve
+from callsheet.steps import draw_up as drawing
+from callsheet.steps import settings as environment
+from callsheet.steps.load import Loaded, resolve
 from callsheet.steps.settings import Settings
 from callsheet.steps.shelve import shelf_of, store_of
 from callsheet.take import Take
@@ -24,6 +28,33 @@ def look_up(settings: Settings, ledger: Ledger, takes: Iterable[Take], *, spec: 
         if place is not None:
             found |= _read(settings, place, files)
     return found
+
+
+def flagged(spec: Path, *, sandbox: bool) -> tuple[str, ...]:
+    """Labels of the variants whose newest film in the archive a check flags. NothingToShoot where there is none."""
+    loaded = resolve(spec)
+    settings = environment.read(loaded.root)
+    found: tuple[str, ...] = ()
+    if drawing.has_ledger(settings):
+        with closing(drawing.open_ledger(settings)) as ledger:
+            routes = drawing.routes_of(ledger, drawing.pool_of(settings, sandbox=sandbox))
+            takes = ledger.takes(campaign=loaded.campaign.name, route=routes)
+            newest = {(take.slug, take.number): take for take in takes if take.archive}
+            found = _labels(loaded, newest, look_up(settings, ledger, newest.values(), spec=spec))
+    if not found:
+        raise NothingToShoot(
+            "the quality checks flag no film of this campaign.",
+            where="--again-flagged",
+            hint=f"Look: callsheet status {spec}. What they do not see is rendered again with --again SLUG.",
+        )
+    return found
+
+
+def _labels(
+    loaded: Loaded, newest: Mapping[tuple[str, int], Take], qualities: Mapping[int, Quality]
+) -> tuple[str, ...]:
+    films = [(variant.label, newest.get((variant.slug, variant.take))) for variant in loaded.variants]
+    return tuple(label for label, take in films if take is not None and flags(qualities.get(take.id)))
 
 
 def _by_campaign(takes: Iterable[Take]) -> Mapping[str, list[Take]]:
