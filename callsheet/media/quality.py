@@ -22,6 +22,8 @@ STILL = 0.15
 #: Seconds over which movement is looked for, and codes by which some part changes in them when something moves: camera noise,
 #: so small, is 0.3 to 0.6 however long one waits.
 SPAN, MOVES = 0.2, 1.2
+#: Repetitions of one frame that count as judder: 12 frames a second shown as 60.
+REPEATED = 4
 #: Seconds of a hold that is looked at.
 LEAST_HOLD = 0.2
 #: Seconds by which an edit's fade or cut may lie beside its source's.
@@ -72,7 +74,8 @@ class _Moving:
 def measure(film: Look, source: Look | None, sound: Samples | None) -> Measured:
     """Everything that is measured of a film. source: the clip that it is an edit of. sound: of its clip."""
     mine, theirs = _moving(film), None if source is None else _moving(source)
-    frozen = _longest_hold(mine, mine.whole, theirs, None)
+    is_blank = _is_blank(film, source)
+    frozen = _longest_hold(mine, np.where(is_blank[1:], MOVES, mine.whole), theirs, None)
     part, overlay = None, None
     if source is not None and theirs is not None and _is_same_shape(film, source):
         part = _part(mine, theirs, frozen)
@@ -85,7 +88,7 @@ def measure(film: Look, source: Look | None, sound: Samples | None) -> Measured:
         width=film.facts.width,
         height=film.facts.height,
         repeats=_repeats(mine, theirs),
-        blank=_blank(film, source),
+        blank=_longest(is_blank, film),
         frozen=frozen,
         part=part,
         jumps=jumps,
@@ -214,7 +217,17 @@ def _repeated(moving: _Moving, share: float) -> float:
     if moves.sum() < 8:
         return 0.0
     usual = np.median(np.maximum(around[:3].max(axis=0), around[3:].max(axis=0))[moves])
-    return float((moves & (changes < max(STILL, share * usual))).sum() / moves.sum())
+    repeats = _short_runs(changes < max(STILL, share * usual))
+    return float((moves & repeats).sum() / moves.sum())
+
+
+def _short_runs(flags: Flags) -> Flags:
+    """Of these flags those in runs of REPEATED at most: what stands still for longer is held, and not repeated."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    short = flags.copy()
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        short[start:end] = end - start <= REPEATED
+    return short
 
 
 # --- black and plain ---------------------------------------------------------------------------------------------------
@@ -225,7 +238,8 @@ def _quantiles(look: Look, *shares: float) -> list[NDArray[np.float64]]:
     return [flat[:, min(int(share * flat.shape[1]), flat.shape[1] - 1)].astype(np.float64) for share in shares]
 
 
-def _blank(film: Look, source: Look | None) -> Stretch | None:
+def _is_blank(film: Look, source: Look | None) -> Flags:
+    """Frames that are black or plain where the source shows something; those do not count as frozen, too."""
     low, high = _quantiles(film, 0.02, 0.98)
     is_blank = (high <= BLACK) | ((high - low <= PLAIN) & _is_grey_flat(film))
     if source is not None:
@@ -234,7 +248,7 @@ def _blank(film: Look, source: Look | None) -> Stretch | None:
         is_blank &= ~_near(fine, source.times, film.times)
     else:
         is_blank &= (film.times > film.times[0] + 1) & (film.times < film.end - 1) | is_blank.all()
-    return _longest(is_blank, film)
+    return np.asarray(is_blank)
 
 
 def _is_grey_flat(look: Look) -> Flags:

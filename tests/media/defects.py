@@ -29,6 +29,8 @@ SEED = 11
 LIMIT = timedelta(minutes=2)
 #: Seconds of a film: long enough for every defect to have a beginning and an end.
 SECONDS = 4.0
+#: Pixels of a source. Small, so that many are made; a provider's film is larger, and its noise is averaged away.
+SIZE = "320:180"
 RATE = 25
 
 
@@ -74,7 +76,7 @@ AWKWARD = {
     "fades from and to black": "fade=in:st=0:d=1,fade=out:st=3:d=1",
     "fade to black and back": "fade=out:st=1:d=0.6:enable='lt(t,1.9)',fade=in:st=1.9:d=0.6:enable='gte(t,1.9)'",
     "title card": "drawbox=c=black:t=fill:enable='lt(t,1.2)',"
-    "drawbox=x=iw/4:y=ih/2-12:w=iw/2:h=24:c=white:t=fill:enable='lt(t,1.2)'",
+    "drawbox=x=iw/4:y=ih/2-6:w=iw/2:h=12:c=white:t=fill:enable='lt(t,1.2)'",
     "held frame": "trim=0:3.1,setpts=PTS-STARTPTS,tpad=stop_mode=clone:stop_duration=0.9",
     "night": "eq=brightness=-0.28:contrast=0.7,noise=alls=7:allf=t",
     "flashing lights": "eq=brightness='0.22*gt(sin(2*PI*4*t),0.3)':eval=frame",
@@ -118,16 +120,16 @@ EDITS = {
     "other hue": "hue=h=70",
     "vivid": "eq=saturation=2.2",
     "negative": "negate",
-    "soft": "gblur=sigma=4,eq=gamma=1.15",
+    "soft": "gblur=sigma=2,eq=gamma=1.15",
     "grain": "noise=alls=18:allf=t,eq=contrast=0.9",
     "denoised": "hqdn3d=8:6:12:10,colorbalance=rm=.1",
     "vignette": "vignette=PI/3.2",
     "cartoon": "edgedetect=mode=colormix:high=0.15:low=0.05",
     "small logo": "drawbox=x=iw*0.06:y=ih*0.08:w=iw*0.2:h=ih*0.15:c=orange:t=fill",
     "red mug": "drawbox=x=iw*0.4:y=ih*0.35:w=iw*0.2:h=ih*0.3:c=red@0.5:t=fill",
-    "a little closer": "crop=iw*0.94:ih*0.94,scale=640:360,colorbalance=gm=.12",
+    "a little closer": "crop=iw*0.94:ih*0.94,scale=320:180,colorbalance=gm=.12",
     "posterised": "lutyuv=y='floor(val/32)*32+16'",
-    "slow push": "zoompan=z='1+0.0009*in':d=1:s=640x360:fps=25,eq=gamma=1.2",
+    "slow push": "scale=w='trunc(160*(1+0.02*t))*2':h='trunc(90*(1+0.02*t))*2':eval=frame,crop=320:180,eq=gamma=1.2",
     "plain wall behind": "drawbox=x=0:y=0:w=iw*0.28:h=ih:c=gray:t=fill",
 }
 
@@ -138,9 +140,9 @@ ENCODES: tuple[tuple[str, ...], ...] = (
     ("-crf", "28"),
     ("-crf", "31", "-preset", "veryfast"),
     ("-crf", "21", "-r", "24"),
-    ("-crf", "23", "-s", "1280x720"),
-    ("-crf", "23", "-s", "656x368"),
-    ("-b:v", "900k", "-preset", "veryfast", "-g", "30"),
+    ("-crf", "23", "-s", "640x360"),
+    ("-crf", "23", "-s", "336x192"),
+    ("-b:v", "300k", "-preset", "veryfast", "-g", "30"),
     ("-crf", "23", "-color_range", "pc"),
 )
 #: What may become of sound that is kept.
@@ -164,13 +166,13 @@ def reframed(dice: random.Random, source: Source) -> Film:
     if dice.random() < 0.5:
         return replace(
             film,
-            picture=f"{film.picture},scale=640:360,crop=ih*9/16:ih,scale=360:640",
+            picture=f"{film.picture},scale=320:180,crop=ih*9/16:ih,scale=180:320",
             shape=Fraction(9, 16),
             options=("-crf", "23"),
         )
     return replace(
         film,
-        picture=f"{film.picture},scale=640:360,crop=ih:ih,scale=480:480",
+        picture=f"{film.picture},scale=320:180,crop=ih:ih,scale=240:240",
         shape=Fraction(1),
         options=("-crf", "23"),
     )
@@ -273,20 +275,20 @@ def _judder(dice: random.Random, film: Film) -> Film:
 
 
 def _aspect(dice: random.Random, film: Film) -> Film:
-    size = dice.choice(("480:360", "360:640", "480:480", "640:400", "720:304"))
+    size = dice.choice(("240:180", "180:320", "240:240", "320:200", "320:136"))
     return _then(film, "wrong shape", f"scale={size},setsar=1", "aspect-ratio", options=("-crf", "23"))
 
 
 def _letterbox(dice: random.Random, film: Film) -> Film:
     share = round(dice.uniform(0.6, 0.88), 2)
-    filters = f"crop=iw:ih*{share},pad=iw:ih/{share}:0:-1,scale=640:360"
+    filters = f"crop=iw:ih*{share},pad=iw:ih/{share}:0:-1,scale=320:180"
     return _then(film, "bars above and below", filters, "bars", options=("-crf", "23"))
 
 
 def _pillarbox(dice: random.Random, film: Film) -> Film:
     share = round(dice.uniform(0.5, 0.85), 2)
-    filters = f"scale=iw*{share}:ih,pad=640:360:-1:-1,setsar=1"
-    return _then(film, "bars left and right", f"scale=640:360,{filters}", "bars", options=("-crf", "23"))
+    filters = f"scale=iw*{share}:ih,pad=320:180:-1:-1,setsar=1"
+    return _then(film, "bars left and right", f"scale=320:180,{filters}", "bars", options=("-crf", "23"))
 
 
 def _backwards(dice: random.Random, film: Film) -> Film:
@@ -395,7 +397,7 @@ def _ffmpeg(*words: str | Path) -> None:
 
 def make_source(source: Source, target: Path) -> Path:
     """The clip as it would be prepared."""
-    size = "scale=640:360:force_original_aspect_ratio=increase,crop=640:360,setsar=1,fps=25"
+    size = f"scale={SIZE}:force_original_aspect_ratio=increase,crop={SIZE},setsar=1,fps=25"
     first = ("-ss", str(source.start), "-t", str(SECONDS + 0.2), "-i", str(CLIPS / f"{source.clip}.mp4"))
     inputs: tuple[str, ...] = first
     graph = f"[0:v]{size},{source.extra}[v]"
