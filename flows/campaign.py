@@ -293,6 +293,7 @@ def run_name() -> str:
     about = {
         "sandbox": given.get("sandbox"),
         "pilot": given.get("pilot"),
+        "reviewed": given.get("verdicts"),
         "selected": any(given.get(name) for name in ("only", "skip", "limit")),
         "again": given.get("again"),
         "collecting": given.get("attach_only"),
@@ -318,6 +319,8 @@ async def campaign(
     again: list[str] | None = None,
     limit: int | None = None,
     pilot: str | None = None,
+    verdicts: str | None = None,
+    promote: list[str] | None = None,
     attach_only: bool = False,
     send_reserved: bool = False,
     max_usd: str | None = None,
@@ -340,6 +343,8 @@ async def campaign(
         "again": again or (),
         "limit": limit,
         "pilot": pilot,
+        "verdicts": verdicts,
+        "promote": promote or (),
     }
     chosen |= {"occurrence": occurrence_of(occurrence), "flow_run": flow_run.id or ""}
     way: dict[str, Any] = {"sandbox": sandbox, "attach_only": attach_only, "send_reserved": send_reserved, "part": part}

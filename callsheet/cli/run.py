@@ -33,6 +33,8 @@ def run(
     skip: options.Skip = None,
     limit: options.Limit = None,
     pilot: options.Pilot = None,
+    verdicts: options.Verdicts = None,
+    promote: options.Promote = None,
     again: options.Again = None,
     again_flagged: options.AgainFlagged = False,
     max_usd: Annotated[
@@ -54,7 +56,7 @@ def run(
     began = time.monotonic()
     if again_flagged:
         again = [*(again or ()), *options.flagged(spec, sandbox=sandbox)]
-    selection = options.selection(only, skip, again, limit, pilot)
+    selection = options.selection(only, skip, again, limit, pilot, verdicts, promote)
     recorded = None if plan is None else _recorded(plan, spec, selection, sandbox=sandbox)
     if recorded is not None:
         spec, sandbox, selection = recorded.spec, recorded.sandbox, recorded.plan.chosen

@@ -270,6 +270,7 @@ async def write_manifest(studio: Studio, reasons: Mapping[str, str]) -> Manifest
     lines = every_line(studio.drawn, studio.ledger)
     held = await _held(studio, lines)
     entries = [await _entry(studio, line, held, reasons.get(line.key, "")) for line in lines]
+    entries += await asyncio.to_thread(_of_earlier_rounds, studio, {entry.key for entry in entries})
     charged = total([Credits.of(entry.credits) for entry in entries if entry.state == "archived"])
     manifest = Manifest(
         callsheet=callsheet.__version__,
@@ -285,6 +286,20 @@ async def write_manifest(studio: Studio, reasons: Mapping[str, str]) -> Manifest
     text = manifest.model_dump_json(indent=2) + "\n"
     await asyncio.to_thread(studio.shelf.replace_text, f"{_folder(studio)}/manifest.json", text)
     return manifest
+
+
+def _of_earlier_rounds(studio: Studio, known: Collection[str]) -> list[ManifestEntry]:
+    """What reviews have added, as long as its file is there: the campaign does not have it, and its board would lose it."""
+    folder = _folder(studio)
+    try:
+        before = Manifest.model_validate_json(studio.store.read(f"{folder}/manifest.json") or b"")
+    except (ArchiveError, ValueError):
+        return []  # there is none yet, or another version's
+    if before.draft != (studio.plan.route in PLAY):
+        return []
+    kept = [entry for entry in before.entries if entry.round and entry.deliverable and entry.key not in known]
+    there = studio.store.sizes({_from_archive(folder, entry.deliverable or "") for entry in kept}) if kept else {}
+    return [entry for entry in kept if _from_archive(folder, entry.deliverable or "") in there]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -408,6 +423,7 @@ async def _entry(studio: Studio, line: Line, held: Held, reason: str) -> Manifes
         take_id=take.id if take else None,
         prompt=line.variant.text,
         credits=str(take.cost) if take and state == "archived" else "0",
+        round="" if studio.drawn.round is None else studio.drawn.round.part_of(line.variant.label),
         reason="" if state == "archived" else reason or _standing(studio, take),
         **(await _source(studio, line, held) if take else {}),
     )
