@@ -38,7 +38,7 @@ FROZEN = 0.4
 FROZEN_ALONE = 1.0
 #: Share of the picture that stops while it moves in the source: two of sixteen parts can stop by chance.
 PART = 0.2
-#: Jumps of the brightness in one second that the source has not. A cut is two of them, and two cuts in a second are four.
+#: Turns of the brightness, up and down, in one second that the source has not: two flashes a second are four.
 JUMPS = 4
 #: Frames in colours that no picture has: the planes are damaged. Films made from pictures had none in the corpus.
 COLOURS = 0
@@ -99,7 +99,7 @@ class Measured:
     frozen: Stretch | None
     #: The longest stop of a part of the picture, and the share of it that stops. None where it cannot be compared.
     part: tuple[Stretch, float] | None
-    #: Jumps of the brightness in the worst second, and the largest of them in codes.
+    #: Turns of the brightness in the worst second, and the largest of them in codes.
     jumps: int
     jump: float
     #: Frames in impossible colours, or in others than those around them.
@@ -259,8 +259,8 @@ def _part(found: Stretch, share: float) -> Finding:
 
 
 def _flicker(found: Measured) -> Finding:
-    measured = f"{found.jumps} in a second, up to {found.jump:.0f} of 255"
-    says = "The brightness jumps from frame to frame as the source's does not."
+    measured = f"{found.jumps} turns in a second, up to {found.jump:.0f} of 255"
+    says = "The brightness goes up and down from frame to frame as the source's does not."
     return _finding("flicker", found.jumps <= JUMPS, measured, f"{JUMPS} in a second", says)
 
 

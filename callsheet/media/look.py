@@ -80,7 +80,7 @@ async def of_film(path: Path, facts: ClipFacts, *, time_limit: timedelta) -> Loo
 
 def _small(facts: ClipFacts) -> tuple[int, int]:
     scale = LONG_SIDE / max(facts.width, facts.height)
-    width, height = (max(16, round(side * scale / 4) * 4) for side in (facts.width, facts.height))
+    width, height = (max(16, round(side * scale / 2) * 2) for side in (facts.width, facts.height))
     return width, height
 
 

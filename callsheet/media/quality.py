@@ -32,13 +32,13 @@ NEAR = 0.3
 BLACK, DARK = 28, 64
 #: Codes between the darkest and the brightest parts (2 % left out at both ends) of a picture of one plain colour.
 PLAIN = 6
-#: Codes by which the brightness of a frame leaves that of its neighbours to count as a jump; and how many times the source's
-#: own jump it has to be there: an edit may be more contrasty.
-JUMP, MORE = 1.5, 2.5
-#: Codes of a single frame that is another picture altogether, between two that are alike.
-FLASH = 20.0
-#: How far outside of 0 to 255 red, green or blue of a damaged picture are; encoding overshoots by 20 at most.
-OUTSIDE = 48.0
+#: Codes by which the brightness has to turn to count; and how many times the source's own turn it has to be there: an edit may
+#: be more contrasty. Less than SAME_LIGHT is no change.
+JUMP, MORE, SAME_LIGHT = 1.5, 2.5, 0.3
+#: Codes that only a frame of another picture turns by, and how many turns that counts as.
+FLASH, FLASHED = 20.0, 10
+#: How far outside of 0 to 255 red, green or blue of a damaged picture are; encoding overshoots by 20, strong saturation by 50.
+OUTSIDE = 64.0
 #: Share of the frame that has to be so.
 COLOURED = 0.08
 #: Codes that the mean colour jumps by into a damaged frame, and back within a second.
@@ -213,11 +213,11 @@ def _repeated(moving: _Moving, share: float) -> float:
         return 0.0
     padded = np.pad(changes, 3, constant_values=0.0)
     around = np.stack([padded[k : k + len(changes)] for k in range(7) if k != 3])
-    moves = (around[:3].max(axis=0) >= MOVES / 2) & (around[3:].max(axis=0) >= MOVES / 2)
+    moves = (around[:3].max(axis=0) >= MOVES / 3) & (around[3:].max(axis=0) >= MOVES / 3)
     if moves.sum() < 8:
         return 0.0
     usual = np.median(np.maximum(around[:3].max(axis=0), around[3:].max(axis=0))[moves])
-    repeats = _short_runs(changes < max(STILL, share * usual))
+    repeats = _short_runs(changes < max(STILL / 2, share * usual))
     return float((moves & repeats).sum() / moves.sum())
 
 
@@ -285,12 +285,20 @@ def _longest(flags: Flags, look: Look) -> Stretch | None:
 # --- brightness and colour ---------------------------------------------------------------------------------------------
 
 
-def _bends(series: Numbers) -> Numbers:
-    """How far each value leaves the middle of its neighbours; 0 at both ends."""
-    if len(series) < 3:
-        return np.zeros(len(series))
-    bend = np.abs(series[1:-1] - (series[:-2] + series[2:]) / 2)
-    return np.concatenate([[0.0], bend, [0.0]])
+def _swings(look: Look) -> Numbers:
+    """For each frame at which the brightness turns, how far it came and goes, the smaller of both; 0 for any other. A cut, a
+    fade and a series of steps do not turn; frames that are repeated count once."""
+    light = look.luma.mean(axis=(1, 2), dtype=np.float64)
+    swings = np.zeros(len(light))
+    kept = [0]
+    for index, value in enumerate(light):
+        if abs(value - light[kept[-1]]) > SAME_LIGHT:
+            kept.append(index)
+    for before, here, after in zip(kept, kept[1:], kept[2:], strict=False):
+        rise, fall = light[here] - light[before], light[here] - light[after]
+        if rise * fall > 0:
+            swings[here] = min(abs(rise), abs(fall))
+    return swings
 
 
 def _around(values: Numbers, of: Numbers, at: Numbers, reach: float) -> Numbers:
@@ -300,23 +308,17 @@ def _around(values: Numbers, of: Numbers, at: Numbers, reach: float) -> Numbers:
 
 
 def _jumps(film: Look, source: Look | None) -> tuple[int, float]:
-    """Jumps of the brightness in the worst second, and the largest. A single frame that flashes counts as many."""
-    light = film.luma.mean(axis=(1, 2), dtype=np.float64)
-    bends = _bends(light)
-    allowed = np.full(len(bends), JUMP)
+    """Turns of the brightness in the worst second, and the largest. A single frame that flashes counts as many."""
+    swings = _swings(film)
+    allowed = np.full(len(swings), JUMP)
     if source is not None:
-        own = _bends(source.luma.mean(axis=(1, 2), dtype=np.float64))
-        allowed += MORE * _around(own, source.times, film.times, 0.15)
-    over = bends > allowed
+        allowed += MORE * _around(_swings(source), source.times, film.times, 0.15)
+    over = swings > allowed
     ends = np.searchsorted(film.times, film.times + 1.0)
     total = np.concatenate([[0], np.cumsum(over)])
     worst = int((total[ends] - total[:-1]).max(initial=0))
-    largest = float(bends[over].max(initial=0.0))
-    if len(light) > 2:
-        alike = np.abs(light[2:] - light[:-2]) < FLASH / 5
-        if (alike & over[1:-1] & (bends[1:-1] > FLASH)).any():
-            worst = max(worst, 10)
-    return worst, largest
+    largest = float(swings[over].max(initial=0.0))
+    return (max(worst, FLASHED) if largest > FLASH else worst), largest
 
 
 def _colours(film: Look, source: Look | None) -> int:
@@ -381,7 +383,7 @@ def _overlay(film: Look, source: Look) -> tuple[float, float, float]:
     every = max(1, round(film.rate / COMPARED))
     chosen = np.arange(0, len(film.times), every)
     times = film.times[chosen]
-    mine = _sized(film.luma[chosen], source.luma.shape[1:]).astype(np.float32)
+    mine = _sized(film.luma[chosen], source.luma.shape[1:])
     at = np.clip(np.searchsorted(source.times, times - 0.5 / source.rate), 0, len(source.times) - 1)
     theirs = _nearest(mine, source, at)
     change = _changed(mine, source.luma[theirs], film.chroma[chosen], source.chroma[theirs])
@@ -393,13 +395,23 @@ def _overlay(film: Look, source: Look) -> tuple[float, float, float]:
     )
 
 
-def _sized(frames: Pixels, size: tuple[int, ...]) -> Pixels:
-    """The frames in a size that is nearly theirs: the two small copies may differ by some rows."""
-    if frames.shape[1:] == size:
+def _sized(frames: Pixels, size: tuple[int, ...]) -> NDArray[np.float32]:
+    """The frames in a size that is nearly theirs: the two small copies may differ by two rows."""
+    exact = frames.astype(np.float32)
+    for axis in (1, 2):
+        exact = _resampled(exact, axis, size[axis - 1])
+    return exact
+
+
+def _resampled(frames: NDArray[np.float32], axis: int, count: int) -> NDArray[np.float32]:
+    has = frames.shape[axis]
+    if has == count:
         return frames
-    rows = np.round(np.linspace(0, frames.shape[1] - 1, size[0])).astype(int)
-    columns = np.round(np.linspace(0, frames.shape[2] - 1, size[1])).astype(int)
-    return np.asarray(frames[:, rows][:, :, columns])
+    places = np.clip((np.arange(count) + 0.5) * has / count - 0.5, 0, has - 1)
+    below = np.minimum(places.astype(int), has - 2)
+    share = (places - below).astype(np.float32).reshape([-1 if one == axis else 1 for one in range(3)])
+    lower, upper = (np.take(frames, below + step, axis=axis) for step in (0, 1))
+    return np.asarray(lower * (1 - share) + upper * share)
 
 
 def _nearest(mine: NDArray[np.float32], source: Look, at: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -418,7 +430,7 @@ def _changed(mine: NDArray[np.float32], theirs: Pixels, colour: Pixels, of_sourc
     """Of parts of about 10 by 10 pixels, in the frames that changed most: how much the 2 % that changed most differ."""
     light = _parted(np.abs(mine - theirs))
     flat = _sized(colour.reshape(-1, *colour.shape[2:]), of_source.shape[2:]).reshape(of_source.shape)
-    tone = _parted(np.abs(flat.astype(np.float32) - of_source).max(axis=1))
+    tone = _parted(np.abs(flat - of_source).max(axis=1))
     light, tone = (np.quantile(parts, 0.9, axis=0) for parts in (light, tone))
     return float(max(np.quantile(light, 0.98), np.quantile(tone, 0.98)))
 

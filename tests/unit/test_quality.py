@@ -1,7 +1,9 @@
 """The verdicts: each limit on both sides, what applies to which kind of model, and the words."""
 
+import re
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,3 +153,11 @@ def test_what_should_be_heard_follows_from_model_and_campaign(
 ) -> None:
     given = sound_of(catalogue.model(model), tuple(options.items()), keeps=keeps, source_has_sound=source_has_sound)
     assert given == sound
+
+
+def test_the_page_names_every_check_in_its_order() -> None:
+    page = (Path(__file__).parents[2] / "docs/quality.md").read_text("utf-8")
+    named = re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)
+    heard = Heard(loudness=-20.0, likeness=0.9, offset=0, silence=Stretch(0.0, 0.1))
+    every = judge(replace(GOOD, part=(Stretch(0.0, 0.0), 0.0), heard=heard), ASKED)
+    assert named == [finding.check for finding in every.findings]
