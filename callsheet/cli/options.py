@@ -116,6 +116,8 @@ def flagged(spec: Path | None, *, sandbox: bool) -> list[str]:
     if spec is None:
         what = "a plan in a file has its own --again, and --again-flagged adds to it."
         raise SpecError(
-            what, where="--again-flagged", hint="Draw the plan up with it: callsheet plan SPEC --again-flagged --out"
+            what,
+            where="--again-flagged",
+            hint="Draw the plan up with it: callsheet plan SPEC --again-flagged --out FILE",
         )
     return list(look_up.flagged(spec, sandbox=sandbox))

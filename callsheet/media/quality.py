@@ -75,7 +75,8 @@ def measure(film: Look, source: Look | None, sound: Samples | None) -> Measured:
     """Everything that is measured of a film. source: the clip that it is an edit of. sound: of its clip."""
     mine, theirs = _moving(film), None if source is None else _moving(source)
     is_blank = _is_blank(film, source)
-    frozen = _longest_hold(mine, np.where(is_blank[1:], MOVES, mine.whole), theirs, None)
+    mine.parts[is_blank[1:]] = MOVES  # what is blank does not count as frozen, too
+    frozen = _longest_hold(mine, mine.whole, theirs, None)
     part, overlay = None, None
     if source is not None and theirs is not None and _is_same_shape(film, source):
         part = _part(mine, theirs, frozen)
@@ -239,7 +240,7 @@ def _quantiles(look: Look, *shares: float) -> list[NDArray[np.float64]]:
 
 
 def _is_blank(film: Look, source: Look | None) -> Flags:
-    """Frames that are black or plain where the source shows something; those do not count as frozen, too."""
+    """Frames that are black or plain where the source shows something."""
     low, high = _quantiles(film, 0.02, 0.98)
     is_blank = (high <= BLACK) | ((high - low <= PLAIN) & _is_grey_flat(film))
     if source is not None:
@@ -287,7 +288,7 @@ def _longest(flags: Flags, look: Look) -> Stretch | None:
 
 def _swings(look: Look) -> Numbers:
     """For each frame at which the brightness turns, how far it came and goes, the smaller of both; 0 for any other. A cut, a
-    fade and a series of steps do not turn; frames that are repeated count once."""
+    fade and a series of steps do not turn, nor does what stays for longer; frames that are repeated count once."""
     light = look.luma.mean(axis=(1, 2), dtype=np.float64)
     swings = np.zeros(len(light))
     kept = [0]
@@ -296,7 +297,7 @@ def _swings(look: Look) -> Numbers:
             kept.append(index)
     for before, here, after in zip(kept, kept[1:], kept[2:], strict=False):
         rise, fall = light[here] - light[before], light[here] - light[after]
-        if rise * fall > 0:
+        if rise * fall > 0 and look.times[after] - look.times[here] < NEAR:
             swings[here] = min(abs(rise), abs(fall))
     return swings
 
