@@ -37,7 +37,7 @@ FROZEN = 0.4
 #: The same where there is no source: models hold a beginning or an end for a moment.
 FROZEN_ALONE = 1.0
 #: Share of the picture that stops while it moves in the source: two of sixteen parts can stop by chance.
-PART = 0.2
+PART = 0.15
 #: Turns of the brightness, up and down, in one second that the source has not: two flashes a second are four.
 JUMPS = 4
 #: Frames in colours that no picture has: the planes are damaged. Films made from pictures had none in the corpus.

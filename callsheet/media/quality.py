@@ -33,8 +33,8 @@ BLACK, DARK = 28, 64
 #: Codes between the darkest and the brightest parts (2 % left out at both ends) of a picture of one plain colour.
 PLAIN = 6
 #: Codes by which the brightness has to turn to count; and how many times the source's own turn it has to be there: an edit may
-#: be more contrasty. Less than SAME_LIGHT is no change.
-JUMP, MORE, SAME_LIGHT = 1.5, 2.5, 0.3
+#: be more contrasty. Seconds within which it has to come and go.
+JUMP, MORE, TURNED = 1.5, 2.5, 0.2
 #: Codes that only a frame of another picture turns by, and how many turns that counts as.
 FLASH, FLASHED = 20.0, 10
 #: How far outside of 0 to 255 red, green or blue of a damaged picture are; encoding overshoots by 20, strong saturation by 50.
@@ -287,19 +287,32 @@ def _longest(flags: Flags, look: Look) -> Stretch | None:
 
 
 def _swings(look: Look) -> Numbers:
-    """For each frame at which the brightness turns, how far it came and goes, the smaller of both; 0 for any other. A cut, a
-    fade and a series of steps do not turn, nor does what stays for longer; frames that are repeated count once."""
+    """For each frame at which the brightness turns, how far it came and goes within TURNED, the smaller of both; 0 for any
+    other. A cut, a fade and a series of steps do not turn, nor does what stays for longer."""
     light = look.luma.mean(axis=(1, 2), dtype=np.float64)
     swings = np.zeros(len(light))
-    kept = [0]
-    for index, value in enumerate(light):
-        if abs(value - light[kept[-1]]) > SAME_LIGHT:
-            kept.append(index)
-    for before, here, after in zip(kept, kept[1:], kept[2:], strict=False):
-        rise, fall = light[here] - light[before], light[here] - light[after]
-        if rise * fall > 0 and look.times[after] - look.times[here] < NEAR:
-            swings[here] = min(abs(rise), abs(fall))
+    for turn in _turns(light):
+        first = int(np.searchsorted(look.times, look.times[turn] - TURNED))
+        last = int(np.searchsorted(look.times, look.times[turn] + TURNED, side="right"))
+        before, after = light[first : turn + 1] - light[turn], light[turn:last] - light[turn]
+        swings[turn] = max(min(before.max(), after.max()), min(-before.min(), -after.min()))
     return swings
+
+
+def _turns(light: Numbers) -> list[int]:
+    """Where it is highest or lowest before it goes back by JUMP."""
+    turns: list[int] = []
+    top, bottom, is_rising = 0, 0, None
+    for index, value in enumerate(light):
+        top = index if value > light[top] else top
+        bottom = index if value < light[bottom] else bottom
+        if is_rising is not False and light[top] - value >= JUMP:
+            turns.append(top)
+            bottom, is_rising = index, False
+        elif is_rising is not True and value - light[bottom] >= JUMP:
+            turns.append(bottom)
+            top, is_rising = index, True
+    return turns
 
 
 def _around(values: Numbers, of: Numbers, at: Numbers, reach: float) -> Numbers:
@@ -313,7 +326,7 @@ def _jumps(film: Look, source: Look | None) -> tuple[int, float]:
     swings = _swings(film)
     allowed = np.full(len(swings), JUMP)
     if source is not None:
-        allowed += MORE * _around(_swings(source), source.times, film.times, 0.15)
+        allowed += MORE * _around(_swings(source), source.times, film.times, NEAR)
     over = swings > allowed
     ends = np.searchsorted(film.times, film.times + 1.0)
     total = np.concatenate([[0], np.cumsum(over)])

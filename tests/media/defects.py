@@ -27,6 +27,8 @@ ROOT = Path(__file__).parents[2]
 CLIPS, STILLS = ROOT / "media/clips", ROOT / "media/references"
 SEED = 11
 LIMIT = timedelta(minutes=2)
+#: Set to keep what is made, and to tell every number of good films.
+KEEPS, TELLS = (bool(os.environ.get(name)) for name in ("KEEP", "TELL"))
 #: Seconds of a film: long enough for every defect to have a beginning and an end.
 SECONDS = 4.0
 #: Pixels of a source. Small, so that many are made; a provider's film is larger, and its noise is averaged away.
@@ -118,7 +120,7 @@ EDITS = {
     "bright": "eq=brightness=0.1:contrast=1.15",
     "contrast": "eq=contrast=1.5",
     "other hue": "hue=h=70",
-    "vivid": "eq=saturation=2.2",
+    "vivid": "vibrance=intensity=1.6",
     "negative": "negate",
     "soft": "gblur=sigma=2,eq=gamma=1.15",
     "grain": "noise=alls=18:allf=t,eq=contrast=0.9",
@@ -132,6 +134,9 @@ EDITS = {
     "slow push": "scale=w='trunc(160*(1+0.02*t))*2':h='trunc(90*(1+0.02*t))*2':eval=frame,crop=320:180,eq=gamma=1.2",
     "plain wall behind": "drawbox=x=0:y=0:w=iw*0.28:h=ih:c=gray:t=fill",
 }
+
+#: A model makes red, green and blue, and a picture made so has no colour that there is not.
+AS_RGB = "format=gbrp,format=yuv420p"
 
 #: How the provider may encode it.
 ENCODES: tuple[tuple[str, ...], ...] = (
@@ -153,7 +158,8 @@ def good(dice: random.Random, source: Source) -> Film:
     """An edit of this source, as it should be."""
     name = dice.choice(list(EDITS))
     sound: Sound = "kept" if source.has_sound else "none"
-    film = Film(kind=f"{name} of {source.name}", source=source, picture=EDITS[name], sound=dice.choice(KEPT))
+    picture = f"{EDITS[name]},{AS_RGB}"
+    film = Film(kind=f"{name} of {source.name}", source=source, picture=picture, sound=dice.choice(KEPT))
     film = replace(film, options=dice.choice(ENCODES), keeps=sound)
     if not source.has_sound or dice.random() < 0.15:
         return replace(film, keeps="none", sound=None)
@@ -358,7 +364,12 @@ def corpus(seed: int, of_each: int, goods: int) -> list[Film]:
     # What stands still, is black, repeats its frames or has bars already cannot be broken so that anybody would see it.
     fit = [one for one in every if one.name.endswith((", plain", ", grain", ", dim", ", night"))]
     heard = [one for one in fit if one.has_sound]
-    films = [_broken(dice, breaks, fit) for breaks in PICTURE for _ in range(of_each)]
+    moving = [one for one in fit if not one.name.endswith("night")]  # there nobody sees what moves
+    films = [
+        _broken(dice, breaks, moving if breaks in (_half_frozen, _judder) else fit)
+        for breaks in PICTURE
+        for _ in range(of_each)
+    ]
     films += [_broken(dice, breaks, heard) for breaks in SOUND for _ in range(of_each)]
     for number in range(goods):
         make = reframed if number % 6 == 5 else good
@@ -449,7 +460,7 @@ class Bench:
         source = self.source(film.source)
         target = self.folder / f"film-{number}.mp4"
         result = seen(make_film(film, self._sources[film.source], target))
-        if os.environ.get("KEEP") is None:
+        if not KEEPS:
             target.unlink()
         return judge(quality.measure(result, source, source.sound), asked_of(film, source))
 
@@ -493,6 +504,8 @@ def run(films: Sequence[Film], folder: Path, *, tell: Callable[[str], None]) -> 
     alarms: list[str] = []
     for film, verdict in zip(films, verdicts, strict=True):
         if film.is_good:
+            if TELLS:
+                tell(f"good: {film.kind}: " + "; ".join(f"{one.check} {one.measured}" for one in verdict.findings))
             if verdict.verdict == "flag":
                 alarms.append(f"{film.kind} {film.options}: {spoken(verdict)}")
             continue
