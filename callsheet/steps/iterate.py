@@ -28,22 +28,27 @@ def read(file: Path) -> Verdicts:
             text = opened.read(MAX_BYTES + 1)
     except OSError as error:
         raise SpecError(f"the verdicts cannot be read: {error.strerror}.", where=str(file), hint=_EXPORT) from error
+    return parse(text, str(file))
+
+
+def parse(text: bytes, where: str) -> Verdicts:
+    """The verdicts in this text. SpecError."""
     if len(text) > MAX_BYTES:
-        raise SpecError(f"verdicts have at most {MAX_BYTES:,} bytes, and this has more.", where=str(file), hint=_EXPORT)
+        raise SpecError(f"verdicts have at most {MAX_BYTES:,} bytes, and this has more.", where=where, hint=_EXPORT)
     try:
         return Verdicts.model_validate_json(text)
     except ValidationError as error:
-        raise _unreadable(file, error) from None
+        raise _unreadable(where, error) from None
 
 
-def _unreadable(file: Path, error: ValidationError) -> SpecError:
+def _unreadable(where: str, error: ValidationError) -> SpecError:
     first = error.errors(include_url=False)[0]
     at = ".".join(str(step) for step in first["loc"])
     if at == "schema_version" and isinstance(first["input"], int):
         what = f"these verdicts are of version {first['input']}, and this Callsheet reads version {SCHEMA_VERSION}."
-        return SpecError(what, where=str(file), hint="Use the Callsheet that wrote them, or a later one.")
+        return SpecError(what, where=where, hint="Use the Callsheet that wrote them, or a later one.")
     told = f"{first['msg'][:1].lower()}{first['msg'][1:]}"
-    return SpecError(f"these are no verdicts: {f'{at}: ' if at else ''}{told}.", where=str(file), hint=_EXPORT)
+    return SpecError(f"these are no verdicts: {f'{at}: ' if at else ''}{told}.", where=where, hint=_EXPORT)
 
 
 def iterate(

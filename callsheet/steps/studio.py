@@ -31,7 +31,7 @@ from callsheet.provider.staging import BucketStaging, ProviderStaging, Staging
 from callsheet.provider.watch import Watch
 from callsheet.routing import EVOLINK, LOOPBACK, SANDBOX, Card, Pool
 from callsheet.slices import Part
-from callsheet.steps import bring, leftovers, make_room, presence
+from callsheet.steps import bring, hints, leftovers, make_room, presence
 from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment
 from callsheet.steps.draw_up import Drawn
@@ -323,7 +323,8 @@ async def _opened(
                 await _room_made(studio)
                 token = _current.set(studio)
                 try:
-                    yield studio
+                    async with hints.heeded(settings, ledger, {name: one.watch for name, one in counters.items()}):
+                        yield studio
                 finally:
                     _current.reset(token)
                     await _stopped([*studio.prepared.values(), *studio.looks.values()])

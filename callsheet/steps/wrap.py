@@ -25,7 +25,7 @@ from callsheet.steps import studio as studios
 from callsheet.steps.cache import PreparedFile
 from callsheet.steps.draw_up import Drawn
 from callsheet.steps.load import Loaded
-from callsheet.steps.shelve import Shelf, shelf_of, store_of
+from callsheet.steps.shelve import Shelf, address_of, shelf_of, store_of
 from callsheet.steps.strays import Stray
 from callsheet.steps.studio import Failure, Studio
 from callsheet.steps.survey import hash_of
@@ -114,6 +114,8 @@ class Account:
     #: On this machine.
     manifest: Path
     board: Path
+    #: Where others find the board; "" where CALLSHEET_ARCHIVE_URL does not say.
+    link: str = ""
     #: Takes of earlier runs that the campaign does not have any more, as they stand now.
     strays: tuple[Stray, ...] = ()
 
@@ -206,8 +208,14 @@ async def wrap(
         files=studio.store.spoken(_folder(studio)),
         manifest=studio.shelf.folder.path(f"{_folder(studio)}/manifest.json"),
         board=studio.shelf.folder.path(f"{_folder(studio)}/{BOARD}"),
+        link=_link(studio, BOARD),
         strays=strays,
     )
+
+
+def _link(studio: Studio, name: str) -> str:
+    base = studio.drawn.settings.archive_url
+    return address_of(studio.store, f"{_folder(studio)}/{name}", base) if base else ""
 
 
 def rebuild_board(loaded: Loaded) -> Path:
@@ -245,7 +253,7 @@ def _as_here(shelf: Shelf, manifest: Manifest) -> Manifest:
     folder = naming.slug_part(manifest.campaign)
 
     def here(entry: ManifestEntry) -> ManifestEntry:
-        if entry.deliverable is None or shelf.folder.exists(_from_archive(folder, entry.deliverable)):
+        if entry.deliverable is None or shelf.folder.exists(naming.from_manifest(folder, entry.deliverable)):
             return entry
         return entry.model_copy(
             update={"deliverable": None, "reason": "In the bucket. callsheet review brings it here."}
@@ -258,7 +266,7 @@ def _shown(manifest: Manifest) -> set[str]:
     """Keys of the files that the board of this manifest plays and shows."""
     folder = naming.slug_part(manifest.campaign)
     return {
-        _from_archive(folder, path)
+        naming.from_manifest(folder, path)
         for entry in manifest.entries
         for path in (entry.deliverable, entry.source, entry.poster, entry.source_poster)
         if path
@@ -298,8 +306,10 @@ def _of_earlier_rounds(studio: Studio, known: Collection[str]) -> list[ManifestE
     if before.draft != (studio.plan.route in PLAY):
         return []
     kept = [entry for entry in before.entries if entry.round and entry.deliverable and entry.key not in known]
-    there = studio.store.sizes({_from_archive(folder, entry.deliverable or "") for entry in kept}) if kept else {}
-    return [entry for entry in kept if _from_archive(folder, entry.deliverable or "") in there]
+    there = (
+        studio.store.sizes({naming.from_manifest(folder, entry.deliverable or "") for entry in kept}) if kept else {}
+    )
+    return [entry for entry in kept if naming.from_manifest(folder, entry.deliverable or "") in there]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -540,11 +550,6 @@ def _from_manifest(studio: Studio, key: str) -> str:
     """A key of the store as seen from the folder of the manifest."""
     folder = f"{_folder(studio)}/"
     return key.removeprefix(folder) if key.startswith(folder) else f"../{key}"
-
-
-def _from_archive(folder: str, path: str) -> str:
-    """The key of a path in the manifest of this folder."""
-    return path.removeprefix("../") if path.startswith("../") else f"{folder}/{path}"
 
 
 def _read_sidecar(shelf: Shelf, key: str, held: Held) -> Sidecar | None:
