@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from callsheet import quality
 from callsheet.cli import checkout, console, options
 from callsheet.cli.plan import facts_of, where
 from callsheet.credits import Credits
@@ -220,6 +219,8 @@ def _undone(account: "Account") -> "list[tuple[Outcome, str, list[str]]]":
 
 def _summary(account: "Account", took: timedelta) -> None:
     """Variants, credits, time, and where everything is."""
+    from callsheet import quality
+
     for outcome, reason, labels in _undone(account):
         who = labels[0] if len(labels) == 1 else f"{len(labels)} variants ({listed(labels, most=3)})"
         console.tell(f"{outcome.replace('_', ' '):<9} {who}: {reason}", style=console.OUTCOME_STYLE[outcome])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from callsheet import expiry, quality
+from callsheet import expiry
 from callsheet.cli import completion, console, options, tables
 from callsheet.credits import ZERO, Credits
 from callsheet.nearest import listed
@@ -43,13 +43,22 @@ def status(spec: OptionalSpec = None, json: options.Json = False) -> None:
     count = "No takes" if not takes else f"{len(takes)} take{'' if len(takes) == 1 else 's'}"
     console.tell(f"{count}; {held.spoken} held, {charged.spoken} charged")
     for take in takes:
-        if words := quality.spoken(qualities[take.id]) if take.id in qualities else "":
+        if words := _flags(qualities.get(take.id)):
             console.tell(f"flagged: take {take.id} {take.slug}: {words}", style="yellow")
+
+
+def _flags(found: "Quality | None") -> str:
+    """What the checks flag; they are slow to load, and not needed before something is archived."""
+    if found is None:
+        return ""
+    from callsheet import quality
+
+    return quality.spoken(found)
 
 
 def _cells(take: Take, spec: Path | None, found: "Quality | None") -> tuple[console.Piece, ...]:
     """A row for a person. The last cell is where the take stands: its file, what went wrong, or its job."""
-    flagged = ", flagged" if quality.flags(found) else ""
+    flagged = ", flagged" if _flags(found) else ""
     return (
         str(take.id),
         take.slug if spec else f"{take.campaign}/{take.slug}",
@@ -105,7 +114,6 @@ def _takes(spec: Path | None) -> "tuple[tuple[Take, ...], dict[int, Quality]]":
     """Takes, and what the checks found of those that are in the archive."""
     from callsheet.steps import draw_up, settings
     from callsheet.steps.load import resolve
-    from callsheet.steps.look_up import look_up
 
     loaded = resolve(spec) if spec else None
     found = settings.read(loaded.root if loaded else settings.find_checkout(Path.cwd()))
@@ -113,6 +121,10 @@ def _takes(spec: Path | None) -> "tuple[tuple[Take, ...], dict[int, Quality]]":
         return (), {}
     with closing(draw_up.open_ledger(found)) as ledger:
         takes = ledger.takes(campaign=loaded.campaign.name if loaded else None)
+        if not any(take.archive for take in takes):
+            return takes, {}
+        from callsheet.steps.look_up import look_up
+
         return takes, look_up(found, ledger, takes, spec=spec)
 
 

@@ -6,7 +6,7 @@ and the log says why.
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -148,7 +148,3 @@ def _shape(variant: Variant, clip: Fraction | None) -> tuple[Fraction | None, st
     if variant.aspect_ratio in ("", NATIVE):
         return clip, "the shape of its clip"
     return Fraction(variant.aspect_ratio.replace(":", "/")), variant.aspect_ratio
-
-
-def by_take(qualities: Mapping[int, Quality], take: Take | None) -> Quality | None:
-    return None if take is None else qualities.get(take.id)
