@@ -22,6 +22,8 @@ STILL = 0.15
 #: Seconds over which movement is looked for, and codes by which some part changes in them when something moves: camera noise,
 #: so small, is 0.3 to 0.6 however long one waits.
 SPAN, MOVES = 0.2, 1.2
+#: The same for one part alone, where flat looks lose what moves a little.
+MOVES_MUCH = 3.0
 #: Repetitions of one frame that count as judder: 12 frames a second shown as 60.
 REPEATED = 4
 #: Seconds of a hold that is looked at.
@@ -52,9 +54,9 @@ STEPS = 100
 #: Milliseconds of offset that are looked for.
 REACH = 2500
 #: Below this a sound has too little in it to be compared, in dBFS.
-AUDIBLE = -50.0
+AUDIBLE = -60.0
 #: What counts as silent where the source is heard: so far below full scale, and so far below the source.
-SILENT, BELOW = -60.0, 25.0
+SILENT, BELOW = -75.0, 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +162,8 @@ def _still_for(theirs: _Moving, part: int | None, start: float, seconds: float) 
     if not inside.any():
         return seconds
     over = theirs.over.max(axis=1, initial=0.0) if part is None else theirs.over[:, part]
-    return float(np.diff(times)[inside][over[inside] < MOVES].sum())
+    least = MOVES if part is None else MOVES_MUCH
+    return float(np.diff(times)[inside][over[inside] < least].sum())
 
 
 def _longest_hold(mine: _Moving, changes: Numbers, theirs: _Moving | None, part: int | None) -> Stretch | None:
@@ -202,8 +205,8 @@ def _moves_outside(mine: _Moving, part: int, stop: Stretch) -> bool:
 
 def _repeats(mine: _Moving, theirs: _Moving | None) -> float:
     """Less the source's own, which counts generously: a re-encode evens out what is nearly the same."""
-    own = _repeated(mine, 0.08)
-    return own if theirs is None else max(0.0, own - _repeated(theirs, 0.25))
+    own = _repeated(mine, 0.15)
+    return own if theirs is None else max(0.0, own - _repeated(theirs, 0.3))
 
 
 def _repeated(moving: _Moving, share: float) -> float:
@@ -490,18 +493,17 @@ def _heard(sound: Samples, of_source: Samples | None) -> Heard:
 
 
 def _silence(sound: Samples, of_source: Samples) -> Stretch | None:
-    """The longest silence where the source is heard."""
+    """The silence in which the most of the source is not heard."""
     mine, theirs = _loudness(sound, 0.05), _loudness(of_source, 0.05)
     # Sound may end a little before the picture: prepared clips end up to two packets before it.
     mine = np.pad(mine, (0, max(0, len(theirs) - len(mine))), constant_values=-120.0)[: len(theirs)]
-    silent = (mine < SILENT) & (mine < theirs - BELOW) & (theirs > AUDIBLE)
-    best, start, length = None, 0, 0
-    for index, flag in enumerate(silent):
-        length = length + 1 if flag else 0
-        start = index if length == 1 else start
-        if length and (best is None or length * 0.05 > best.seconds):
-            best = Stretch(start * 0.05, length * 0.05)
-    return best
+    missed = (mine < theirs - BELOW) & (theirs > AUDIBLE)
+    worst, edges = None, np.flatnonzero(np.diff(np.concatenate([[False], mine < SILENT, [False]]).astype(np.int8)))
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        lasts = float(missed[start:end].sum()) * 0.05
+        if lasts and (worst is None or lasts > worst.seconds):
+            worst = Stretch(float(start) * 0.05, lasts)
+    return worst
 
 
 def _offset(sound: Samples, of_source: Samples) -> tuple[float, int | None]:

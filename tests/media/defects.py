@@ -72,7 +72,7 @@ Breaks = Callable[[random.Random, Film], Film]
 
 # --- sources -----------------------------------------------------------------------------------------------------------
 
-#: Filters that make a source awkward, by its name.
+#: Filters that make a source awkward, by its name. Grain is what is left of strong grain at 1080 lines in pictures so small.
 AWKWARD = {
     "plain": "null",
     "fades from and to black": "fade=in:st=0:d=1,fade=out:st=3:d=1",
@@ -80,12 +80,12 @@ AWKWARD = {
     "title card": "drawbox=c=black:t=fill:enable='lt(t,1.2)',"
     "drawbox=x=iw/4:y=ih/2-6:w=iw/2:h=12:c=white:t=fill:enable='lt(t,1.2)'",
     "held frame": "trim=0:3.1,setpts=PTS-STARTPTS,tpad=stop_mode=clone:stop_duration=0.9",
-    "night": "eq=brightness=-0.28:contrast=0.7,noise=alls=7:allf=t",
+    "night": "eq=brightness=-0.28:contrast=0.7,noise=alls=3:allf=t",
     "flashing lights": "eq=brightness='0.22*gt(sin(2*PI*4*t),0.3)':eval=frame",
     "white flash": "drawbox=c=white:t=fill:enable='between(t,2.01,2.1)'",
     "letterboxed": "crop=iw:ih*0.76,pad=iw:ih/0.76:0:-1",
     "on twos": "fps=12.5,fps=25",
-    "grain": "noise=alls=14:allf=t",
+    "grain": "noise=alls=5:allf=t",
     "slow": "setpts=3*PTS,fps=25,trim=0:4,setpts=PTS-STARTPTS",
     "dim": "eq=brightness=-0.12:saturation=0.3",
 }
@@ -123,7 +123,7 @@ EDITS = {
     "vivid": "vibrance=intensity=1.6",
     "negative": "negate",
     "soft": "gblur=sigma=2,eq=gamma=1.15",
-    "grain": "noise=alls=18:allf=t,eq=contrast=0.9",
+    "grain": "noise=alls=6:allf=t,eq=contrast=0.85",
     "denoised": "hqdn3d=8:6:12:10,colorbalance=rm=.1",
     "vignette": "vignette=PI/3.2",
     "cartoon": "edgedetect=mode=colormix:high=0.15:low=0.05",
@@ -364,7 +364,8 @@ def corpus(seed: int, of_each: int, goods: int) -> list[Film]:
     # What stands still, is black, repeats its frames or has bars already cannot be broken so that anybody would see it.
     fit = [one for one in every if one.name.endswith((", plain", ", grain", ", dim", ", night"))]
     heard = [one for one in fit if one.has_sound]
-    moving = [one for one in fit if not one.name.endswith("night")]  # there nobody sees what moves
+    # In the night nobody sees what moves, and in a half of `cup` nothing much does.
+    moving = [one for one in fit if not one.name.endswith("night") and one.clip != "cup"]
     films = [
         _broken(dice, breaks, moving if breaks in (_half_frozen, _judder) else fit)
         for breaks in PICTURE
@@ -380,7 +381,7 @@ def corpus(seed: int, of_each: int, goods: int) -> list[Film]:
 def sample(seed: int) -> list[Film]:
     """One of every defect and some good ones, of one short source: what the tests have time for."""
     dice = random.Random(seed)
-    source = Source(name="bunny, plain", clip="bunny", start=0.4)
+    source = Source(name="box, plain", clip="box", start=3.0)
     films = [_broken(dice, breaks, [source]) for breaks in (*PICTURE, *SOUND)]
     return [*films, *(good(dice, source) for _ in range(4)), reframed(dice, source)]
 

@@ -71,7 +71,7 @@ def test_a_good_film_passes_every_check_and_each_is_told_with_its_number() -> No
         ({"part": (Stretch(1.0, 2.0), 0.125)}, {"part": (Stretch(1.0, 2.0), 0.5)}, "part-frozen"),
         ({"jumps": 4}, {"jumps": 5}, "flicker"),
         ({"colours": 0}, {"colours": 1}, "colours"),
-        ({"change": 3.5}, {"change": 2.0}, "unchanged"),
+        ({"change": 5.0}, {"change": 4.0}, "unchanged"),
         ({"likeness": 0.3, "backwards": 0.4}, {"likeness": 0.1, "backwards": 0.7}, "backwards"),
         ({"likeness": -0.9, "backwards": 0.4}, {"likeness": 0.0, "backwards": -0.9}, "backwards"),
     ],
