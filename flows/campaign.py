@@ -146,8 +146,8 @@ async def show_encode(label: str, moved: "asyncio.Queue[float]") -> None:
 
 
 async def shoot(label: str, number: int, at: studio.Studio) -> None:
-    """One variant's walk. What is sent is bounded by `in_flight`, preparation by its own limit; what an earlier run has
-    sent is only brought home."""
+    """One variant's walk. What is sent is bounded by `in_flight`, what is sent and not home yet by `on_the_way`, preparation by
+    its own limit; what an earlier run has sent is only brought home."""
     await asyncio.sleep(number / STARTS_PER_SECOND)
 
     async def make() -> int:
@@ -167,8 +167,9 @@ async def shoot(label: str, number: int, at: studio.Studio) -> None:
             return
         stopping.refuse(at, label)
         await prepare(label)
-        async with at.in_flight:
-            take = await retaking.until_made(label, make)
+        async with at.on_the_way:
+            async with at.in_flight:
+                take = await retaking.until_made(label, make)
             await deliver(label, take)
 
 

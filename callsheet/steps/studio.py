@@ -99,6 +99,8 @@ class Studio:
     shelf: Shelf
     #: Takes between submission and their end.
     in_flight: asyncio.Semaphore
+    #: Sent and not in the archive yet: as many again as are at the provider may be on their way home, and links die.
+    on_the_way: asyncio.Semaphore
     #: ffmpeg processes of preparation at a time, and the threads of each: together as many as there are cores.
     encoders: asyncio.Semaphore
     threads: int
@@ -376,6 +378,7 @@ def _laid_out(drawn: Drawn, ledger: Ledger, run: Run, counters: Mapping[str, Cou
         store=drawn.store,
         shelf=shelf_of(drawn.store, drawn.settings.home),
         in_flight=asyncio.Semaphore(drawn.settings.max_in_flight),
+        on_the_way=asyncio.Semaphore(2 * drawn.settings.max_in_flight),
         encoders=asyncio.Semaphore(at_once),
         threads=command.cores() // at_once if at_once > 1 else 0,
         listener=_listener.get(),
