@@ -8,7 +8,7 @@ other bytes gets the next revision, `…--r2`.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,6 +94,7 @@ async def deliver(take_id: int, label: str) -> str:
 
         result = await fetch(studio, take, moved, seconds=_seconds(line))
         quality = await inspecting.inspect(studio, line, take, result.look)
+        result = replace(result, look=None)  # it may wait for its turn to be archived, and a look is large
         sent = take
         take = await archive(
             studio, take, result, _names(studio, line), lambda file: _sidecar(studio, line, sent, result, file, quality)
@@ -147,7 +148,8 @@ async def fetch(
     downloaded = await asyncio.to_thread(_kept, target) or await _download(studio, take, target, on_bytes)
     try:
         facts = await asyncio.to_thread(probe.clip, target)
-        look = await inspecting.decoded(target, facts)
+        async with studio.decoders:
+            look = await inspecting.decoded(target, facts)
         _refuse_other_length(facts.seconds, seconds)
     except (ToolMissing, command.TookTooLong) as error:
         error.spent = "yes"  # that says nothing about the file, which stays

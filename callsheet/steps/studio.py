@@ -108,6 +108,8 @@ class Studio:
     #: Who may fetch its result now.
     downloads: Gate = field(default_factory=lambda: Gate(DOWNLOADS))
     uploads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UPLOADS))
+    #: Results that are decoded at a time: a hundred may come home at once, and each is an ffmpeg.
+    decoders: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(max(2, command.cores())))
     #: Prepared files by cache name, staged files by route and digest: the work of several variants, done once.
     prepared: dict[str, "asyncio.Task[PreparedFile]"] = field(default_factory=dict)
     staged: dict[tuple[str, str], "asyncio.Task[Staged]"] = field(default_factory=dict)
