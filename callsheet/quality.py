@@ -27,7 +27,7 @@ RATE = 24.0
 RATE_SLACK = 0.02
 #: Share of frames that only repeat the one before while the source moves. 24 to 30 frames a second repeats a fifth of them
 #: and is seen as judder; in the corpus good films stay at 0.05 or below.
-REPEATS = 0.10
+REPEATS = 0.08
 #: Seconds black, or of one plain colour, where the source is not. One frame is a flash that everybody sees.
 BLANK = 0.03
 #: The same where there is no source to compare with, between the first and the last second, which may fade.

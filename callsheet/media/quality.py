@@ -120,7 +120,9 @@ def _moving(look: Look) -> _Moving:
     far = _in_parts(luma[step:], luma[:-step]) if len(luma) > step else parts[:0]
     # Of each change from frame to frame, the change over the time around it; at both ends that of the nearest.
     at = np.clip(np.arange(len(parts)) - step // 2, 0, max(len(far) - 1, 0))
-    return _Moving(look=look, parts=parts, over=far[at] if len(far) else parts)
+    over = far[at] if len(far) else parts.copy()
+    over[_quantiles(look, 0.98)[0][1:] <= DARK] = 0.0  # what moves in the dark, a harder look makes black
+    return _Moving(look=look, parts=parts, over=over)
 
 
 def _in_parts(later: NDArray[np.int16], earlier: NDArray[np.int16]) -> Numbers:

@@ -148,7 +148,6 @@ ENCODES: tuple[tuple[str, ...], ...] = (
     ("-crf", "23", "-s", "640x360"),
     ("-crf", "23", "-s", "336x192"),
     ("-b:v", "300k", "-preset", "veryfast", "-g", "30"),
-    ("-crf", "23", "-color_range", "pc"),
 )
 #: What may become of sound that is kept.
 KEPT = ("anull", "volume=0.6", "volume=1.4,alimiter=limit=0.9", "lowpass=6000", "adelay=25:all=1", "aresample=44100")
@@ -218,7 +217,7 @@ def _frozen(dice: random.Random, film: Film) -> Film:
 
 def _half_frozen(dice: random.Random, film: Film) -> Film:
     first = round(dice.uniform(0.6, 1.4) * RATE)
-    side = dice.choice(("0", "iw/2"))
+    side = "iw/4"  # the middle, where something moves in every clip
     filters = (
         f"split=3[a][b][c];[b]crop=iw/2:ih:{side}:0,split[d][e];[c]nullsink;"
         f"[d][e]freezeframes=first={first}:last=200:replace={first}[f];[a][f]overlay=x={side.replace('iw', 'W')}:y=0"
@@ -532,8 +531,8 @@ def table(rows: Sequence[Row], goods: int, alarms: Sequence[str]) -> Iterator[st
 def main() -> int:
     reader = argparse.ArgumentParser(description=__doc__)
     reader.add_argument("--seed", type=int, default=SEED)
-    reader.add_argument("--each", type=int, default=20, help="films of each defect")
-    reader.add_argument("--good", type=int, default=400, help="good films")
+    reader.add_argument("--each", type=int, default=10, help="films of each defect")
+    reader.add_argument("--good", type=int, default=300, help="good films")
     reader.add_argument("--kind", default="", help="only defects whose name has this in it")
     given = reader.parse_args()
     films = [film for film in corpus(given.seed, given.each, given.good) if given.kind in film.kind or film.is_good]
