@@ -1,5 +1,6 @@
 """Films with a defect, on cue: what a check of results has to find, made of a draft that has none."""
 
+import asyncio
 from fractions import Fraction
 from pathlib import Path
 from shutil import copyfile
@@ -15,14 +16,20 @@ async def spoil(film: Path, defect: Defect, *, clip: Path | None) -> None:
     """Break a finished film, in its place. What it lacks cannot be broken: sound of a silent film, a clip to be unchanged."""
     if defect == "unchanged":
         if clip is not None:
-            film.unlink()  # it may be the clip itself, by another name
-            copyfile(clip, film)
+            await asyncio.to_thread(_copy, clip, film)
         return
-    facts = probe.clip(film)
+    facts = await asyncio.to_thread(probe.clip, film)
     streams = source(film)
     picture = _picture(streams["v:0"], defect, facts.seconds)
     sound = _sound(streams["a:0"], defect) if facts.has_sound else None
     await output.save(film, picture, sound, codec="aac", seconds=facts.seconds, on_progress=lambda _part: None)
+
+
+def _copy(clip: Path, film: Path) -> None:
+    """In its place, and not into it: it may be the clip itself, by another name."""
+    part = film.with_name(f".{film.name}.part")
+    copyfile(clip, part)
+    part.replace(film)
 
 
 def _picture(picture: Any, defect: Defect, seconds: Fraction) -> Any:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from callsheet import catalogue
 from callsheet.campaign import NATIVE
-from callsheet.errors import MediaError, ToolMissing
+from callsheet.errors import CallsheetError, ToolMissing
 from callsheet.limits import ClipFacts
 from callsheet.media import command
 from callsheet.plan import Line
@@ -51,7 +51,7 @@ async def decoded(path: Path, facts: ClipFacts) -> "Look | None":
         return await look.of_film(path, facts, time_limit=time_limit(facts))
     except ToolMissing:
         raise
-    except (MediaError, OSError, ValueError) as error:
+    except Exception as error:  # whatever it is: the decode alone says whether the film is good
         await command.check_decodes(path, time_limit=time_limit(facts))
         log.warning("%s is not checked: %s", path.name, error)
         return None
@@ -64,7 +64,7 @@ async def inspect(studio: Studio, line: Line, take: Take, film: "Look | None") -
     try:
         source, sound = await _sources(studio, line.variant)
         quality = await asyncio.to_thread(_judged, line, film, source, sound)
-    except MediaError as error:
+    except CallsheetError as error:
         log.warning("take %d %s is not checked: %s", take.id, take.slug, error.what)
         return None
     except Exception:  # a defect of a check must not lose what is paid for
