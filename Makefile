@@ -14,7 +14,7 @@ VARIANTS ?= 600
 RANDOM_KILLS := tests/e2e/test_killed.py::test_killed_at_random_and_run_again_it_has_paid_once_and_archived_all
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast faults kills test-scale bench check format matrix words schema lock ui clean
+.PHONY: help install demo test test-fast faults kills quality test-scale bench check format matrix words schema lock ui clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ faults: $(STAMP)  ## crashes and faults by the thousand, in virtual time (SEEDS=
 
 kills: $(STAMP)  ## kill -9 of real runs at random instants, and run again (KILLS=20)
 	CALLSHEET_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest $(RANDOM_KILLS) tests/steps/test_killed.py -s -q
+
+quality: $(STAMP)  ## the quality checks on a corpus of defects and of good films: recall and false alarms
+	$(BIN)/python -m tests.media.defects
 
 test-scale: $(STAMP)  ## 600 variants on three workers, one of which is killed half-way (VARIANTS=600)
 	$(BIN)/python -m tests.scale --variants $(VARIANTS)

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import archive, authoring, drafts, orchestration, preparation, sandbox, startup
+from bench import archive, authoring, checks, drafts, orchestration, preparation, sandbox, startup
 from bench.row import Row
 
 #: What is measured, by the name that `make bench ONLY=…` takes.
 PARTS: dict[str, Callable[[Path], Iterator[Row]]] = {
     "authoring": authoring.rows,
     "preparation": preparation.rows,
+    "checks": checks.rows,
     "drafts": drafts.rows,
     "sandbox": sandbox.rows,
     "archive": archive.rows,

@@ -109,7 +109,7 @@ SANDBOX = (ROOT / "docs/sandbox.md").read_text("utf-8")
 
 def test_the_faults_in_the_sandbox_s_page_are_a_script_and_its_table_names_every_deed() -> None:
     (example,) = fences(SANDBOX, "yaml")
-    assert len(faults.read(example).faults) == 6
+    assert len(faults.read(example).faults) == 7
     deeds = {deed for row in rows(SANDBOX, "on") for deed in re.findall(r"`(\w+)`", row[1])}
     assert deeds == {deed for possible in faults.DEEDS.values() for deed in possible}
 

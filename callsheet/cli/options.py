@@ -76,6 +76,10 @@ Again = Annotated[
         autocompletion=completion.slugs,
     ),
 ]
+AgainFlagged = Annotated[
+    bool,
+    typer.Option("--again-flagged", help="Render again, once, what the quality checks flag. It costs again."),
+]
 Sandbox = Annotated[
     bool, typer.Option("--sandbox", help="Free drafts by the local provider; nothing leaves this machine.")
 ]
@@ -102,3 +106,18 @@ def selection(
         verdicts=verdicts,
         promote=tuple(promote or ()),
     )
+
+
+def flagged(spec: Path | None, *, sandbox: bool) -> list[str]:
+    """What --again-flagged adds to --again. SpecError without a campaign, NothingToShoot where nothing is flagged."""
+    from callsheet.errors import SpecError
+    from callsheet.steps import look_up
+
+    if spec is None:
+        what = "a plan in a file has its own --again, and --again-flagged adds to it."
+        raise SpecError(
+            what,
+            where="--again-flagged",
+            hint="Draw the plan up with it: callsheet plan SPEC --again-flagged --out FILE",
+        )
+    return list(look_up.flagged(spec, sandbox=sandbox))

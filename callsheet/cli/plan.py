@@ -31,6 +31,7 @@ def plan(
     verdicts: options.Verdicts = None,
     promote: options.Promote = None,
     again: options.Again = None,
+    again_flagged: options.AgainFlagged = False,
     sandbox: Annotated[
         bool | None,
         typer.Option("--sandbox/--paid", help="Plan for the sandbox or the paid provider; by default as the key says."),
@@ -52,9 +53,11 @@ def plan(
     from callsheet.steps.estimate import estimate
     from callsheet.steps.mend import mend
 
+    on_sandbox = sandbox if sandbox is not None else not has_key(spec)
+    if again_flagged:
+        again = [*(again or ()), *options.flagged(spec, sandbox=on_sandbox)]
     selection = options.selection(only, skip, again, limit, pilot, verdicts, promote)
     _refuse_together(selection, why=why, suggest=suggest, out=out)
-    on_sandbox = sandbox if sandbox is not None else not has_key(spec)
     drawn = draw_up(spec, sandbox=on_sandbox, **selection.as_arguments())
     if why is not None:
         from callsheet.steps.explain import explain

@@ -35,6 +35,7 @@ def run(
     verdicts: options.Verdicts = None,
     promote: options.Promote = None,
     again: options.Again = None,
+    again_flagged: options.AgainFlagged = False,
     max_usd: Annotated[
         str | None, typer.Option("--max-usd", metavar="USD", help="Most that this run may cost.")
     ] = None,
@@ -52,6 +53,8 @@ def run(
     from callsheet.steps import record, studio
 
     began = time.monotonic()
+    if again_flagged:
+        again = [*(again or ()), *options.flagged(spec, sandbox=sandbox)]
     selection = options.selection(only, skip, again, limit, pilot, verdicts, promote)
     recorded = None if plan is None else _recorded(plan, spec, selection, sandbox=sandbox)
     if recorded is not None:
@@ -216,9 +219,14 @@ def _undone(account: "Account") -> "list[tuple[Outcome, str, list[str]]]":
 
 def _summary(account: "Account", took: timedelta) -> None:
     """Variants, credits, time, and where everything is."""
+    from callsheet import quality
+
     for outcome, reason, labels in _undone(account):
         who = labels[0] if len(labels) == 1 else f"{len(labels)} variants ({listed(labels, most=3)})"
         console.tell(f"{outcome.replace('_', ' '):<9} {who}: {reason}", style=console.OUTCOME_STYLE[outcome])
+    for ended in account.flagged:
+        words = quality.spoken(ended.quality) if ended.quality else ""
+        console.tell(f"flagged   {ended.line.variant.label}: {words}", style="yellow")
     for stray in account.strays:
         style = "green" if stray.is_settled else "yellow"
         console.tell(f"take {stray.take.id} {stray.take.slug}, no longer in the campaign: {stray.words}", style=style)
@@ -229,5 +237,7 @@ def _summary(account: "Account", took: timedelta) -> None:
     time_taken = f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
     console.tell()
     console.facts([("variants", account.message), ("credits", spent), ("time", time_taken)])
+    if account.flags:
+        console.tell(f"quality    {account.flags}; paid for and in the archive, numbers in each film's .json")
     for name, place in (("files", account.files), ("board", account.board.as_uri())):
         console.tell(f"{name:<10} {place}")  # in one piece, to be copied

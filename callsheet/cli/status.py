@@ -16,6 +16,7 @@ from callsheet.take import State, Take
 
 if TYPE_CHECKING:
     from callsheet.plan import Month
+    from callsheet.sidecar import Quality
 
 NAMES = ("take", "variant", "state", "route", "credits", "since (UTC)", "file, reason or job")
 #: What is not settled is yellow.
@@ -29,26 +30,39 @@ OptionalSpec = Annotated[
 
 def status(spec: OptionalSpec = None, json: options.Json = False) -> None:
     """List the takes of the ledger, each with its state."""
-    takes = _takes(spec)
+    takes, qualities = _takes(spec)
     held, charged = _held(takes), _charged(takes)
     if json:
-        rows = [_row(take, spec) for take in takes]
+        rows = [_row(take, spec, qualities.get(take.id)) for take in takes]
         console.document({"takes": rows, "held": str(held), "charged": str(charged)})
         return
     if takes:
-        cells = [_cells(take, spec) for take in takes]
+        cells = [_cells(take, spec, qualities.get(take.id)) for take in takes]
         tables.table(NAMES, cells, right=("take", "credits"))
         console.tell()
     count = "No takes" if not takes else f"{len(takes)} take{'' if len(takes) == 1 else 's'}"
     console.tell(f"{count}; {held.spoken} held, {charged.spoken} charged")
+    for take in takes:
+        if words := _flags(qualities.get(take.id)):
+            console.tell(f"flagged: take {take.id} {take.slug}: {words}", style="yellow")
 
 
-def _cells(take: Take, spec: Path | None) -> tuple[console.Piece, ...]:
+def _flags(found: "Quality | None") -> str:
+    """What the checks flag; they are slow to load, and not needed before something is archived."""
+    if found is None:
+        return ""
+    from callsheet import quality
+
+    return quality.spoken(found)
+
+
+def _cells(take: Take, spec: Path | None, found: "Quality | None") -> tuple[console.Piece, ...]:
     """A row for a person. The last cell is where the take stands: its file, what went wrong, or its job."""
+    flagged = ", flagged" if _flags(found) else ""
     return (
         str(take.id),
         take.slug if spec else f"{take.campaign}/{take.slug}",
-        (str(take.state), STYLE.get(take.state, "yellow")),
+        (f"{take.state}{flagged}", "yellow" if flagged else STYLE.get(take.state, "yellow")),
         take.route,
         str(take.charged or take.price),
         f"{take.updated_at:%Y-%m-%d %H:%M}",
@@ -96,16 +110,22 @@ def _spent() -> "tuple[tuple[Take, ...], dict[str, Month]]":
     return takes, {} if month is None else {listed(routes): month}
 
 
-def _takes(spec: Path | None) -> tuple[Take, ...]:
+def _takes(spec: Path | None) -> "tuple[tuple[Take, ...], dict[int, Quality]]":
+    """Takes, and what the checks found of those that are in the archive."""
     from callsheet.steps import draw_up, settings
     from callsheet.steps.load import resolve
 
     loaded = resolve(spec) if spec else None
     found = settings.read(loaded.root if loaded else settings.find_checkout(Path.cwd()))
     if not draw_up.has_ledger(found):
-        return ()
+        return (), {}
     with closing(draw_up.open_ledger(found)) as ledger:
-        return ledger.takes(campaign=loaded.campaign.name if loaded else None)
+        takes = ledger.takes(campaign=loaded.campaign.name if loaded else None)
+        if not any(take.archive for take in takes):
+            return takes, {}
+        from callsheet.steps.look_up import look_up
+
+        return takes, look_up(found, ledger, takes, spec=spec)
 
 
 def _held(takes: Sequence[Take]) -> Credits:
@@ -123,7 +143,7 @@ def _reason(take: Take, spec: Path | None) -> str:
     return expiry.standing(take, clock.now(), str(spec or "SPEC"))
 
 
-def _row(take: Take, spec: Path | None) -> dict[str, Any]:
+def _row(take: Take, spec: Path | None, found: "Quality | None") -> dict[str, Any]:
     return {
         "id": take.id,
         "campaign": take.campaign,
@@ -138,4 +158,5 @@ def _row(take: Take, spec: Path | None) -> dict[str, Any]:
         "reason": _reason(take, spec),
         "archive": take.archive,
         "occurrence": None if take.occurrence is None else take.occurrence.isoformat(),
+        "quality": None if found is None else found.model_dump(),
     }

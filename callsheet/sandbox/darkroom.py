@@ -12,11 +12,11 @@ from fractions import Fraction
 from callsheet import catalogue
 from callsheet.errors import MediaError, ToolFailed, ToolMissing, Unacceptable
 from callsheet.media import probe
-from callsheet.sandbox import billing
+from callsheet.sandbox import billing, spoiling
 from callsheet.sandbox.book import Book, Job
 from callsheet.sandbox.engine import Shot
 from callsheet.sandbox.engines import Engine, Engines, NoEngine, Progress
-from callsheet.sandbox.faults import FOR_EVER, Faults
+from callsheet.sandbox.faults import FOR_EVER, Faults, Rule
 from callsheet.sandbox.place import Place
 
 log = logging.getLogger("callsheet.sandbox")
@@ -164,8 +164,10 @@ class Darkroom:
         """
         try:
             async with asyncio.timeout((time_limit(job.seconds) + self._slack).total_seconds()):
-                await self._on_cue(job)
+                cue = await self._on_cue(job)
                 made = await self._made(job)
+                if cue is not None and cue.do == "spoil" and made is None:
+                    await spoiling.spoil(self._place.result(job.id), cue.film, clip=self._shot(job).clip)
         except Exception as error:
             failure = error.failure if isinstance(error, Injected) else _failure(error)
             log.warning("%s failed: %s: %s", job.id, failure.code, error, exc_info=failure.code == "unknown_error")
@@ -178,13 +180,15 @@ class Darkroom:
             job.id, charged=charged, token=token, now=self._clock(), lifetime=RESULT_LIFETIME, made=made
         )
 
-    async def _on_cue(self, job: Job) -> None:
+    async def _on_cue(self, job: Job) -> Rule | None:
+        """What was to happen to it, and what is to happen to its film."""
         cue = self._faults.cue("render", model=job.model, prompt=job.prompt)
         if cue is None:
-            return
+            return None
         await asyncio.sleep(cue.seconds or (FOR_EVER if cue.do == "stall" else 0))
         if cue.do == "fail":
             raise Injected(Failure(code=cue.code, message=cue.message))
+        return cue
 
     async def _made(self, job: Job) -> str | None:
         """The file of the result is in its place; or, of a job that makes no file, what it made."""

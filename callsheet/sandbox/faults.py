@@ -17,7 +17,12 @@ from callsheet.errors import Problem, SpecInvalid
 from callsheet.nearest import did_you_mean, listed
 
 Point = Literal["submit", "status", "batch", "list", "credits", "models", "upload", "result", "render", "callback"]
-Deed = Literal["refuse", "delay", "drop", "lose", "misreport", "page", "stall", "truncate", "expire", "hide", "fail"]
+Deed = Literal[
+    "refuse", "delay", "drop", "lose", "misreport", "page", "stall", "truncate", "expire", "hide", "fail", "spoil"
+]
+
+#: What can be wrong with a film (`spoiling`).
+Defect = Literal["frozen", "black", "flicker", "green", "stretched", "silent", "late", "unchanged"]
 
 #: What can be done to a request and its answer, wherever it goes.
 OF_REQUESTS: tuple[Deed, ...] = ("refuse", "delay", "drop", "lose", "misreport", "page", "stall")
@@ -31,7 +36,7 @@ DEEDS: dict[Point, tuple[Deed, ...]] = {
     "models": OF_REQUESTS,
     "upload": OF_REQUESTS,
     "result": (*OF_REQUESTS, "truncate", "expire"),
-    "render": ("fail", "delay", "stall"),
+    "render": ("fail", "delay", "stall", "spoil"),
     "callback": ("drop",),
 }
 #: Seconds that a stall lasts where nothing else is said: longer than any client waits.
@@ -66,6 +71,8 @@ class Rule(BaseModel):
     seconds: float = Field(default=0.0, ge=0, le=86_400)
     #: Of truncate: how many come through.
     bytes: int = Field(default=1000, ge=0)
+    #: Of spoil: what is wrong with the film.
+    film: Defect = "frozen"
 
     @model_validator(mode="after")
     def _fits(self) -> "Rule":
@@ -165,7 +172,8 @@ def _problem(document: yamltext.Document, mistake: ErrorDetails, *, is_list: boo
     elif kind == "missing":
         message, path = f"the key `{path[-1]}` is missing", path[:-1]
     elif kind == "literal_error":
-        message += did_you_mean(str(mistake["input"]), get_args(Point if path[-1] == "on" else Deed))
+        known = {"on": get_args(Point), "do": get_args(Deed), "film": get_args(Defect)}[str(path[-1])]
+        message += did_you_mean(str(mistake["input"]), known)
     line, column = document.place(path, key=is_key)
     shown = "" if is_key else yamltext.dotted(path)
     return Problem(file=document.file, line=line, column=column, path=shown, message=message, hint=hint)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from callsheet import causes
+from callsheet import causes, quality
 from callsheet.approval import Question
 from callsheet.credits import total
 from callsheet.digest import short
@@ -124,6 +124,8 @@ def say_end(account: "Account") -> None:
     """One line, as loud as it went, and one for each cause."""
     level = logging.WARNING if account.exit_code else logging.INFO
     log.log(level, "%s: %s; %s", account.campaign, account.message, account.credits.spoken)
+    if account.flags:
+        log.warning("%s: %s", account.campaign, account.flags)
     for cause, group in account.by_cause.items():
         labels = listed([ended.line.variant.label for ended in group], most=3)
         log.log(logging.ERROR if cause is causes.DOUBT else logging.WARNING, "%s: %s", cause.words, labels)
@@ -151,8 +153,25 @@ def result_page(account: "Account", spec: str) -> str:
 
 
 def failures_page(account: "Account", spec: str) -> str:
-    """What did not come home, by cause, the most frequent first, each with the next step. "" where all did."""
-    return "\n".join(_of_cause(cause, group, spec) for cause, group in account.by_cause.items())
+    """What did not come home, by cause, the most frequent first, each with the next step; then what is home and flagged. ""
+    where there is neither."""
+    pages = [_of_cause(cause, group, spec) for cause, group in account.by_cause.items()]
+    return "\n".join([*pages, *([_of_flags(account, spec)] if account.flagged else [])])
+
+
+def _of_flags(account: "Account", spec: str) -> str:
+    """Paid for and in the archive; a person judges them."""
+    flagged = account.flagged
+    lines = [f"- `{ended.line.variant.label}`: {plain(_flags(ended))}" for ended in flagged[:MOST_NAMES]]
+    if len(flagged) > MOST_NAMES:
+        lines.append(f"- {len(flagged) - MOST_NAMES} more: see the outcome table")
+    again = f"`callsheet run {spec} --again-flagged` pays for another take of each, `--again SLUG` of one."
+    head = f"### {len(flagged)} flagged by the quality checks\n\n**Next:** look at them on the review board. {again}"
+    return "\n".join([head, "", "They are in the archive and paid for.", "", *lines, ""])
+
+
+def _flags(ended: "Ended") -> str:
+    return "" if ended.quality is None else quality.spoken(ended.quality)[:LONGEST_REASON]
 
 
 def _of_cause(cause: "Cause", group: "Sequence[Ended]", spec: str) -> str:

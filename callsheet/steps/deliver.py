@@ -9,11 +9,10 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import SecretStr
 
@@ -44,6 +43,7 @@ from callsheet.sidecar import (
     ClipRecord,
     JobRecord,
     MoneyRecord,
+    Quality,
     ResultRecord,
     Sidecar,
     SourceFile,
@@ -53,12 +53,16 @@ from callsheet.sidecar import (
     read,
 )
 from callsheet.steps import clock, mark, prepare
+from callsheet.steps import inspect as inspecting
 from callsheet.steps import studio as studios
 from callsheet.steps.mark import Film
 from callsheet.steps.studio import Studio
 from callsheet.steps.survey import hash_of
 from callsheet.sweep import Variant
 from callsheet.take import State, Take
+
+if TYPE_CHECKING:
+    from callsheet.media.look import Look
 
 log = logging.getLogger("callsheet.takes")
 
@@ -72,11 +76,12 @@ D = TypeVar("D", Sidecar, StrayRecord)
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """A downloaded result that decodes."""
+    """A downloaded result that decodes. look: what the checks are made on; None where it could not be had."""
 
     path: Path
     downloaded: Downloaded
     facts: ClipFacts
+    look: "Look | None"
 
 
 async def deliver(take_id: int, label: str) -> str:
@@ -95,13 +100,16 @@ async def deliver(take_id: int, label: str) -> str:
             studio.tell(label, "deliver", "moved", done / size if size else 0.0)
 
         result = await fetch(studio, take, moved, seconds=_seconds(line))
+        quality = await inspecting.inspect(studio, line, take, result.look)
+        result = replace(result, look=None)  # it may wait for its turn to be archived, and a look is large
         sent = take
         take = await archive(
-            studio, take, result, _names(studio, line), lambda file: _sidecar(studio, line, sent, result, file)
+            studio, take, result, _names(studio, line), lambda file: _sidecar(studio, line, sent, result, file, quality)
         )
         log.info("take %d %s: %s, %s credits, %s", take.id, take.slug, take.state, take.cost, take.archive)
     forget(studio, take)
-    studio.tell(label, "deliver", "done", 1.0, take.archive)
+    flagged = inspecting.words(studio.qualities.get(take.id))
+    studio.tell(label, "deliver", "done", 1.0, f"{take.archive}{flagged}")
     return take.archive
 
 
@@ -148,14 +156,15 @@ async def fetch(
     downloaded = await asyncio.to_thread(_kept, target) or await _download(studio, take, target, on_bytes)
     try:
         facts = await asyncio.to_thread(probe.clip, target)
-        await command.check_decodes(target, time_limit=timedelta(seconds=60 + 30 * float(facts.seconds)))
+        async with studio.decoders:
+            look = await inspecting.decoded(target, facts)
         _refuse_other_length(facts.seconds, seconds)
     except (ToolMissing, command.TookTooLong) as error:
         error.spent = "yes"  # that says nothing about the file, which stays
         raise
     except MediaError as error:
         raise await asyncio.to_thread(_kept_aside, studio, take, target, downloaded, error) from error
-    return Result(path=target, downloaded=downloaded, facts=facts)
+    return Result(path=target, downloaded=downloaded, facts=facts, look=look)
 
 
 def _refuse_other_length(seconds: Fraction, expected: Fraction | None) -> None:
@@ -335,7 +344,9 @@ def _put(studio: Studio, key: str, film: Film, ours: Sidecar | StrayRecord | Non
     return studio.store.put(key, film.path, sha256=film.sha256)
 
 
-async def _sidecar(studio: Studio, line: Line, take: Take, result: Result, file: str) -> Sidecar:
+async def _sidecar(
+    studio: Studio, line: Line, take: Take, result: Result, file: str, quality: Quality | None
+) -> Sidecar:
     return Sidecar(
         callsheet=callsheet.__version__,
         campaign=take.campaign,
@@ -350,6 +361,7 @@ async def _sidecar(studio: Studio, line: Line, take: Take, result: Result, file:
         job=job_of(take),
         money=money_of(take),
         result=record_of(result, file),
+        quality=quality,
         draft=take.route in PLAY,
         archived_at=clock.now(),
         take_id=take.id,

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from callsheet import causes
+from callsheet import causes, quality
 from callsheet import plan as planning
 from callsheet.approval import LONGEST_NAME, Ruling, allowed_by
 from callsheet.credits import Credits
@@ -202,6 +202,7 @@ def rows(account: "Account") -> list[dict[str, Any]]:
             "usd": str(ended.charged.usd),
             "job": ended.take.job if ended.take else "",
             "deliverable": ended.take.archive if ended.take else "",
+            "quality": quality.verdict_of(ended.quality),
             "cause": ended.cause.words if ended.cause else "",
             "reason": ended.reason,
         }

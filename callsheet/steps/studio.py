@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
@@ -43,7 +43,9 @@ from callsheet.steps.shelve import Shelf, shelf_of
 
 if TYPE_CHECKING:
     from callsheet.evidence import Verdict
+    from callsheet.media.look import Look
     from callsheet.provider.client import Accepted, Staged
+    from callsheet.sidecar import Quality
     from callsheet.steps.cache import PreparedFile
     from callsheet.steps.stand_by import Elsewhere
 
@@ -106,6 +108,8 @@ class Studio:
     #: Who may fetch its result now.
     downloads: Gate = field(default_factory=lambda: Gate(DOWNLOADS))
     uploads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UPLOADS))
+    #: Results that are decoded at a time: a hundred may come home at once, and each is an ffmpeg.
+    decoders: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(max(2, command.cores())))
     #: Prepared files by cache name, staged files by route and digest: the work of several variants, done once.
     prepared: dict[str, "asyncio.Task[PreparedFile]"] = field(default_factory=dict)
     staged: dict[tuple[str, str], "asyncio.Task[Staged]"] = field(default_factory=dict)
@@ -125,6 +129,9 @@ class Studio:
     estimates: dict[int, timedelta | None] = field(default_factory=dict)
     #: Why jobs failed in this run, by take.
     failures: dict[int, Failure] = field(default_factory=dict)
+    #: Looks at prepared clips by digest, and what was found of results that came home in this run, by take.
+    looks: "dict[str, asyncio.Task[Look]]" = field(default_factory=dict)
+    qualities: "dict[int, Quality]" = field(default_factory=dict)
     #: Why the walks of variants ended without a deliverable, by label.
     causes: dict[str, Cause] = field(default_factory=dict)
     #: Why nothing new is to be sent any more; empty for as long as it is. And whether the process has to go (`stopping`).
@@ -325,7 +332,7 @@ async def _opened(
                         yield studio
                 finally:
                     _current.reset(token)
-                    await _stopped(studio.prepared.values())
+                    await _stopped([*studio.prepared.values(), *studio.looks.values()])
             await _room_made(studio)
 
 
@@ -386,8 +393,8 @@ async def _room_made(studio: Studio) -> None:
     await asyncio.to_thread(make_room.keep_within, studio.home, studio.ledger, most)
 
 
-async def _stopped(works: "Iterable[asyncio.Task[PreparedFile]]") -> None:
-    """Cancel what is still being prepared when a run ends, and wait until its ffmpeg is gone and its files are removed."""
+async def _stopped(works: "Iterable[asyncio.Task[Any]]") -> None:
+    """Cancel what is still at work on media at the end, and wait until its ffmpeg is gone and its files are removed."""
     going_on = [work for work in works if not work.done()]
     for work in going_on:
         work.cancel()

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import callsheet
-from callsheet import catalogue, causes, expiry, naming
+from callsheet import catalogue, causes, expiry, naming, quality
 from callsheet import sidecar as sidecars
 from callsheet.causes import Cause
 from callsheet.credits import Credits, total
@@ -19,8 +19,8 @@ from callsheet.media import frames
 from callsheet.plan import Line, Plan, decimal_seconds, keys_of
 from callsheet.review import board
 from callsheet.routing import PLAY
-from callsheet.sidecar import Manifest, ManifestEntry, Sidecar
-from callsheet.steps import clock, deliver, outcome, prepare
+from callsheet.sidecar import Manifest, ManifestEntry, Quality, Sidecar
+from callsheet.steps import clock, deliver, inspect, outcome, prepare
 from callsheet.steps import settings as environment
 from callsheet.steps import studio as studios
 from callsheet.steps.cache import PreparedFile
@@ -73,6 +73,8 @@ class Ended:
     failure: Failure | None = None
     #: Why it did not come home; None where it did, or was not to.
     cause: Cause | None = None
+    #: What the checks found of its film; None where it was not checked, and where there is none.
+    quality: Quality | None = None
 
     @property
     def charged(self) -> Credits:
@@ -97,6 +99,7 @@ class Ended:
             "reason": self.reason,
             "archive": take.archive if take else "",
             "failure": None if self.failure is None else asdict(self.failure),
+            "quality": None if self.quality is None else self.quality.model_dump(),
         }
 
 
@@ -123,6 +126,16 @@ class Account:
     @property
     def credits(self) -> Credits:
         return total([ended.charged for ended in self.ended])
+
+    @property
+    def flagged(self) -> tuple[Ended, ...]:
+        """What this run archived and a check flags."""
+        return tuple(ended for ended in self.of("archived") if quality.flags(ended.quality))
+
+    @property
+    def flags(self) -> str:
+        """ "2 of 40 flagged: 1 frozen, 1 sync". Empty where nothing is."""
+        return inspect.counted(ended.quality for ended in self.of("archived"))
 
     @property
     def exit_code(self) -> int:
@@ -160,6 +173,7 @@ class Account:
             "skipped": len(self.of("skipped")),
             "failed": len(self.of("failed")) + len(self.of("pending")),
             "in_doubt": len(self.of("in_doubt")),
+            "flagged": len(self.flagged),
             "credits": str(self.credits),
             "usd": str(self.credits.usd),
             "files": self.files,
@@ -185,6 +199,7 @@ async def wrap(
     if not is_part:
         manifest = await write_manifest(studio, {item.line.key: item.reason for item in ended if item.reason})
         await asyncio.to_thread(write_board, studio.shelf, manifest)
+        ended = _with_qualities(ended, manifest)
     elif studio.shelf.is_apart:
         await _pictured(studio)
     return Account(
@@ -386,9 +401,23 @@ def _ended(studio: Studio, line: Line, error: str, walked: Collection[str]) -> E
         return Ended(line=line, outcome="failed", take=None, reason=error, cause=cause)
     end = OUTCOMES[take.state]
     reason = "" if end == "archived" else error or take.reason
-    failure = studio.failures.get(take.id)
     return Ended(
-        line=line, outcome=end, take=take, reason=reason, failure=failure, cause=_cause(studio, line.variant.label, end)
+        line=line,
+        outcome=end,
+        take=take,
+        reason=reason,
+        failure=studio.failures.get(take.id),
+        cause=_cause(studio, line.variant.label, end),
+        quality=studio.qualities.get(take.id),
+    )
+
+
+def _with_qualities(ended: tuple[Ended, ...], manifest: Manifest) -> tuple[Ended, ...]:
+    """With what sidecars say of films that another process brought home, or a run that was killed right after."""
+    known = {entry.take_id: entry.quality for entry in manifest.entries if entry.quality is not None}
+    return tuple(
+        replace(one, quality=known.get(one.take.id)) if one.quality is None and one.take is not None else one
+        for one in ended
     )
 
 
@@ -463,6 +492,7 @@ async def _deliverable(studio: Studio, take: Take, held: Held) -> dict[str, Any]
         "seconds": seconds,
         "width": sidecar.result.width if sidecar else facts.width if facts else None,
         "height": sidecar.result.height if sidecar else facts.height if facts else None,
+        "quality": sidecar.quality if sidecar else None,
     }
 
 

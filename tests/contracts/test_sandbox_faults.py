@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from callsheet.errors import SpecInvalid, SpecSyntax
+from callsheet.media import probe
 from callsheet.sandbox import database, faults
 from callsheet.sandbox.faults import Faults, Script
 from callsheet.sandbox.policy import Policy
@@ -116,6 +117,19 @@ async def test_a_render_fails_with_a_code_and_its_credits_come_back(sandbox: San
     assert (bad["billing"]["charge_status"], bad["billing"]["refund_status"]) == ("released", "completed")
     assert good["status"] == "completed"
     assert await sandbox.remaining() == 100_000 - 36
+
+
+async def test_a_film_is_spoiled_on_cue_and_its_clip_is_not(sandbox: Sandbox, encode: Encode, tmp_path: Path) -> None:
+    """The engine gives the clip itself back, by another name of the same file."""
+    clip = await sandbox.upload(encode())
+    films = []
+    await cue(sandbox, on="render", do="spoil", film="stretched", times=1)
+    for number in range(2):
+        made = (await sandbox.submit(video_urls=[clip])).json()
+        link = (await sandbox.settled(made["id"]))["results"][0]
+        films.append(tmp_path / f"film-{number}.mp4")
+        films[-1].write_bytes((await sandbox.http.get(link)).content)
+    assert [(facts.width, facts.height) for facts in map(probe.clip, films)] == [(480, 720), (720, 720)]
 
 
 async def test_a_render_that_stalls_goes_on_until_it_is_cancelled(sandbox: Sandbox, encode: Encode) -> None:

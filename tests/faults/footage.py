@@ -5,7 +5,7 @@ What ffmpeg says of a file is asked once for each distinct content and kept: the
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
@@ -18,7 +18,7 @@ from callsheet import marking
 from callsheet.errors import MediaError
 from callsheet.ledger.book import Ledger
 from callsheet.limits import ClipFacts
-from callsheet.media import command, frames, probe, tool
+from callsheet.media import command, frames, look, probe, quality, tool
 from tests.steps.footage import cut
 
 ROOT = Path(__file__).parent.parent.parent
@@ -38,6 +38,7 @@ prompts:
 aspect_ratios: [16:9]
 """
 CREDITS = 36
+LIMIT = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +106,13 @@ def laid(folder: Path) -> Ground:
 
 def _remember() -> None:
     """Ask ffmpeg and PyAV about each distinct file once."""
-    asked = ((probe, "clip", _once), (command, "check_decodes", _once_awaited), (frames, "poster", _poster_once))
+    asked: tuple[tuple[Any, str, Callable[[Any], Any]], ...] = (
+        (probe, "clip", _once),
+        (command, "check_decodes", _once_awaited),
+        (look, "of_film", _once_awaited),
+        (quality, "measure", _measured_once),
+        (frames, "poster", _poster_once),
+    )
     for module, name, once in asked:
         setattr(module, name, once(getattr(module, name)))
     in_real_time(tool.version())
@@ -126,18 +133,32 @@ def _once(ask: Callable[[Path], ClipFacts]) -> Callable[[Path], ClipFacts]:
     return asked
 
 
-def _once_awaited(check: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-    known: dict[str, Exception | None] = {}
+def _once_awaited(ask: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    known: dict[str, Any] = {}
 
-    async def checked(path: Path, *, time_limit: timedelta) -> None:
+    async def asked(path: Path, *facts: Any, time_limit: timedelta) -> Any:
         content = _content(path)
         if content not in known:
-            known[content] = _told(lambda: in_real_time(check(path, time_limit=time_limit)))
+            known[content] = _told(lambda: in_real_time(ask(path, *facts, time_limit=time_limit)))
         answer = known[content]
-        if answer is not None:
+        if isinstance(answer, Exception):
             raise answer
+        return answer
 
-    return checked
+    return asked
+
+
+def _measured_once(measure: Callable[..., Any]) -> Callable[..., Any]:
+    """Of the same looks; they are kept, so that one is known by its place in memory."""
+    known: dict[tuple[int, ...], Any] = {}
+
+    def measured(*looks: Any) -> Any:
+        places = tuple(map(id, looks))
+        if places not in known:
+            known[places] = measure(*looks)
+        return known[places]
+
+    return measured
 
 
 def _poster_once(make: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
@@ -185,15 +206,24 @@ def unmarked(film: bytes) -> bytes:
     return film if at < 0 else film[: at - 8]
 
 
-def look_at(film: bytes, place: Path) -> None:
+def look_at(film: bytes, place: Path) -> look.Look | None:
     """Have asked everything about these bytes that a run asks; what is wrong with them is an answer too."""
     place.write_bytes(film)
     try:
         facts = probe.clip(place)
-        in_real_time(command.check_decodes(place, time_limit=timedelta(minutes=1)))
+        in_real_time(command.check_decodes(place, time_limit=LIMIT))
         in_real_time(frames.poster(place, place.with_suffix(".jpg"), seconds=facts.seconds))
+        seen: look.Look = in_real_time(look.of_film(place, facts, time_limit=LIMIT))
+        return seen
     except MediaError:
-        return
+        return None
     finally:
         place.unlink()
         place.with_suffix(".jpg").unlink(missing_ok=True)
+
+
+def compare(films: Iterable[look.Look | None], source: look.Look | None) -> None:
+    """Have measured what a run measures."""
+    for film in films:
+        if film is not None and source is not None:
+            quality.measure(film, source, source.sound)

@@ -212,5 +212,6 @@ async def _prepared(ground: Ground) -> None:
 def _look_at_films(ground: Ground) -> None:
     """What comes to be asked of ffmpeg, asked now: a forked life would forget the answers."""
     prepared = next(path for path in (ground.home / "cache/clips").glob("*.mp4"))
-    for film in (prepared.read_bytes(), ground.result, ground.result[: len(ground.result) // 2]):
-        footage.look_at(film, ground.root / "film.mp4")
+    films = (prepared.read_bytes(), ground.result, ground.result[: len(ground.result) // 2])
+    seen = [footage.look_at(film, ground.root / "film.mp4") for film in films]
+    footage.compare(seen, seen[0])
