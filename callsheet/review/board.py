@@ -25,7 +25,20 @@ from callsheet.verdicts import Verdicts
 #: The files of the page's style and script, in the order in which they are joined; a part of the script may use what an
 #: earlier one declares, and the last one begins the work.
 STYLES = ("board", "pivot", "verdicts", "safe", "compare", "fits")
-SCRIPTS = ("page", "clock", "frames", "rows", "filters", "verdicts", "hand", "judge", "safe", "pivot", "compare", "keys")
+SCRIPTS = (
+    "page",
+    "clock",
+    "frames",
+    "rows",
+    "filters",
+    "verdicts",
+    "hand",
+    "judge",
+    "safe",
+    "pivot",
+    "compare",
+    "keys",
+)
 #: Values of an axis that are offered at once; more of them are shown on demand.
 CHIPS = 12
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import callsheet
 from callsheet import catalogue, causes, expiry, naming
+from callsheet.archive.store import Store
 from callsheet.causes import Cause
 from callsheet.credits import Credits, total
 from callsheet.errors import ArchiveError, MediaError, NothingToShoot, WouldOverwrite
@@ -19,7 +20,7 @@ from callsheet.plan import Line, Plan, decimal_seconds, keys_of
 from callsheet.review import board
 from callsheet.routing import PLAY
 from callsheet.sidecar import Manifest, ManifestEntry, Sidecar
-from callsheet.steps import clock, deliver, outcome, prepare
+from callsheet.steps import clock, deliver, judge, outcome, prepare
 from callsheet.steps import settings as environment
 from callsheet.steps import studio as studios
 from callsheet.steps.cache import PreparedFile
@@ -32,6 +33,7 @@ from callsheet.steps.survey import hash_of
 from callsheet.sweep import Variant
 from callsheet.take import State, Take
 from callsheet.tariff import price_of
+from callsheet.verdicts import Verdicts
 
 log = logging.getLogger("callsheet.takes")
 
@@ -181,7 +183,8 @@ async def wrap(
     ended = tuple(_ended(studio, line, errors.get(line.variant.label, ""), walked) for line in plan.lines)
     if not is_part:
         manifest = await write_manifest(studio, {item.line.key: item.reason for item in ended if item.reason})
-        await asyncio.to_thread(write_board, studio.shelf, manifest)
+        verdicts = await asyncio.to_thread(_judged, studio.store, manifest)
+        await asyncio.to_thread(write_board, studio.shelf, manifest, verdicts)
     elif studio.shelf.is_apart:
         await _pictured(studio)
     return Account(
@@ -196,7 +199,13 @@ async def wrap(
 
 
 def rebuild_board(loaded: Loaded) -> Path:
-    """The review board again, from the manifest in the archive. NothingToShoot when there is none yet."""
+    """The review board again, from the manifest and the verdicts in the archive. NothingToShoot when there is none yet."""
+    shelf, manifest = laid_out(loaded)
+    return write_board(shelf, manifest, judge.known(shelf.store, manifest))
+
+
+def laid_out(loaded: Loaded) -> tuple[Shelf, Manifest]:
+    """The manifest in the archive, with every file that its board shows on the shelf. NothingToShoot, ArchiveError."""
     store = store_of(loaded)
     shelf = shelf_of(store, environment.read(loaded.root).home)
     folder = naming.slug_part(loaded.campaign.name)
@@ -209,23 +218,23 @@ def rebuild_board(loaded: Loaded) -> Path:
         )
     manifest = Manifest.model_validate_json(written)
     if shelf.is_apart:
-        shelf.bring(store.sizes(_shown(manifest)))
-    return write_board(shelf, manifest)
+        shelf.bring(store.sizes(shown(manifest)))
+    return shelf, manifest
 
 
-def write_board(shelf: Shelf, manifest: Manifest) -> Path:
+def write_board(shelf: Shelf, manifest: Manifest, verdicts: Verdicts | None = None) -> Path:
     """The review board of this manifest, where a browser opens it from disk.
 
     Beside an archive in a bucket lies the same page, for who has the bucket on a disk; here it tells what is not here.
     """
     key = f"{naming.slug_part(manifest.campaign)}/{BOARD}"
-    shelf.store.replace_text(key, board.build(manifest))
+    shelf.store.replace_text(key, board.build(manifest, verdicts))
     if shelf.is_apart:
-        shelf.folder.replace_text(key, board.build(_as_here(shelf, manifest)))
+        shelf.folder.replace_text(key, board.build(as_here(shelf, manifest), verdicts))
     return shelf.folder.path(key)
 
 
-def _as_here(shelf: Shelf, manifest: Manifest) -> Manifest:
+def as_here(shelf: Shelf, manifest: Manifest) -> Manifest:
     """Without the films that are in the bucket alone."""
     folder = naming.slug_part(manifest.campaign)
 
@@ -239,15 +248,24 @@ def _as_here(shelf: Shelf, manifest: Manifest) -> Manifest:
     return manifest.model_copy(update={"entries": [here(entry) for entry in manifest.entries]})
 
 
-def _shown(manifest: Manifest) -> set[str]:
-    """Keys of the files that the board of this manifest plays and shows."""
+def shown(manifest: Manifest) -> set[str]:
+    """Keys of the files that the board of this manifest plays, shows and leads to."""
     folder = naming.slug_part(manifest.campaign)
     return {
         _from_archive(folder, path)
         for entry in manifest.entries
-        for path in (entry.deliverable, entry.source, entry.poster, entry.source_poster)
+        for path in (entry.deliverable, entry.source, entry.poster, entry.source_poster, entry.sidecar)
         if path
     }
+
+
+def _judged(store: Store, manifest: Manifest) -> Verdicts | None:
+    """A run does not fail for verdicts that cannot be read; its board is then without them."""
+    try:
+        return judge.known(store, manifest)
+    except ArchiveError as error:
+        log.warning("the board is without verdicts: %s: %s", error.where, error.what)
+        return None
 
 
 async def write_manifest(studio: Studio, reasons: Mapping[str, str]) -> Manifest:

@@ -295,6 +295,7 @@ def test_only_axes_with_a_choice_are_offered(page: Page, board: str) -> None:
         "Clip",
         "Prompt",
         "Aspect ratio",
+        "Verdict",
     ]
 
 

@@ -85,7 +85,7 @@ function tellQuality(findings) {
   byId("quality-name").textContent = flagged.length ? `Quality: ${flagged.length} of ${findings.length} checks flag` : "Quality: all checks passed";
   const rows = [...flagged, ...findings.filter(([, verdict]) => verdict !== "flag")];
   byId("findings").replaceChildren(...rows.map(([check, verdict, measured, limit, says]) => {
-    const value = make("span", "", bdi(measured), make("span", "limit", ` of ${limit}`));
+    const value = make("span", "", bdi(measured), make("span", "limit", ` · limit ${limit}`));
     const row = pairOf(check, value);
     row.className = verdict;
     if (verdict === "flag") one("dt", row).prepend(make("span", "unseen", "Flagged: "));
@@ -118,7 +118,8 @@ function wish(name) {
   mode(1, 1);
 }
 
-const playable = () => shownCells().filter(canJudge);
+// Also those that are folded away on the pivot.
+const playable = () => order.filter((cell) => !cell.hidden && canJudge(cell));
 
 function turn(by) {
   const next = beside(opened, by, playable());
@@ -132,6 +133,7 @@ function leave() {
   const reel = reelOf(opened);
   current = reel;
   if (reel.engaged || at > 0) reel.seek(at);
+  if (opened.classList.contains("folded")) for (const cell of opened.parentElement.children) cell.classList.remove("folded");
   frameOf(opened).focus({ preventScroll: true });
   opened.scrollIntoView({ block: "nearest" });
 }
@@ -145,7 +147,3 @@ byId("previous").addEventListener("click", () => turn(-1));
 byId("next").addEventListener("click", () => turn(1));
 byId("close").addEventListener("click", () => room.close());
 room.addEventListener("close", leave);
-
-const help = byId("help");
-byId("ask").addEventListener("click", () => help.showModal());
-byId("help-close").addEventListener("click", () => help.close());

@@ -45,7 +45,7 @@ function unjudged(shown, from) {
 }
 
 function goOn() {
-  const next = unjudged(room.open ? playable() : shownCells(), room.open ? opened : marked);
+  const next = room.open ? unjudged(playable(), opened) : unjudged(shownCells(), marked);
   if (!next) say("Everything that is shown is judged.");
   else room.open ? compare(next) : take(next);
 }
