@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from callsheet.sidecar import AxisValues
 
@@ -78,6 +78,13 @@ def merge(known: Verdicts, news: Verdicts) -> Verdicts:
             latest[one.key] = one
     newest = max((news, known), key=lambda document: max((one.at for one in document.verdicts), default=_LONG_AGO))
     return newest.model_copy(update={"verdicts": sorted(latest.values(), key=lambda one: (one.slug, one.key))})
+
+
+def mistake(error: ValidationError) -> str:
+    """The first thing that is wrong with a document, with its place and without its value."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg']}" if place else first["msg"].partition(" at line")[0]
 
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)

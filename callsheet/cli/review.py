@@ -71,4 +71,5 @@ def _merge(loaded: "Loaded", file: Path) -> None:
     news, foreign = judge.read_file(file, manifest)
     judge.keep(shelf, manifest, news, home=settings.read(loaded.root).home)
     left_out = f"; {foreign} of variants that the campaign does not have are left out" if foreign else ""
-    console.say(f"{len(news.verdicts)} verdicts merged from {file}{left_out}.")
+    count = len(news.verdicts)
+    console.say(f"{count} verdict{'' if count == 1 else 's'} merged from {file}{left_out}.")

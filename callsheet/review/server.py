@@ -25,7 +25,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from callsheet.errors import ArchiveError, PortTaken, SpecError
-from callsheet.verdicts import LARGEST, Verdicts
+from callsheet.verdicts import LARGEST, Verdicts, mistake
 
 HOST = "127.0.0.1"
 #: Seconds that answers under way have when the server is told to stop.
@@ -108,8 +108,7 @@ def make(desk: Desk, *, token: str, port: int) -> ASGIApp:
         try:
             news = Verdicts.model_validate_json(body)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            return _said(422, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+            return _said(422, mistake(error))
         try:
             return _document(await asyncio.to_thread(desk.keep, news))
         except ValueError as error:

@@ -5,7 +5,6 @@ there. On one machine they take turns.
 """
 
 import fcntl
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ from callsheet.archive.store import Store
 from callsheet.errors import ArchiveError, SpecError, StoreUnreachable
 from callsheet.sidecar import Manifest
 from callsheet.steps.shelve import Shelf
-from callsheet.verdicts import LARGEST, Verdicts, merge
+from callsheet.verdicts import LARGEST, Verdicts, merge, mistake
 
 #: Another machine may write between our reading and our writing; that it does so again and again is not to be expected.
 TRIES = 5
@@ -37,7 +36,7 @@ def known(store: Store, manifest: Manifest) -> Verdicts:
         return Verdicts.model_validate_json(written)
     except ValidationError as error:
         raise ArchiveError(
-            f"These are no verdicts: {_first(error)}.",
+            f"These are no verdicts: {mistake(error)}.",
             where=store.spoken(key_of(manifest.campaign)),
             hint="Mend the file or move it away: the board then begins without verdicts.",
             spent="no",
@@ -80,7 +79,7 @@ def read_file(file: Path, manifest: Manifest) -> tuple[Verdicts, int]:
         raise SpecError(f"cannot be read: {error.strerror or error}.", where=str(file)) from error
     except ValidationError as error:
         hint = "Export it from the review board of this campaign."
-        raise SpecError(f"is no file of verdicts: {_first(error)}.", where=str(file), hint=hint) from error
+        raise SpecError(f"is no file of verdicts: {mistake(error)}.", where=str(file), hint=hint) from error
     if news is None:
         raise SpecError(f"has {size:,} bytes, and verdicts have at most {LARGEST:,}.", where=str(file))
     if news.campaign != manifest.campaign:
@@ -89,13 +88,6 @@ def read_file(file: Path, manifest: Manifest) -> tuple[Verdicts, int]:
     there = {entry.key for entry in manifest.entries}
     ours = [one for one in news.verdicts if one.key in there]
     return news.model_copy(update={"verdicts": ours}), len(news.verdicts) - len(ours)
-
-
-def _first(error: ValidationError) -> str:
-    """The first thing that is wrong, with its place and without the value."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(json.dumps(part) if isinstance(part, str) and "." in part else str(part) for part in first["loc"])
-    return f"{place}: {first['msg']}" if place else first["msg"].partition(" at line")[0]
 
 
 @contextmanager

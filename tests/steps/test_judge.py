@@ -231,7 +231,7 @@ async def test_another_page_may_put_nothing(client: httpx.AsyncClient, disk: She
     ("body", "status", "words"),
     [
         (b"", 422, "Invalid JSON"),
-        (b"[]", 422, "valid dictionary"),
+        (b"[]", 422, "Input should be an object"),
         (json.dumps({**json.loads(verdicts().model_dump_json()), "admin": True}), 422, "admin: Extra inputs"),
         (verdicts(given(1)).model_dump_json().replace('"stars":null', '"stars":9'), 422, "verdicts.0.stars"),
         (verdicts(given(99)).model_dump_json(), 422, "of no variant of this campaign, as beach-99"),
