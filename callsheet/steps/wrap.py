@@ -182,8 +182,9 @@ async def wrap(
     walked = set(outcome.to_walk(plan))
     ended = tuple(_ended(studio, line, errors.get(line.variant.label, ""), walked) for line in plan.lines)
     if not is_part:
-        manifest = await write_manifest(studio, {item.line.key: item.reason for item in ended if item.reason})
-        verdicts = await asyncio.to_thread(_judged, studio.store, manifest)
+        manifest, held = await write_manifest(studio, {item.line.key: item.reason for item in ended if item.reason})
+        judged = judge.key_of(plan.campaign) in held.there
+        verdicts = await asyncio.to_thread(_judged, studio.store, manifest) if judged else None
         await asyncio.to_thread(write_board, studio.shelf, manifest, verdicts)
     elif studio.shelf.is_apart:
         await _pictured(studio)
@@ -268,8 +269,9 @@ def _judged(store: Store, manifest: Manifest) -> Verdicts | None:
         return None
 
 
-async def write_manifest(studio: Studio, reasons: Mapping[str, str]) -> Manifest:
-    """The manifest of every variant of the campaign, selected for this run or not, as the ledger knows it now."""
+async def write_manifest(studio: Studio, reasons: Mapping[str, str]) -> tuple[Manifest, "Held"]:
+    """The manifest of every variant of the campaign, selected for this run or not, as the ledger knows it now; and what it is
+    made of."""
     lines = every_line(studio.drawn, studio.ledger)
     held = await _held(studio, lines)
     entries = [await _entry(studio, line, held, reasons.get(line.key, "")) for line in lines]
@@ -287,7 +289,7 @@ async def write_manifest(studio: Studio, reasons: Mapping[str, str]) -> Manifest
     )
     text = manifest.model_dump_json(indent=2) + "\n"
     await asyncio.to_thread(studio.shelf.replace_text, f"{_folder(studio)}/manifest.json", text)
-    return manifest
+    return manifest, held
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -314,10 +316,11 @@ async def _pictured(studio: Studio) -> None:
 async def _held(studio: Studio, lines: Collection[Line]) -> Held:
     clips = {line.variant.label: clip for line in lines if line.take and (clip := await _prepared(studio, line))}
     keys = {key for clip in clips.values() for key in (_source_key(studio, clip), _poster_key(studio, clip.sha256))}
+    keys.add(judge.key_of(studio.plan.campaign))
     for line in lines:
         if line.take is not None and line.take.archive:
             keys |= {line.take.archive, _beside(line.take), _poster_key(studio, line.take.sha256)}
-    there = dict(await asyncio.to_thread(studio.store.sizes, keys)) if keys else {}
+    there = dict(await asyncio.to_thread(studio.store.sizes, keys))
     if studio.shelf.is_apart:
         small = {key: size for key, size in there.items() if key.endswith((".json", ".jpg"))}
         await asyncio.to_thread(studio.shelf.bring, small)

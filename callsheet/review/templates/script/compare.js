@@ -43,7 +43,6 @@ function compare(cell) {
     mode(ratio, known.ratio);
   });
   if (!room.open) room.showModal();
-  coverPair();
   drawJudged();
   both.engaged = true;
   both.draw();
@@ -94,9 +93,10 @@ function tellQuality(findings) {
   }));
 }
 
+// Over both where they lie on each other, and over the variant beside its source.
 function coverPair() {
-  for (const side of all(".side", pair)) one(":scope > .safe", side)?.remove();
-  cover(byId("the-variant"), facts.get(opened).ratio);
+  for (const layer of all(".safe", pair)) layer.remove();
+  cover(pair.classList.contains("beside") ? byId("the-variant") : pair, facts.get(opened).ratio);
 }
 
 function drawJudged() {
@@ -111,6 +111,7 @@ function mode(source, variant) {
   const beside = manner ? manner === "side" : Math.abs(source / variant - 1) > 0.03;
   pair.classList.toggle("beside", beside && !pair.classList.contains("alone"));
   for (const button of all("[data-mode]")) button.setAttribute("aria-pressed", (button.dataset.mode === "side") === beside);
+  coverPair();
 }
 
 function wish(name) {
