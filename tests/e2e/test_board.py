@@ -718,6 +718,17 @@ def test_verdicts_survive_a_reload_and_go_out_and_in_as_a_file(page: Page, board
     page.open(board)
     press(page, "ja5")
     assert "in this browser only" in page.ask("document.querySelector('#where').textContent")
+    other_tab = sweep()[1]
+    line = Verdict(key=other_tab.key, slug=other_tab.slug, axes=other_tab.axes, says="reject", at=datetime.now(UTC))
+    place = "'callsheet/summer-launch/verdicts'"
+    page.ask(f"localStorage.setItem({place}, JSON.stringify([{line.model_dump_json()}]))")
+    press(page, "n")
+    page.press("Escape")
+    press(page, "5")  # it joins what the other tab has kept, and takes nothing from it
+    assert len(json.loads(page.ask(f"localStorage.getItem({place})"))) == 2
+    press(page, "j")
+    press(page, "r")  # taken back
+    press(page, "k5")
     page.open("about:blank")
     page.open(board)
     assert says(page) == {"v1": "approve"}
@@ -727,7 +738,8 @@ def test_verdicts_survive_a_reload_and_go_out_and_in_as_a_file(page: Page, board
     file = tmp_path / "verdicts.json"
     page.wait_for(file.is_file, "the download")
     written = Verdicts.model_validate_json(file.read_bytes())
-    (verdict,) = written.verdicts
+    verdict, back = written.verdicts
+    assert (back.slug, back.is_given) == (other_tab.slug, False)
     assert (written.campaign, written.draft, written.plan) == ("summer-launch", True, "9f2c" * 16)
     assert verdict == Verdict(
         key=sweep()[0].key, slug=sweep()[0].slug, axes=sweep()[0].axes, says="approve", stars=5, at=verdict.at

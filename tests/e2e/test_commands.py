@@ -196,7 +196,7 @@ def test_review_builds_the_board_again_where_it_was(archived: Studio) -> None:
 def test_review_serves_the_board_keeps_its_verdicts_and_ends_with_ctrl_c(archived: Studio) -> None:
     folder = archived.root / "archive/tiny"
     entry = json.loads((folder / "manifest.json").read_bytes())["entries"][0]
-    given = {
+    given: dict[str, Any] = {
         "campaign": "tiny",
         "draft": True,
         "plan": "",

@@ -78,8 +78,20 @@ function settle() {
 }
 
 function keep() {
+  gather();
   const isKept = kept.write("verdicts", [...ours.values()]);
   tellWhere(isKept);
+}
+
+// What this browser has kept, also of another tab with this board.
+function gather() {
+  for (const raw of kept.read("verdicts") ?? []) {
+    const verdict = readable(raw);
+    if (!verdict || !isNewer(verdict, known.get(verdict.key))) continue;
+    known.set(verdict.key, verdict);
+    ours.set(verdict.key, verdict);
+    for (const cell of sharing.get(verdict.key)) paint(cell);
+  }
 }
 
 // Verdicts from elsewhere: the later one of each variant holds. How many were taken.
@@ -185,13 +197,11 @@ async function importFile(file) {
 }
 
 function begin() {
-  for (const raw of kept.read("verdicts") ?? []) {
-    const verdict = readable(raw);
-    if (verdict && isNewer(verdict, known.get(verdict.key))) { known.set(verdict.key, verdict); ours.set(verdict.key, verdict); }
-  }
+  gather();
   for (const verdict of known.values()) for (const cell of sharing.get(verdict.key) ?? []) paint(cell);
   tally();
   tellWhere(true);
+  addEventListener("storage", () => { gather(); tally(); tellWhere(true); });
   if (!data.served) return;
   if (ours.size) send();
   addEventListener("focus", look);
