@@ -8,7 +8,8 @@ import typer
 from callsheet.cli import console, options
 
 if TYPE_CHECKING:
-    from callsheet.steps.load import Loaded
+    from callsheet.sidecar import Manifest
+    from callsheet.steps.shelve import Shelf
 
 
 def review(
@@ -29,17 +30,19 @@ def review(
     json: options.Json = False,
 ) -> None:
     """Build the review board of a campaign again and say where it is."""
-    from callsheet.steps import judge, show, wrap
+    from callsheet.steps import judge, settings, wrap
     from callsheet.steps.load import load
 
     if port is not None and not serve:
         raise typer.BadParameter("is for --serve only.", param_hint="'--port'")
     loaded = load(spec)
-    if verdicts is not None:
-        _merge(loaded, verdicts)
-    page = wrap.rebuild_board(loaded)
+    found = settings.read(loaded.root)
     shelf, manifest = wrap.laid_out(loaded)
-    counts = judge.known(shelf.store, manifest).counts(entry.key for entry in manifest.entries)
+    if verdicts is not None:
+        _merge(shelf, manifest, verdicts, home=found.home)
+    known = judge.known(shelf.store, manifest)
+    page = wrap.write_board(shelf, manifest, known)
+    counts = known.counts(entry.key for entry in manifest.entries)
     facts = {"campaign": loaded.campaign.name, "board": str(page), "verdicts": counts}
 
     def ready(url: str) -> None:
@@ -52,9 +55,9 @@ def review(
             typer.launch(url)
 
     if serve:
-        from callsheet.steps import settings
+        from callsheet.steps import show  # a web server takes a third of a second to load
 
-        show.serve(loaded, settings.read(loaded.root), port=port or 0, on_ready=ready)
+        show.serve(loaded, found, port=port or 0, on_ready=ready)
         return
     if json:
         console.document(facts)
@@ -64,12 +67,11 @@ def review(
         typer.launch(page.as_uri())
 
 
-def _merge(loaded: "Loaded", file: Path) -> None:
-    from callsheet.steps import judge, settings, wrap
+def _merge(shelf: "Shelf", manifest: "Manifest", file: Path, *, home: Path) -> None:
+    from callsheet.steps import judge
 
-    shelf, manifest = wrap.laid_out(loaded)
     news, foreign = judge.read_file(file, manifest)
-    judge.keep(shelf, manifest, news, home=settings.read(loaded.root).home)
+    judge.keep(shelf, manifest, news, home=home)
     left_out = f"; {foreign} of variants that the campaign does not have are left out" if foreign else ""
     count = len(news.verdicts)
     console.say(f"{count} verdict{'' if count == 1 else 's'} merged from {file}{left_out}.")

@@ -93,7 +93,13 @@ def read_file(file: Path, manifest: Manifest) -> tuple[Verdicts, int]:
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
     """One process of this machine at a time. The lock dies with its process."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "verdicts.lock").open("ab") as lock:
+    place = home / "verdicts.lock"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        lock = place.open("ab")
+    except OSError as error:
+        what = f"No verdicts can be kept: {error.strerror or error}."
+        raise StoreUnreachable(what, where=str(place), hint="Give this user write access there.", spent="no") from error
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

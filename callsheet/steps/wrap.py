@@ -199,12 +199,6 @@ async def wrap(
     )
 
 
-def rebuild_board(loaded: Loaded) -> Path:
-    """The review board again, from the manifest and the verdicts in the archive. NothingToShoot when there is none yet."""
-    shelf, manifest = laid_out(loaded)
-    return write_board(shelf, manifest, judge.known(shelf.store, manifest))
-
-
 def laid_out(loaded: Loaded) -> tuple[Shelf, Manifest]:
     """The manifest in the archive, with every file that its board shows on the shelf. NothingToShoot, ArchiveError."""
     store = store_of(loaded)

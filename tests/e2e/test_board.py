@@ -1046,7 +1046,7 @@ def test_text_is_readable_by_the_rules_of_wcag_aa(page: Page, board: str, scheme
         for text in ("ink", "soft", "pencil", "doubt", "good"):
             assert contrast(found[text], found[ground]) >= 4.5, (text, ground)
         assert contrast(found["edge"], found[ground]) >= 3, ground
-    for text in ("ink", "pencil", "doubt"):
+    for text in ("ink", "soft", "pencil", "doubt", "good"):
         assert contrast(found[text], found["wash"]) >= 4.5, text
 
 

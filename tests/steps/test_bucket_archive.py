@@ -143,7 +143,7 @@ async def test_another_machine_brings_the_board_from_the_bucket(
     whole = {path.relative_to(shelf(spec)): path.read_bytes() for path in shelf(spec).rglob("*.mp4")}
     page = account.board.read_bytes()
     shutil.rmtree(shelf(spec).parent)
-    assert wrap.rebuild_board(load(spec)).read_bytes() == page
+    assert wrap.write_board(*wrap.laid_out(load(spec))).read_bytes() == page
     assert {path.relative_to(shelf(spec)): path.read_bytes() for path in shelf(spec).rglob("*.mp4")} == whole
 
 

@@ -109,6 +109,12 @@ def test_a_file_that_is_no_document_of_verdicts_is_neither_read_nor_written_over
     assert disk.folder.read("summer-launch/verdicts.json") == b'{"verdicts": 3}'
 
 
+def test_a_home_that_cannot_be_written_is_told(disk: Shelf, manifest: Manifest, tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file")
+    with pytest.raises(ArchiveError, match="No verdicts can be kept"):
+        judge.keep(disk, manifest, verdicts(given(1)), home=tmp_path / "home")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

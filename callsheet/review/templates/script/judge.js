@@ -13,7 +13,7 @@ function say(words) {
 
 // One verdict of three; the same again takes it back.
 function judge(says, { next = false, targets = subjects() } = {}) {
-  if (!targets.length) return say("Take a variant first: J, or a click beside its name.");
+  if (!targets.length) return say("Take a variant first: press J.");
   const same = targets.filter(canJudge).every((cell) => verdictOf(cell)?.says === says);
   const count = give(targets, () => ({ says: same ? null : says }));
   if (!count) return say("There is no film to judge.");
@@ -147,7 +147,7 @@ let noted = [];
 
 function writeNote(targets = subjects()) {
   noted = targets.filter(canJudge);
-  if (!noted.length) return say("Take a variant first: J, or a click beside its name.");
+  if (!noted.length) return say("Take a variant first: press J.");
   const text = one("textarea", note);
   text.value = noted.length === 1 ? verdictOf(noted[0])?.note ?? "" : "";
   byId("note-of").replaceChildren(noted.length === 1 ? bdi(facts.get(noted[0]).slug) : variants(noted.length));
