@@ -139,3 +139,8 @@ def _is_reserved(part: str) -> bool:
 
 def _listed(fields: Mapping[str, str | int]) -> str:
     return ", ".join(f"{{{name}}}" for name in sorted(fields))
+
+
+def from_manifest(folder: str, path: str) -> str:
+    """The key, in the archive, of a path that the manifest of this folder names."""
+    return path.removeprefix("../") if path.startswith("../") else f"{folder}/{path}"

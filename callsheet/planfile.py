@@ -34,6 +34,8 @@ class SelectionRecord(_Record):
     again: list[str]
     limit: int | None
     pilot: str | None
+    verdicts: str | None = None
+    promote: list[str] = []
 
 
 class LineRecord(_Record):
@@ -74,6 +76,8 @@ class PlanFile(_Record):
             again=tuple(asked.again),
             limit=asked.limit,
             pilot=asked.pilot,
+            verdicts=asked.verdicts,
+            promote=tuple(asked.promote),
         )
 
     def text(self) -> str:

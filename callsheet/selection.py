@@ -17,6 +17,7 @@ PILOTS = ("pairwise",)
 @dataclass(frozen=True, kw_only=True)
 class Selection:
     """only, skip, again: globs of slugs. limit: most variants to shoot. pilot: how a small set of them is chosen.
+    verdicts: the file of a review that they have been through; promote: where its winners go on.
 
     SpecError for a limit below 1 and for an unknown kind of pilot.
     """
@@ -26,6 +27,8 @@ class Selection:
     again: tuple[str, ...] = ()
     limit: int | None = None
     pilot: str | None = None
+    verdicts: str | None = None
+    promote: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
@@ -34,6 +37,9 @@ class Selection:
             near = did_you_mean(self.pilot, PILOTS) or "."
             hint = f"Write --pilot {listed(PILOTS, last='or')}."
             raise SpecError(f"there is no pilot {shown(self.pilot)}{near}", where="--pilot", hint=hint)
+        if self.promote and self.verdicts is None:
+            hint = "Write --verdicts verdicts.json: the review board exports that file."
+            raise SpecError("winners are known from a review only.", where="--promote", hint=hint)
 
     def __bool__(self) -> bool:
         """Does it leave anything out, or add anything?"""
@@ -47,6 +53,8 @@ class Selection:
             "again": list(self.again),
             "limit": self.limit,
             "pilot": self.pilot,
+            "verdicts": self.verdicts,
+            "promote": list(self.promote),
         }
 
     def of(self, variants: Sequence[Variant]) -> tuple[Variant, ...]:
@@ -74,6 +82,9 @@ class Selection:
         found = [word for option, values in globs for value in values for word in (option, value)]
         if self.pilot is not None:
             found += ["--pilot", self.pilot]
+        if self.verdicts is not None:
+            found += ["--verdicts", self.verdicts]
+        found += [word for value in self.promote for word in ("--promote", value)]
         if self.limit is not None:
             found += ["--limit", str(self.limit)]
         return tuple(found)

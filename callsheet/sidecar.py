@@ -170,6 +170,9 @@ class ManifestEntry(_Document):
     width: int | None = None
     height: int | None = None
     quality: Quality | None = None
+    round: Literal["", "retake", "promoted"] = Field(
+        default="", description="What a review has added it as; the campaign itself does not have it."
+    )
     reason: str = ""
 
 

@@ -137,6 +137,11 @@ def setups(cells: Sequence[Cell]) -> dict[Setup, int]:
     return found
 
 
+def setup_of(variant: Variant) -> Setup:
+    """The setup of one variant."""
+    return Setup(variant.clip, variant.framing, variant.aspect_ratio, variant.model, variant.options)
+
+
 def count(campaign: Campaign, clips: Mapping[str, Sequence[str]]) -> int:
     """The variants of the grid before anything is excluded: cheap, however many they are."""
     fillings = {

@@ -146,8 +146,8 @@ async def show_encode(label: str, moved: "asyncio.Queue[float]") -> None:
 
 
 async def shoot(label: str, number: int, at: studio.Studio) -> None:
-    """One variant's walk. What is sent is bounded by `in_flight`, preparation by its own limit; what an earlier run has
-    sent is only brought home."""
+    """One variant's walk. What is sent is bounded by `in_flight`, what is sent and not home yet by `on_the_way`, preparation by
+    its own limit; what an earlier run has sent is only brought home."""
     await asyncio.sleep(number / STARTS_PER_SECOND)
 
     async def make() -> int:
@@ -167,8 +167,9 @@ async def shoot(label: str, number: int, at: studio.Studio) -> None:
             return
         stopping.refuse(at, label)
         await prepare(label)
-        async with at.in_flight:
-            take = await retaking.until_made(label, make)
+        async with at.on_the_way:
+            async with at.in_flight:
+                take = await retaking.until_made(label, make)
             await deliver(label, take)
 
 
@@ -293,6 +294,7 @@ def run_name() -> str:
     about = {
         "sandbox": given.get("sandbox"),
         "pilot": given.get("pilot"),
+        "reviewed": given.get("verdicts"),
         "selected": any(given.get(name) for name in ("only", "skip", "limit")),
         "again": given.get("again"),
         "collecting": given.get("attach_only"),
@@ -318,6 +320,8 @@ async def campaign(
     again: list[str] | None = None,
     limit: int | None = None,
     pilot: str | None = None,
+    verdicts: str | None = None,
+    promote: list[str] | None = None,
     attach_only: bool = False,
     send_reserved: bool = False,
     max_usd: str | None = None,
@@ -340,6 +344,8 @@ async def campaign(
         "again": again or (),
         "limit": limit,
         "pilot": pilot,
+        "verdicts": verdicts,
+        "promote": promote or (),
     }
     chosen |= {"occurrence": occurrence_of(occurrence), "flow_run": flow_run.id or ""}
     way: dict[str, Any] = {"sandbox": sandbox, "attach_only": attach_only, "send_reserved": send_reserved, "part": part}

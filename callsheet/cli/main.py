@@ -29,8 +29,9 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "audit": ("audit", ("audit", "audit --online --json")),
     "reconcile": ("reconcile", ("reconcile specs/hello.yaml", "reconcile specs/hello.yaml --not-accepted 12")),
     "review": ("review", ("review specs/hello.yaml --open",)),
+    "export": ("export", ("export specs/hello.yaml", "export specs/hello.yaml --approved --out films.csv")),
     "sandbox": ("sandbox", ("sandbox --port 4100",)),
-    "callbacks": ("callbacks", ("callbacks --port 4180",)),
+    "webhooks": ("webhooks", ("webhooks --port 4180",)),
     "prepare": (
         "prepare",
         ("prepare beach.mov", "prepare media/*.mp4 --framing crop --aspect-ratio 9:16 --out tall"),

@@ -51,6 +51,22 @@ Pilot = Annotated[
     str | None,
     typer.Option("--pilot", metavar="pairwise", help="Only a few variants, with every pair of axis values in one."),
 ]
+Verdicts = Annotated[
+    str | None,
+    typer.Option(
+        "--verdicts",
+        metavar="FILE",
+        help="The next round after a review: without what it rejected, with one more take of what it wants again.",
+    ),
+]
+Promote = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--promote",
+        metavar="MODEL",
+        help="With --verdicts: only the winners, by this model, or in this aspect ratio too; may be repeated.",
+    ),
+]
 Again = Annotated[
     list[str] | None,
     typer.Option(
@@ -66,9 +82,23 @@ Sandbox = Annotated[
 
 
 def selection(
-    only: list[str] | None, skip: list[str] | None, again: list[str] | None, limit: int | None, pilot: str | None
+    only: list[str] | None,
+    skip: list[str] | None,
+    again: list[str] | None,
+    limit: int | None,
+    pilot: str | None,
+    verdicts: str | None = None,
+    promote: list[str] | None = None,
 ) -> "Selection":
     """What these options choose. SpecError."""
     from callsheet.selection import Selection
 
-    return Selection(only=tuple(only or ()), skip=tuple(skip or ()), again=tuple(again or ()), limit=limit, pilot=pilot)
+    return Selection(
+        only=tuple(only or ()),
+        skip=tuple(skip or ()),
+        again=tuple(again or ()),
+        limit=limit,
+        pilot=pilot,
+        verdicts=verdicts,
+        promote=tuple(promote or ()),
+    )

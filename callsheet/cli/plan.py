@@ -3,6 +3,7 @@
 import shlex
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,8 @@ def plan(
     skip: options.Skip = None,
     limit: options.Limit = None,
     pilot: options.Pilot = None,
+    verdicts: options.Verdicts = None,
+    promote: options.Promote = None,
     again: options.Again = None,
     sandbox: Annotated[
         bool | None,
@@ -49,7 +52,7 @@ def plan(
     from callsheet.steps.estimate import estimate
     from callsheet.steps.mend import mend
 
-    selection = options.selection(only, skip, again, limit, pilot)
+    selection = options.selection(only, skip, again, limit, pilot, verdicts, promote)
     _refuse_together(selection, why=why, suggest=suggest, out=out)
     on_sandbox = sandbox if sandbox is not None else not has_key(spec)
     drawn = draw_up(spec, sandbox=on_sandbox, **selection.as_arguments())
@@ -110,9 +113,14 @@ def document(
         **drawn.plan.as_json(),
         "axes": [axis.as_json() for axis in breakdown.by_axis(drawn.plan.lines)],
         "pilot": None if drawn.pilot is None else drawn.pilot.as_json(),
+        "round": None if drawn.round is None else {**drawn.round.as_json(), "saved": _saved(drawn)},
         "media": [{**one.as_json(), "variants": one.variants} for one in files],
         "work": {**work.as_json(), "worst_case": {"credits": str(worst), "usd": str(worst.usd)}},
     }
+
+
+def _saved(drawn: Drawn) -> dict[str, str]:
+    return {"credits": str(drawn.saved), "usd": str(drawn.saved.usd)}
 
 
 def facts_of(drawn: Drawn, work: Work, *, where: str) -> Sequence[tuple[str, str]]:
@@ -125,12 +133,13 @@ def facts_of(drawn: Drawn, work: Work, *, where: str) -> Sequence[tuple[str, str
         selected=_selected(drawn),
         pilot=drawn.pilot,
         approve_above=approve_above,
+        review=() if drawn.round is None else views.review_facts(drawn.round, drawn.saved),
     )
 
 
 def _selected(drawn: Drawn) -> str:
     """Which part of the campaign this is; nothing for all of it."""
-    words = drawn.selection.words
+    words = replace(drawn.selection, verdicts=None, promote=()).words  # what a review makes of it is told by itself
     if not words:
         return ""
     return f"{len(drawn.plan.lines)} of the campaign's {len(drawn.loaded.variants)} variants: {shlex.join(words)}"

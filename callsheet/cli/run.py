@@ -32,6 +32,8 @@ def run(
     skip: options.Skip = None,
     limit: options.Limit = None,
     pilot: options.Pilot = None,
+    verdicts: options.Verdicts = None,
+    promote: options.Promote = None,
     again: options.Again = None,
     max_usd: Annotated[
         str | None, typer.Option("--max-usd", metavar="USD", help="Most that this run may cost.")
@@ -50,7 +52,7 @@ def run(
     from callsheet.steps import record, studio
 
     began = time.monotonic()
-    selection = options.selection(only, skip, again, limit, pilot)
+    selection = options.selection(only, skip, again, limit, pilot, verdicts, promote)
     recorded = None if plan is None else _recorded(plan, spec, selection, sandbox=sandbox)
     if recorded is not None:
         spec, sandbox, selection = recorded.spec, recorded.sandbox, recorded.plan.chosen

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from callsheet.changes import FileChange
     from callsheet.mending import Mended
     from callsheet.pilot import Pilot
+    from callsheet.rounds import Round
     from callsheet.suggest import Suggestion
     from callsheet.take import Take
     from callsheet.why import Difference, Explanation, Part
@@ -90,10 +91,12 @@ def plan_facts(
     selected: str = "",
     pilot: "Pilot | None" = None,
     approve_above: Credits | None = None,
+    review: Sequence[tuple[str, str]] = (),
 ) -> Sequence[tuple[str, str]]:
     """The totals of a plan as name and value.
 
-    selected: what it leaves out, in words. approve_above: a dearer plan is shown with the worst that it can come to.
+    selected: what it leaves out, in words. review: what verdicts make of it. approve_above: a dearer plan is shown with the
+    worst that it can come to.
     """
     counts = ", ".join(f"{len(drawn.of(a))} {a}" for a in ("shoot", "attach", "skip", "blocked") if drawn.of(a))
     how_many = f"{len(drawn.lines)}: {counts}" if counts else "none"
@@ -105,6 +108,7 @@ def plan_facts(
         facts.append(("selected", selected))
     if pilot is not None:
         facts.append(("pilot", pilot.spoken))
+    facts += review
     facts.append(("cost", _cost(drawn)))
     if drawn.most > drawn.credits:
         facts.append(("failover", f"up to {drawn.most.spoken}, if only the dearest routes are well"))
@@ -124,6 +128,21 @@ def plan_facts(
         facts.append(("at worst", _worst(drawn, approve_above)))
     facts.append(("media", work.spoken))
     facts.append(("plan", drawn.digest[:12]))
+    return facts
+
+
+def review_facts(found: "Round", saved: Credits) -> Sequence[tuple[str, str]]:
+    """What a review makes of a campaign, as name and value."""
+    facts = [("verdicts", found.spoken)]
+    if found.rejected or found.lost:
+        facts.append(("left out", found.spoken_left_out))
+    if found.waiting:
+        facts.append(("waiting", f"{len(found.waiting)} that are no winners; without --promote they are in the plan"))
+    if found.added:
+        facts.append(("added", found.spoken_added))
+    facts.append(
+        ("saving", f"{saved.spoken} less than without the verdicts" if saved else "nothing: all of it is made already")
+    )
     return facts
 
 

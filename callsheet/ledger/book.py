@@ -28,7 +28,7 @@ from callsheet.errors import BudgetExceeded, IllegalTransition, RouteBusy, TakeA
 from callsheet.journal import GENESIS, TERMS, Entry, spelt, terms_of
 from callsheet.ledger import databases, guards, migrations, ownership
 from callsheet.ledger.ownership import LEASE, Run
-from callsheet.ledger.tables import approvals, callbacks, journal, statements, takes
+from callsheet.ledger.tables import approvals, callbacks, hooks, journal, statements, takes
 from callsheet.occurrence import spoken
 from callsheet.routing import Limits
 from callsheet.take import CHARGED, HELD, State, Take, may
@@ -42,6 +42,8 @@ FORGOTTEN = timedelta(hours=24)
 MINUTE = timedelta(minutes=1)
 #: When to look again for room among the jobs in flight.
 ROOM_SOON = timedelta(seconds=1)
+#: For how long a take that was called back about is not hinted at again.
+HINT_REST = timedelta(seconds=2)
 #: One route, or all those of a pool.
 Routes = str | Collection[str]
 #: Ids in one query; SQLite takes 32,766 values in one.
@@ -274,6 +276,29 @@ class Ledger:
                 return False
             connection.execute(insert(callbacks).values(token=token, job=job, at=self._now()))
         return True
+
+    def expect_call(self, take_id: int, *, token: str) -> None:
+        """The provider may call back about this take under the token of this SHA-256. Before its request leaves."""
+        with self._writing() as connection:
+            connection.execute(insert(hooks).values(token=token, take_id=take_id))
+
+    def hint(self, *, token: str, job: str) -> bool:
+        """The provider says under this token that the job has news. False, and nothing is written, where the take has no such
+        job, has ended, or was told so within HINT_REST: a callback that is played again asks for nothing."""
+        now = self._now()
+        at_work = select(takes.c.id).where((takes.c.job == job) & (takes.c.state == State.SUBMITTED))
+        rested = (hooks.c.heard_at.is_(None)) | (hooks.c.heard_at < now - HINT_REST)
+        with self._writing() as connection:
+            told = update(hooks).where((hooks.c.token == token) & hooks.c.take_id.in_(at_work) & rested)
+            return connection.execute(told.values(heard_at=now)).rowcount > 0
+
+    def hinted(self, *, route: str, since: datetime) -> tuple[tuple[str, datetime], ...]:
+        """The jobs of this route that are at work and were hinted at since then, each with when that was."""
+        joined = hooks.join(takes, takes.c.id == hooks.c.take_id)
+        query = select(takes.c.job, hooks.c.heard_at).select_from(joined)
+        query = query.where((hooks.c.heard_at >= since) & (takes.c.route == route) & (takes.c.state == State.SUBMITTED))
+        with self._reading() as connection:
+            return tuple((row.job, row.heard_at) for row in connection.execute(query))
 
     def rule(self, ruling: Ruling) -> None:
         """Record what was asked or answered. What the same flow run was told of the same plan already is not written twice."""

@@ -158,6 +158,11 @@ def _keep_what_was_answered(connection: Connection) -> None:
         index.create(connection)
 
 
+def _take_hints(connection: Connection) -> None:
+    """The token of a callback leads to its take, also once the request is forgotten."""
+    tables.hooks.create(connection)
+
+
 #: What leads from a version to the next.
 STEPS: Mapping[int, Callable[[Connection], None]] = {
     1: _keep_identities,
@@ -167,6 +172,7 @@ STEPS: Mapping[int, Callable[[Connection], None]] = {
     5: _know_more_of_doubts,
     6: _know_the_occurrence,
     7: _keep_what_was_answered,
+    8: _take_hints,
 }
 
 

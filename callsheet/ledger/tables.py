@@ -27,7 +27,7 @@ from callsheet.journal import spelt
 from callsheet.take import CHARGED, LIVE, State
 
 #: Raised when a table changes. An older ledger is brought forward (`migrations`); a newer one is refused, never guessed at.
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -212,6 +212,16 @@ callbacks = Table(
     Column("at", UtcTime, nullable=False),
 )
 Index("callbacks_of_a_token", callbacks.c.token)
+
+#: Under which token the provider may call back about a take, and when it last did: a hint that its job may have ended.
+hooks = Table(
+    "hooks",
+    metadata,
+    Column("token", String(64), primary_key=True),  # SHA-256 of the secret part of the address
+    Column("take_id", Integer, ForeignKey("takes.id"), nullable=False),
+    Column("heard_at", UtcTime),
+)
+Index("hooks_by_time", hooks.c.heard_at)
 
 #: What the provider said that an account can still spend, and what the ledger said then (`callsheet audit --online`).
 statements = Table(

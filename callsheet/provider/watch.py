@@ -7,7 +7,7 @@ word, or its word that it does not know the job, said several times over a while
 import asyncio
 import copy
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -152,6 +152,14 @@ class Watch:
             return await waiter.done
         finally:
             self._waiters.pop(waiter, None)
+
+    def nudge(self, jobs: Collection[str]) -> None:
+        """Ask about these jobs next, as soon as the provider may be asked at all."""
+        now = _now()
+        for waiter in self._waiters:
+            if waiter.job in jobs:
+                waiter.due = min(waiter.due, now)
+        self._news.set()
 
     @property
     def is_in_trouble(self) -> bool:

@@ -140,7 +140,7 @@ def result_page(account: "Account", spec: str) -> str:
     """How the run ended, and where everything is. A browser opens no file from a page of a server: paths are to be copied."""
     free = " The provider would have charged that; the sandbox is free." if account.route == SANDBOX else ""
     rows = [
-        ("review board", f"`{account.board}`"),
+        ("review board", f"<{account.link}>" if account.link else f"`{account.board}`"),
         ("open it", f"`callsheet review {spec} --open`"),
         ("files", f"`{account.files}`"),
         ("manifest", f"`{account.manifest}`"),
@@ -201,9 +201,10 @@ def of_question(question: Question, link: str) -> Notice:
 
 
 def of_end(studio: Studio, account: "Account", spec: str) -> list[Notice]:
-    """What a person has to look at after this run."""
+    """That it is over, where it is a run of its own; and what a person has to look at after it."""
     kinds = {causes.DOUBT: "in-doubt", causes.BUDGET: "budget-reached", causes.APPROVAL: "needs-approval"}
-    return [
+    over = [] if studio.drawn.loaded.part is not None else [_finished(studio, account, spec)]
+    return over + [
         Notice(
             name=f"callsheet.{kind}",
             campaign=account.campaign,
@@ -217,6 +218,18 @@ def of_end(studio: Studio, account: "Account", spec: str) -> list[Notice]:
         for cause, kind in kinds.items()
         if (group := account.by_cause.get(cause, ()))
     ]
+
+
+def _finished(studio: Studio, account: "Account", spec: str) -> Notice:
+    outcomes = ("archived", "skipped", "failed", "in_doubt", "pending")
+    payload = {
+        **_payload(studio.plan, account.message, spec),
+        **{outcome: sum(ended.outcome == outcome for ended in account.ended) for outcome in outcomes},
+        "charged": str(account.credits),
+        "board": account.link or str(account.board),
+        "next": f"callsheet review {spec} --open",
+    }
+    return Notice(name="callsheet.finished", campaign=account.campaign, payload=payload)
 
 
 def _payload(plan: Plan, reason: str, spec: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from pydantic import SecretStr, ValidationError
 
 import callsheet
 from callsheet import catalogue, expiry, limits, naming
+from callsheet.campaign import Campaign
 from callsheet.errors import (
     ArchiveError,
     JobFailed,
@@ -50,6 +51,7 @@ from callsheet.steps import clock, prepare
 from callsheet.steps import studio as studios
 from callsheet.steps.studio import Studio
 from callsheet.steps.survey import hash_of
+from callsheet.sweep import Variant
 from callsheet.take import State, Take
 
 log = logging.getLogger("callsheet.takes")
@@ -282,8 +284,14 @@ def _names(studio: Studio, line: Line) -> Iterator[str]:
         "model": variant.model,
         "take": variant.take,
     }
-    key = naming.deliverable(studio.drawn.loaded.campaign.archive.name, fields)
+    key = naming.deliverable(_template(studio.drawn.loaded.campaign, variant), fields)
     return (naming.revision(key, number) for number in range(1, MAX_REVISIONS + 1))
+
+
+def _template(campaign: Campaign, variant: Variant) -> str:
+    """How it is called; what a review promotes to another model has that in its name too."""
+    name, own = campaign.archive.name, {model.name for model in campaign.all_models}
+    return name if variant.model in own or "{model}" in name else f"{name}--{{model}}"
 
 
 def _beside(studio: Studio, key: str) -> bytes | None:

@@ -3,7 +3,7 @@
 import errno
 import logging
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from callsheet import approval
 from callsheet import plan as planning
 from callsheet.campaign import Campaign
-from callsheet.credits import ZERO
+from callsheet.credits import ZERO, Credits
 from callsheet.digest import Canonical
-from callsheet.errors import ArchiveError, LedgerError, LedgerUnreachable, SpecInvalid
+from callsheet.errors import ArchiveError, LedgerError, LedgerUnreachable, NothingToShoot, SpecInvalid
 from callsheet.nearest import listed
 from callsheet.pilot import Pilot, pairwise
-from callsheet.plan import LedgerView, Month, Plan
+from callsheet.plan import LedgerView, Line, Month, Plan
 from callsheet.routing import EVOLINK, LOOPBACK, PLAY, SANDBOX, Idempotency, Pool, alone, may_ask_again
 from callsheet.selection import Selection
 from callsheet.slices import Part
@@ -33,6 +33,7 @@ from callsheet.take import CHARGED, SENT, State, Take
 if TYPE_CHECKING:
     from callsheet.archive.store import Store
     from callsheet.ledger.book import Ledger
+    from callsheet.rounds import Round
 
 log = logging.getLogger("callsheet.takes")
 
@@ -63,6 +64,9 @@ class Drawn:
     selection: Selection
     store: "Store"
     pilot: Pilot | None = None
+    #: What a review makes of the campaign, and what its variants would have cost that are left out for it.
+    round: "Round | None" = None
+    saved: Credits = ZERO
     #: The plan before a person left something out of it.
     whole: Plan
 
@@ -118,6 +122,8 @@ def draw_up(
     again: Sequence[str] = (),
     limit: int | None = None,
     pilot: str | None = None,
+    verdicts: str | None = None,
+    promote: Sequence[str] = (),
     attach_only: bool = False,
     send_reserved: bool = False,
     occurrence: datetime | None = None,
@@ -126,12 +132,21 @@ def draw_up(
     """The plan for `spec` now. SpecError and its kin for a campaign that cannot run; LedgerError.
 
     only, skip, again: globs of slugs. limit: shoot the first so many only. pilot: how a small set is chosen of what only
-    and skip leave. attach_only: leave out every line that would cost anything new, and, unless send_reserved, takes
+    and skip leave. verdicts: the file of a review, whose next round this is; promote: models and aspect ratios that its
+    winners go on to. attach_only: leave out every line that would cost anything new, and, unless send_reserved, takes
     that hold their price and were never sent. occurrence: the moment of the schedule that it is for; what was made for it
     is not made again. part: of what is selected in the whole campaign, only what lies in this part of it; only its files are
     looked at.
     """
-    selection = Selection(only=tuple(only), skip=tuple(skip), again=tuple(again), limit=limit, pilot=pilot)
+    selection = Selection(
+        only=tuple(only),
+        skip=tuple(skip),
+        again=tuple(again),
+        limit=limit,
+        pilot=pilot,
+        verdicts=verdicts,
+        promote=tuple(promote),
+    )
     whole = resolve(spec)
     loaded = whole if part is None else whole.only(part)
     if loaded.remote:
@@ -141,7 +156,13 @@ def draw_up(
     settings = environment.read(loaded.root)
     surveyed = survey(loaded, settings.home)
     pool = pool_of(settings, sandbox=sandbox)
-    drawn = _drawn(loaded, surveyed, settings, pool, selection, occurrence, whole.variants, buys=not attach_only)
+    judged, variants = None, whole.variants
+    if verdicts is not None:
+        from callsheet.steps.iterate import iterate
+
+        loaded, surveyed, judged = iterate(loaded, surveyed, settings.home, Path(verdicts), promote)
+        variants = loaded.variants
+    drawn = _drawn(loaded, surveyed, settings, pool, selection, occurrence, variants, judged, buys=not attach_only)
     if not attach_only:
         return drawn
     plan = planning.without_new_takes(drawn.plan, send_reserved=send_reserved)
@@ -162,10 +183,12 @@ def _drawn(
     selection: Selection,
     occurrence: datetime | None,
     variants: Sequence[Variant] = (),
+    judged: "Round | None" = None,
     *,
     buys: bool = True,
 ) -> Drawn:
-    """variants: of the whole campaign, of which something is selected; those that are loaded where none are given."""
+    """variants: of the whole campaign, of which something is selected; those that are loaded where none are given. judged:
+    what a review leaves of these."""
     variants = variants or loaded.variants
     chosen = selection.of(variants)
     if loaded.part is not None:
@@ -180,19 +203,24 @@ def _drawn(
     store = store_of(loaded)
     view = _view(settings, loaded, pool, chosen, frozenset(keys.values()), occurrence)
     view = replace(view, missing=_missing(store, view.takes.values(), loaded, buys=buys))
-    plan = planning.draw_up(
-        campaign=campaign.name,
-        route=pool.name,
-        variants=chosen,
-        footage=footage,
-        rerender=campaign.rerender,
-        budget=campaign.budget,
-        view=view,
-        again=selection.again_of(variants),
-        limit=selection.limit,
-        keys=keys,
-        pool=pool,
-    )
+    again = selection.again_of(variants)
+
+    def planned(variants: Sequence[Variant], limit: int | None) -> Plan:
+        return planning.draw_up(
+            campaign=campaign.name,
+            route=pool.name,
+            variants=variants,
+            footage=footage,
+            rerender=campaign.rerender,
+            budget=campaign.budget,
+            view=view,
+            again=again,
+            limit=limit,
+            keys=keys,
+            pool=pool,
+        )
+
+    plan, saved = _of_round(judged, chosen, planned, selection.limit)
     return Drawn(
         loaded=loaded,
         survey=surveyed,
@@ -204,7 +232,35 @@ def _drawn(
         selection=selection,
         store=store,
         pilot=pilot,
+        round=judged,
+        saved=saved,
     )
+
+
+def _of_round(
+    judged: "Round | None",
+    chosen: Sequence[Variant],
+    planned: Callable[[Sequence[Variant], int | None], Plan],
+    limit: int | None,
+) -> tuple[Plan, Credits]:
+    """The plan of what a review leaves of these variants, and what the others would have cost. NothingToShoot."""
+    if judged is None:
+        return planned(chosen, limit), ZERO
+    left = [variant for variant in chosen if judged.has(variant.label)]
+    if not left:
+        raise NothingToShoot(
+            f"the verdicts leave none of the {len(chosen)} variants that are selected.",
+            where="--verdicts",
+            hint="Select others, or approve some.",
+        )
+    plan = planned(left, limit)
+    lines = tuple(_with_reason(line, judged.reasons.get(line.variant.label, "")) for line in plan.lines)
+    others = planned([variant for variant in chosen if not judged.has(variant.label)], None)
+    return replace(plan, lines=lines), others.credits
+
+
+def _with_reason(line: Line, reason: str) -> Line:
+    return line._replace(reason=reason) if reason and line.action == "shoot" else line
 
 
 def without(drawn: Drawn, left_out: Collection[str]) -> Drawn:

@@ -1,5 +1,6 @@
-"""Hear callbacks for the requests of a studio whose fate is unknown: written down as evidence, which a run or `reconcile`
-weighs. Nothing here moves a take."""
+"""Hear the provider's callbacks. What names a job of a take in doubt is written down as evidence, which a run or `reconcile`
+weighs; what names a job at work is a hint, and whoever follows the job asks about it at once. Nothing here moves a take: what a
+callback says is never believed, and what is not heard is found out by asking as ever."""
 
 import hmac
 import logging
@@ -21,7 +22,7 @@ def serve(settings: Settings, *, host: str, port: int, on_ready: Callable[[str],
 
 
 def record(ledger: Ledger, token: str, job: str) -> None:
-    """Write it down where the token (its SHA-256) is that of a request whose fate is unknown. LedgerError.
+    """Write it down where the token (its SHA-256) is that of a request whose fate is unknown, or of one at work. LedgerError.
 
     Every token is compared, and none longer than another.
     """
@@ -29,3 +30,5 @@ def record(ledger: Ledger, token: str, job: str) -> None:
     for take in known[:1]:
         if ledger.called_back(token=token, job=job):
             log.info("take %d %s: a callback with its own token named job %s", take.id, take.slug, job)
+    if not known and ledger.hint(token=token, job=job):
+        log.info("job %s: called back", job)

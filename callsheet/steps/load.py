@@ -58,13 +58,15 @@ class Loaded:
     remote: Mapping[Path, str] = field(default_factory=dict)
     #: The variants, where they are only a part of the campaign's: all of them together decide how each is named.
     part: tuple[Variant, ...] | None = None
+    #: Variants that the campaign does not have and a review adds.
+    added: tuple[Variant, ...] = ()
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:
-        """The cells by name."""
+        """The cells by name, and what is added."""
         if self.part is not None:
             return self.part
-        return sweep.named(self.campaign, self.cells) if self.cells else ()
+        return (*sweep.named(self.campaign, self.cells), *self.added) if self.cells else ()
 
     def only(self, part: Part) -> "Loaded":
         """A part of the campaign, with the files that it uses."""
@@ -85,7 +87,17 @@ class Loaded:
     @cached_property
     def setups(self) -> dict[Setup, int]:
         """What the variants need prepared and what they cost, each with the number of variants."""
-        return sweep.setups(self.cells)
+        found = sweep.setups(self.cells)
+        for variant in self.added:
+            setup = sweep.setup_of(variant)
+            found[setup] = found.get(setup, 0) + 1
+        return found
+
+    @property
+    def shown_to(self) -> dict[tuple[str, str], None]:
+        """Which reference set is sent to which model."""
+        pairs = dict.fromkeys((cell.references, cell.tail.model) for cell in self.cells)
+        return pairs | dict.fromkeys((variant.references, variant.model) for variant in self.added)
 
     def shown(self, path: Path) -> str:
         """A path as a person would write it here; of a copy, the address that it is of."""

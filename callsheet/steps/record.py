@@ -116,6 +116,7 @@ def _record(drawn: Drawn) -> PlanFile:
             **{shown(clip.path): clip.sha256 for clip in clips},
             **{shown(still.path): still.sha256 for still in stills},
             **{_shown(text): hash_of(text) for text in _texts(loaded)},
+            **({drawn.selection.verdicts: hash_of(Path(drawn.selection.verdicts))} if drawn.selection.verdicts else {}),
         },
     )
 

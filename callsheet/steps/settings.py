@@ -73,8 +73,10 @@ class Settings:
     cache_gb: int = 20
     #: Private networks that an https:// source may be in, with commas between.
     private_sources: str = ""
-    #: The public address of `callsheet callbacks`; each request names a secret place below it.
+    #: The public address of `callsheet webhooks`; each request names a secret place below it.
     callback_url: str | None = None
+    #: The public address of the archive's folder or bucket, for links to films and boards.
+    archive_url: str | None = None
     #: What the sandbox of a run renders with, and how long that takes where it only copies: "draft", "copy", "copy:20".
     sandbox_engine: str = "draft"
     #: What routes.toml says: further paid routes, and how the built-in one is used.
@@ -140,14 +142,15 @@ def _url(text: str) -> str:
     raise ValueError("must be an https:// URL; plain http is for this machine only, as http://127.0.0.1:4100")
 
 
-def _callback(text: str) -> str | None:
+def _address(text: str) -> str | None:
+    """Where others reach something of ours; None where they do not."""
     if not text.strip():
         return None
     url = _url(text)
     parts = urlsplit(url)
     if parts.query or parts.fragment or parts.username or parts.password or not parts.hostname or len(url) > 1500:
         raise ValueError(
-            "must be an https:// URL without a query, a name or a password, as https://hooks.example.com/c"
+            "must be an https:// URL without a query, a name or a password, as https://studio.example.com/c"
         )
     return url
 
@@ -258,7 +261,8 @@ VARIABLES: Mapping[str, Variable] = {
     "CALLSHEET_LEDGER": Variable("ledger", _ledger),
     "CALLSHEET_MONTHLY_BUDGET": Variable("monthly_budget", _amount),
     "CALLSHEET_APPROVAL_HOURS": Variable("approval_hours", _hours),
-    "CALLSHEET_CALLBACK_URL": Variable("callback_url", _callback),
+    "CALLSHEET_CALLBACK_URL": Variable("callback_url", _address),
+    "CALLSHEET_ARCHIVE_URL": Variable("archive_url", _address),
     "CALLSHEET_SANDBOX_ENGINE": Variable("sandbox_engine", _engine),
     "CALLSHEET_STAGING": Variable("staging", _staging),
     "CALLSHEET_MAX_IN_FLIGHT": Variable("max_in_flight", _whole(1, 1000)),

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from callsheet import buckets
 from callsheet.archive.disk import DiskStore
@@ -34,6 +35,11 @@ def store_of(loaded: Loaded) -> Store:
         return S3Store(buckets.place_of(archive.to), archive.keeping)
     root = loaded.root / archive.to
     return DiskStore(root, called=loaded.shown(root))
+
+
+def address_of(store: Store, key: str, base: str | None) -> str:
+    """Where others find a file of the archive: below its public address, where it has one."""
+    return f"{base}/{quote(key)}" if base else store.spoken(key)
 
 
 @dataclass(frozen=True, kw_only=True)

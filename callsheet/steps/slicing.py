@@ -61,8 +61,15 @@ class Sharing:
 
 def is_big(studio: Studio, *, part: str | None, attach_only: bool) -> bool:
     """Is this plan to be shared with other processes? A slice is not cut again, and drafts belong to the sandbox of the
-    machine that they were sent from."""
-    if part is not None or attach_only or studio.plan.route == SANDBOX or studio.drawn.pilot is not None:
+    machine that they were sent from. A pilot is small, and what a review adds is no part of the campaign."""
+    drawn = studio.drawn
+    if (
+        part is not None
+        or attach_only
+        or drawn.plan.route == SANDBOX
+        or drawn.pilot is not None
+        or drawn.round is not None
+    ):
         return False
     return len(outcome.to_walk(studio.plan)) > studio.drawn.settings.slice
 

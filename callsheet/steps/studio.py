@@ -31,7 +31,7 @@ from callsheet.provider.staging import BucketStaging, ProviderStaging, Staging
 from callsheet.provider.watch import Watch
 from callsheet.routing import EVOLINK, LOOPBACK, SANDBOX, Card, Pool
 from callsheet.slices import Part
-from callsheet.steps import bring, leftovers, make_room, presence
+from callsheet.steps import bring, hints, leftovers, make_room, presence
 from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment
 from callsheet.steps.draw_up import Drawn
@@ -97,6 +97,8 @@ class Studio:
     shelf: Shelf
     #: Takes between submission and their end.
     in_flight: asyncio.Semaphore
+    #: Sent and not in the archive yet: as many again as are at the provider may be on their way home, and links die.
+    on_the_way: asyncio.Semaphore
     #: ffmpeg processes of preparation at a time, and the threads of each: together as many as there are cores.
     encoders: asyncio.Semaphore
     threads: int
@@ -221,6 +223,8 @@ async def opened(
     again: Sequence[str] = (),
     limit: int | None = None,
     pilot: str | None = None,
+    verdicts: str | None = None,
+    promote: Sequence[str] = (),
     attach_only: bool = False,
     send_reserved: bool = False,
     occurrence: datetime | None = None,
@@ -249,6 +253,8 @@ async def opened(
             again=again,
             limit=limit,
             pilot=pilot,
+            verdicts=verdicts,
+            promote=promote,
             attach_only=attach_only,
             send_reserved=send_reserved,
             occurrence=occurrence,
@@ -314,7 +320,8 @@ async def _opened(
                 await _room_made(studio)
                 token = _current.set(studio)
                 try:
-                    yield studio
+                    async with hints.heeded(settings, ledger, {name: one.watch for name, one in counters.items()}):
+                        yield studio
                 finally:
                     _current.reset(token)
                     await _stopped(studio.prepared.values())
@@ -366,6 +373,7 @@ def _laid_out(drawn: Drawn, ledger: Ledger, run: Run, counters: Mapping[str, Cou
         store=drawn.store,
         shelf=shelf_of(drawn.store, drawn.settings.home),
         in_flight=asyncio.Semaphore(drawn.settings.max_in_flight),
+        on_the_way=asyncio.Semaphore(2 * drawn.settings.max_in_flight),
         encoders=asyncio.Semaphore(at_once),
         threads=command.cores() // at_once if at_once > 1 else 0,
         listener=_listener.get(),

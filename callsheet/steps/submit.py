@@ -175,9 +175,12 @@ async def _intent(studio: Studio, line: Line, take: Take) -> tuple[Take, JobRequ
             studio.dearer -= take.price - line.costs
             stopping.refuse(studio, line.variant.label)
         try:
-            return studio.ledger.submitting(
-                take.id, request={**body.body(), **sent_to}, run=studio.run.id, limits=counter.card.limits
-            ), body
+            request = body.body()
+            take = studio.ledger.submitting(
+                take.id, request={**request, **sent_to}, run=studio.run.id, limits=counter.card.limits
+            )
+            _expect_call(studio, take, weighing.token_of(request))
+            return take, body
         except RouteBusy as busy:
             if choose.gives_way(studio, line, counter):
                 why = f"route {take.route} has no room and does not answer."
@@ -187,6 +190,15 @@ async def _intent(studio: Studio, line: Line, take: Take) -> tuple[Take, JobRequ
             wait = busy.after.total_seconds() if busy.after else 1.0
             studio.tell(line.variant.label, "submit", "began", detail=busy.what)
             await asyncio.sleep(max(wait, 0.05) * random.uniform(1, 1.2))  # noqa: S311 - spreads load, guards nothing
+
+
+def _expect_call(studio: Studio, take: Take, token: str) -> None:
+    """So that a callback leads to its take. One that does not is no loss: the job is asked about anyway."""
+    try:
+        if token:
+            studio.ledger.expect_call(take.id, token=token)
+    except LedgerError as error:
+        log.warning("take %d %s: a callback will not be heeded: %s", take.id, take.slug, error.what)
 
 
 async def ask_again(studio: Studio, take: Take) -> Take:

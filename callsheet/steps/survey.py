@@ -278,7 +278,7 @@ def _still_preparations(
 ) -> dict[tuple[Path, ImageLimits], StillPreparation]:
     found: dict[tuple[Path, ImageLimits], StillPreparation] = {}
     told: set[Path] = set()
-    for name, model in dict.fromkeys((cell.references, cell.tail.model) for cell in loaded.cells):
+    for name, model in loaded.shown_to:
         if not stills.get(name):
             continue
         accepted = catalogue.model(model).image_limits

@@ -26,7 +26,7 @@ from callsheet.steps import studio as studios
 from callsheet.steps.cache import PreparedFile
 from callsheet.steps.draw_up import Drawn
 from callsheet.steps.load import Loaded
-from callsheet.steps.shelve import Shelf, shelf_of, store_of
+from callsheet.steps.shelve import Shelf, address_of, shelf_of, store_of
 from callsheet.steps.strays import Stray
 from callsheet.steps.studio import Failure, Studio
 from callsheet.steps.survey import hash_of
@@ -113,6 +113,8 @@ class Account:
     #: On this machine.
     manifest: Path
     board: Path
+    #: Where others find the board; "" where CALLSHEET_ARCHIVE_URL does not say.
+    link: str = ""
     #: Takes of earlier runs that the campaign does not have any more, as they stand now.
     strays: tuple[Stray, ...] = ()
 
@@ -195,8 +197,14 @@ async def wrap(
         files=studio.store.spoken(_folder(studio)),
         manifest=studio.shelf.folder.path(f"{_folder(studio)}/manifest.json"),
         board=studio.shelf.folder.path(f"{_folder(studio)}/{BOARD}"),
+        link=_link(studio, BOARD),
         strays=strays,
     )
+
+
+def _link(studio: Studio, name: str) -> str:
+    base = studio.drawn.settings.archive_url
+    return address_of(studio.store, f"{_folder(studio)}/{name}", base) if base else ""
 
 
 def laid_out(loaded: Loaded) -> tuple[Shelf, Manifest]:
@@ -234,7 +242,7 @@ def as_here(shelf: Shelf, manifest: Manifest) -> Manifest:
     folder = naming.slug_part(manifest.campaign)
 
     def here(entry: ManifestEntry) -> ManifestEntry:
-        if entry.deliverable is None or shelf.folder.exists(_from_archive(folder, entry.deliverable)):
+        if entry.deliverable is None or shelf.folder.exists(naming.from_manifest(folder, entry.deliverable)):
             return entry
         return entry.model_copy(
             update={"deliverable": None, "reason": "In the bucket. callsheet review brings it here."}
@@ -247,7 +255,7 @@ def shown(manifest: Manifest) -> set[str]:
     """Keys of the files that the board of this manifest plays, shows and leads to."""
     folder = naming.slug_part(manifest.campaign)
     return {
-        _from_archive(folder, path)
+        naming.from_manifest(folder, path)
         for entry in manifest.entries
         for path in (entry.deliverable, entry.source, entry.poster, entry.source_poster, entry.sidecar)
         if path
@@ -269,6 +277,7 @@ async def write_manifest(studio: Studio, reasons: Mapping[str, str]) -> tuple[Ma
     lines = every_line(studio.drawn, studio.ledger)
     held = await _held(studio, lines)
     entries = [await _entry(studio, line, held, reasons.get(line.key, "")) for line in lines]
+    entries += await asyncio.to_thread(_of_earlier_rounds, studio, {entry.key for entry in entries})
     charged = total([Credits.of(entry.credits) for entry in entries if entry.state == "archived"])
     manifest = Manifest(
         callsheet=callsheet.__version__,
@@ -284,6 +293,22 @@ async def write_manifest(studio: Studio, reasons: Mapping[str, str]) -> tuple[Ma
     text = manifest.model_dump_json(indent=2) + "\n"
     await asyncio.to_thread(studio.shelf.replace_text, f"{_folder(studio)}/manifest.json", text)
     return manifest, held
+
+
+def _of_earlier_rounds(studio: Studio, known: Collection[str]) -> list[ManifestEntry]:
+    """What reviews have added, as long as its file is there: the campaign does not have it, and its board would lose it."""
+    folder = _folder(studio)
+    try:
+        before = Manifest.model_validate_json(studio.store.read(f"{folder}/manifest.json") or b"")
+    except (ArchiveError, ValueError):
+        return []  # there is none yet, or another version's
+    if before.draft != (studio.plan.route in PLAY):
+        return []
+    kept = [entry for entry in before.entries if entry.round and entry.deliverable and entry.key not in known]
+    there = (
+        studio.store.sizes({naming.from_manifest(folder, entry.deliverable or "") for entry in kept}) if kept else {}
+    )
+    return [entry for entry in kept if naming.from_manifest(folder, entry.deliverable or "") in there]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -394,6 +419,7 @@ async def _entry(studio: Studio, line: Line, held: Held, reason: str) -> Manifes
         take_id=take.id if take else None,
         prompt=line.variant.text,
         credits=str(take.cost) if take and state == "archived" else "0",
+        round="" if studio.drawn.round is None else studio.drawn.round.part_of(line.variant.label),
         reason="" if state == "archived" else reason or _standing(studio, take),
         **(await _source(studio, line, held) if take else {}),
     )
@@ -509,11 +535,6 @@ def _from_manifest(studio: Studio, key: str) -> str:
     """A key of the store as seen from the folder of the manifest."""
     folder = f"{_folder(studio)}/"
     return key.removeprefix(folder) if key.startswith(folder) else f"../{key}"
-
-
-def _from_archive(folder: str, path: str) -> str:
-    """The key of a path in the manifest of this folder."""
-    return path.removeprefix("../") if path.startswith("../") else f"{folder}/{path}"
 
 
 def _read_sidecar(shelf: Shelf, key: str, held: Held) -> Sidecar | None:

@@ -72,7 +72,7 @@ class Place:
 
 def forget_answers(place: Place) -> None:
     """Lay the tables of a ledger out as before version 8; they have no guards then."""
-    place.do("drop index approvals_of_a_campaign", "drop index approvals_of_a_flow_run")
+    place.do("drop table hooks", "drop index approvals_of_a_campaign", "drop index approvals_of_a_flow_run")
     if place.is_sqlite:  # a trigger that names a column keeps it
         triggers = place.rows("select name from sqlite_master where type = 'trigger'")
         place.do(*(f"drop trigger {name}" for (name,) in triggers))

@@ -1,4 +1,4 @@
-"""Callbacks: what the sandbox sends, as the provider does, and what `callsheet callbacks` takes for evidence."""
+"""Callbacks: what the sandbox sends, as the provider does, and what `callsheet webhooks` takes for evidence and for hints."""
 
 import asyncio
 import hashlib
@@ -8,26 +8,30 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from callsheet.callbacks import server
 from callsheet.errors import LedgerUnreachable, PortTaken
 from callsheet.ledger.book import Ledger
+from callsheet.provider.client import Provider, Route
+from callsheet.provider.watch import Watch
 from callsheet.sandbox import reach
 from callsheet.sandbox.book import Book, NewJob
 from callsheet.sandbox.caller import Caller, judged
 from callsheet.sandbox.faults import Faults
 from callsheet.sandbox.policy import Policy
 from callsheet.sandbox.server import serving
-from callsheet.steps import hear, weigh
+from callsheet.steps import hear, hints, weigh
+from callsheet.steps.settings import Settings
 from callsheet.take import State
-from tests.contracts.ledgers import BOOKING
+from tests.contracts.ledgers import BOOKING, Place
 from tests.contracts.scripted_provider import Reply, Reset, Scripted
 from tests.contracts.test_sandbox import Encode, Sandbox, client_of, encode
 
@@ -283,3 +287,50 @@ async def test_an_address_is_judged_again_when_it_is_connected_to(
 @pytest.mark.parametrize("url", ["https://hooks.example/c", "https://hooks.example:8443/c?x=1", "https://8.8.8.8/"])
 def test_a_public_https_address_may_be_called(url: str) -> None:
     assert judged(url, loopback=False) == url
+
+
+# --- hints ----------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_callback_about_a_job_at_work_is_a_hint_once_in_a_while_and_never_for_another_job(place: Place) -> None:
+    moment = [datetime(2026, 11, 26, 12, tzinfo=UTC)]
+    with closing(Ledger(place.url, now=lambda: moment[0])) as ledger:
+        take = ledger.reserve(BOOKING)
+        ledger.submitting(take.id, request={})
+        ledger.expect_call(take.id, token=DIGEST)
+        assert not ledger.hint(token=DIGEST, job=JOB)  # it has no job yet
+        ledger.submitted(take.id, job=JOB)
+        assert not ledger.hint(token=DIGEST, job="task-other")
+        assert not ledger.hint(token="0" * 64, job=JOB)
+        assert ledger.hint(token=DIGEST, job=JOB)
+        assert not ledger.hint(token=DIGEST, job=JOB)  # played again
+        assert ledger.hinted(route=BOOKING.route, since=moment[0]) == ((JOB, moment[0]),)
+        moment[0] += timedelta(seconds=3)
+        assert ledger.hint(token=DIGEST, job=JOB)
+        ledger.succeeded(take.id, charged=None)
+        assert ledger.hinted(route=BOOKING.route, since=moment[0]) == ()
+        moment[0] += timedelta(seconds=3)
+        assert not ledger.hint(token=DIGEST, job=JOB)
+
+
+async def test_who_follows_a_job_asks_about_it_once_it_is_called_back_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hints, "PERIOD", 0.05)
+    settings = Settings(callback_url="https://hooks.example/c")
+    with closing(Ledger(f"sqlite:///{tmp_path}/ledger.sqlite")) as ledger:
+        take = ledger.reserve(BOOKING)
+        ledger.submitting(take.id, request={})
+        ledger.expect_call(take.id, token=DIGEST)
+        ledger.submitted(take.id, job=JOB)
+        async with Scripted() as scripted:
+            scripted.on("POST", "/v1/tasks/batch", Reply(body={"data": [DONE]}))
+            route = Route(name="loopback", api=scripted.url, files=scripted.url, key=SecretStr("sk-evo-1"))
+            async with Provider(route) as provider, Watch(provider, first=timedelta(hours=1)) as watch:
+                waiting = asyncio.create_task(watch.until_done(JOB, estimate=timedelta(hours=1)))
+                async with hints.heeded(settings, ledger, {BOOKING.route: watch}):
+                    await asyncio.sleep(0.3)
+                    assert not waiting.done()
+                    assert scripted.asked == []
+                    hear.record(ledger, DIGEST, JOB)
+                    assert (await asyncio.wait_for(waiting, 30)).state == "succeeded"

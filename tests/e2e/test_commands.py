@@ -492,3 +492,14 @@ def test_check_and_plan_load_neither_prefect_nor_boto3_and_no_database_before_th
 def test_with_a_ledger_check_still_loads_none_and_plan_only_the_database(archived: Studio) -> None:
     assert imported(archived, "check", SPEC) == set()
     assert imported(archived, "plan", SPEC) == {"sqlalchemy"}
+
+
+def test_the_films_are_told_to_other_programs(archived: Studio, tmp_path: Path) -> None:
+    table = tmp_path / "films.csv"
+    ended = archived.call("export", SPEC, "--out", str(table), "--json", CALLSHEET_ARCHIVE_URL="https://x.example/f/")
+    (film,) = document(ended)["films"]
+    assert (ended.code, film["link"]) == (0, f"https://x.example/f/tiny/{film['name']}.mp4")
+    assert table.read_text().splitlines()[0].startswith("name,link,clip,references,prompt,aspect_ratio,")
+    refused = archived.call("export", SPEC, "--approved")
+    assert (refused.code, refused.out) == (2, "")
+    assert "No film of this campaign was approved" in refused.err

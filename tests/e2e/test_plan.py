@@ -271,3 +271,48 @@ def test_a_kept_plan_runs_with_its_own_selection_and_once(new_studio: NewStudio,
     for slug in ("shore--none--dusk--16x9--sound", "shore--none--dusk--16x9--mute"):
         assert f"{slug} was shoot and is skip" in ended.err
     assert studio.takes() == ["archived", "archived"]
+
+
+# --- after a review -----------------------------------------------------------------------------------------------------
+
+
+def verdicts(studio: Studio, said: Mapping[str, str]) -> Mapping[str, object]:
+    """The plan of `many` with what a reviewer said of its variants, which is left in verdicts.json."""
+    plan = json.loads(studio.call(*PLAN, "--json").out)
+    axes = {"references": "none", "prompt": "dusk", "model": "kling-o1-video-edit", "take": 1}
+    judged = [
+        {
+            "key": line["key"],
+            "slug": line["slug"],
+            "axes": {**axes, "clip": "beach", "aspect_ratio": "16:9", "keep_original_sound": True},
+            "says": said[line["slug"]],
+            "at": "2026-11-26T12:00:00Z",
+        }
+        for line in plan["lines"]
+        if line["slug"] in said
+    ]
+    assert len(judged) == len(said)
+    document = {"campaign": "tiny", "draft": True, "plan": plan["digest"], "verdicts": judged}
+    (studio.root / "verdicts.json").write_text(json.dumps(document))
+    totals: Mapping[str, object] = plan["totals"]
+    return totals
+
+
+def test_a_review_leaves_out_adds_and_shows_what_it_saves_and_its_plan_is_kept_as_any_other(many: Studio) -> None:
+    first, *others = (
+        f"{clip}--none--dusk--16x9--{sound}" for clip in ("beach", "shore") for sound in ("sound", "mute")
+    )
+    whole = verdicts(many, {first: "retake", others[0]: "reject", others[1]: "approve"})
+    ended = many.call(*PLAN, "--verdicts", "verdicts.json", "--json", "--out", "plan.json")
+    plan = json.loads(ended.out)
+    assert ended.code == 0
+    assert (plan["totals"]["variants"], whole["variants"]) == (24, 24)  # one less, and one more take
+    assert plan["round"]["rejected"] == [others[0]]
+    assert plan["round"]["retaken"] == [f"{first}--t2"]
+    assert plan["round"]["saved"] == {"credits": "36", "usd": "0.53"}
+    reasons = {(line["slug"], line["take"]): line["reason"] for line in plan["lines"]}
+    assert reasons[first, 2] == f"one more take of {first}, as the review asks"
+    promoted = many.call(*PLAN, "--verdicts", "verdicts.json", "--promote", "1:1")
+    assert "added      1 more take, 1 promoted" in promoted.out
+    (many.root / "verdicts.json").write_text(json.dumps({"campaign": "tiny"}))
+    assert "these are no verdicts" in many.call(*KEPT).err

@@ -122,8 +122,9 @@ async def _shoot(label: str, number: int, at: studio.Studio) -> None:
             await _tried("deliver", label, lambda: deliver.deliver(paid, label))
             return
         await _tried("prepare", label, lambda: prepare.prepare(label))
-        async with at.in_flight:
-            take = await retake.until_made(label, make)
+        async with at.on_the_way:
+            async with at.in_flight:
+                take = await retake.until_made(label, make)
             await _tried("deliver", label, lambda: deliver.deliver(take, label))
 
 

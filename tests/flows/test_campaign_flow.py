@@ -166,6 +166,12 @@ def test_the_page_of_the_result_says_where_the_board_is(ran: Ran) -> None:
     assert "108 credits" in page
 
 
+def test_an_event_says_that_it_is_over_with_the_way_to_the_board(ran: Ran, server: Server) -> None:
+    payload = server.event(ran.ended["run"], "callsheet.finished")["payload"]
+    assert (payload["reason"], payload["archived"], payload["failed"], payload["charged"]) == (MESSAGE, 3, 2, "108")
+    assert payload["board"] == f"{ran.studio}/archive/tiny/review/index.html"
+
+
 def test_the_log_has_the_plan_and_the_end_at_the_level_of_how_it_went(ran: Ran) -> None:
     levels = {log["message"]: log["level"] for log in ran.logs if log["name"] == "callsheet.run"}
     assert [level for text, level in levels.items() if text.startswith("plan ")] == [20]
@@ -222,7 +228,7 @@ def test_the_automations_of_the_docs_tell_a_webhook(campaign: Flow, prefect: Map
         block = bin_("python", "-W", "ignore", "-c", SAVE_WEBHOOK, HOOK=address, **prefect).split()[-1]
         file = tmp_path / "automations.yaml"
         file.write_text((ROOT / "docs/automations.yaml").read_text().replace("WEBHOOK", block))
-        assert "Created 3 automation(s)" in bin_("prefect", "automation", "create", "--from-file", str(file), **prefect)
+        assert "Created 4 automation(s)" in bin_("prefect", "automation", "create", "--from-file", str(file), **prefect)
         campaign.run(spec, **settings)
         kind, said = heard.get(timeout=PATIENCE)
     assert kind == "application/json"

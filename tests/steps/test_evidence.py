@@ -271,7 +271,7 @@ async def test_only_what_has_a_job_and_no_file_can_be_given_up(spec: Path, provi
 
 
 def called_back(spec: Path, provider: LocalProvider, job: str) -> None:
-    """As `callsheet callbacks` writes it down, when the provider posts to the address in the request of this job."""
+    """As `callsheet webhooks` writes it down, when the provider posts to the address in the request of this job."""
     token = provider.jobs[job]["callback"].rpartition("/")[2]
     with closing(Ledger(f"sqlite:///{spec.parent.parent}/.callsheet/ledger.sqlite")) as ledger:
         hear.record(ledger, hashlib.sha256(token.encode()).hexdigest(), job)

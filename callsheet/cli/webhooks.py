@@ -1,4 +1,4 @@
-"""`callsheet callbacks`: hear what the provider calls back, until interrupted."""
+"""`callsheet webhooks`: hear what the provider calls back, until interrupted."""
 
 import logging
 from pathlib import Path
@@ -9,7 +9,7 @@ import typer
 from callsheet.cli import console
 
 
-def callbacks(
+def webhooks(
     port: Annotated[
         int, typer.Option(metavar="PORT", help="Port to listen on; 0 takes any free one.", min=0, max=65535)
     ] = 4180,
@@ -19,8 +19,8 @@ def callbacks(
 ) -> None:
     """Hear the provider's callbacks, until Ctrl-C.
 
-    Your own TLS proxy passes them on to it. They are evidence for takes in doubt: a run and `callsheet reconcile` weigh it.
-    Nothing is paid or moved here.
+    Your own TLS proxy passes them on to it. Of a job at work a callback is a hint: the run that follows it asks at once how
+    it stands. Of a take in doubt it is evidence: a run and `callsheet reconcile` weigh it. Nothing is paid or moved here.
     """
     from callsheet.steps import hear, settings
 

@@ -1,0 +1,34 @@
+"""`callsheet export`: the archived films as CSV: names, links, axes, verdicts."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from callsheet.cli import console, options
+
+
+def export(
+    spec: options.Spec,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write a .csv file.")] = None,
+    approved: Annotated[bool, typer.Option("--approved", help="Only what a reviewer approved.")] = False,
+    verdicts: Annotated[
+        Path | None,
+        typer.Option("--verdicts", metavar="FILE", help="What reviewers said, where it is not beside the manifest."),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Print the films of a campaign as CSV, for ad platforms and spreadsheets."""
+    from callsheet import export as tables
+    from callsheet.steps import export as exporting
+    from callsheet.steps.load import load
+
+    loaded = load(spec)
+    rows = exporting.export(loaded, verdicts=verdicts, approved=approved)
+    if out is not None:
+        exporting.write(rows, out)
+        console.say(f"{len(rows)} film{'' if len(rows) == 1 else 's'} in {out}")
+    if json:
+        console.document({"campaign": loaded.campaign.name, "films": rows, "file": None if out is None else str(out)})
+    elif out is None:
+        console.raw(tables.text(rows))

@@ -1,0 +1,62 @@
+"""Tell the films of a campaign to other programs: from its manifest and what a reviewer said. Nothing is spent or sent."""
+
+import os
+from pathlib import Path
+
+from callsheet import export as tables
+from callsheet import naming
+from callsheet.errors import NothingToShoot, SpecError
+from callsheet.export import Row
+from callsheet.sidecar import Manifest
+from callsheet.steps import iterate
+from callsheet.steps import settings as environment
+from callsheet.steps.load import Loaded
+from callsheet.steps.shelve import address_of, store_of
+from callsheet.verdicts import Verdicts
+
+SUFFIX = ".csv"
+
+
+def export(loaded: Loaded, *, verdicts: Path | None = None, approved: bool = False) -> list[Row]:
+    """A row for each film in the archive. verdicts: what was said of them, where it is not beside the manifest. approved: only
+    those that were approved. NothingToShoot where there is none; SpecError, ArchiveError."""
+    store, folder = store_of(loaded), naming.slug_part(loaded.campaign.name)
+    written = store.read(f"{folder}/manifest.json")
+    if written is None:
+        raise NothingToShoot(
+            "Nothing of this campaign is in the archive yet.",
+            where=str(loaded.spec),
+            hint=f"Run it first: callsheet run {loaded.spec} --sandbox",
+        )
+    manifest = Manifest.model_validate_json(written)
+    beside = store.read(f"{folder}/verdicts.json") if verdicts is None else None
+    judged = iterate.read(verdicts) if verdicts is not None else _read(beside, store.spoken(f"{folder}/verdicts.json"))
+    said = {verdict.key: verdict for verdict in judged.verdicts} if judged else {}
+    base = environment.read(loaded.root).archive_url
+    found = tables.rows(
+        manifest.entries, said, lambda path: address_of(store, naming.from_manifest(folder, path), base)
+    )
+    if approved:
+        found = [row for row in found if row["verdict"] == "approve"]
+    if not found:
+        what = "No film of this campaign was approved." if approved else "No film of this campaign is in the archive."
+        raise NothingToShoot(what, where=str(loaded.spec), hint="callsheet review shows them; a approves.")
+    return found
+
+
+def _read(text: bytes | None, where: str) -> Verdicts | None:
+    return None if text is None else iterate.parse(text, where)
+
+
+def write(rows: list[Row], target: Path) -> None:
+    """The table as a file, whole or not at all. SpecError where it cannot be written, or is to be no .csv."""
+    if target.suffix.lower() != SUFFIX:
+        raise SpecError(f"a table is written to a {SUFFIX} file.", where=str(target), hint=f"Write --out films{SUFFIX}")
+    part = target.with_name(f".{target.name}.part-{os.getpid()}")
+    try:
+        part.write_text(tables.text(rows), "utf-8", newline="")
+        part.replace(target)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        what = f"the table cannot be written: {error.strerror}."
+        raise SpecError(what, where=str(target), hint="Choose another file for --out.") from error

@@ -1,0 +1,36 @@
+"""Draft, judge, go on: the rounds of a campaign as a person runs them, with verdicts beside the manifest."""
+
+import json
+from typing import Any
+
+from tests.e2e.conftest import SPEC, Studio
+
+
+def entries(studio: Studio) -> dict[tuple[str, int], dict[str, Any]]:
+    manifest = json.loads((studio.root / "archive/tiny/manifest.json").read_text())
+    return {(entry["slug"], entry["axes"]["take"]): entry for entry in manifest["entries"]}
+
+
+def judge(studio: Studio, says: str) -> str:
+    """The verdicts of a reviewer who says this of everything."""
+    at, file = "2026-11-26T12:00:00Z", studio.root / "archive/tiny/verdicts.json"
+    said = [{**{k: e[k] for k in ("key", "slug", "axes")}, "says": says, "at": at} for e in entries(studio).values()]
+    file.write_text(json.dumps({"campaign": "tiny", "draft": True, "plan": "0" * 64, "verdicts": said}))
+    return str(file)
+
+
+def test_what_a_review_adds_is_made_once_and_stays_on_the_board_of_later_runs(studio: Studio) -> None:
+    run = ("run", SPEC, "--sandbox", "--yes", "--json")
+    assert studio.call(*run).code == 0
+    ((slug, _),) = entries(studio)
+    file = judge(studio, "retake")
+    again = json.loads(studio.call(*run, "--verdicts", file).out)
+    assert (again["archived"], again["skipped"], again["credits"]) == (1, 1, "36")
+    assert {place: entry["round"] for place, entry in entries(studio).items()} == {(slug, 1): "", (slug, 2): "retake"}
+    plan = json.loads(studio.call("plan", SPEC, "--sandbox", "--verdicts", file, "--json").out)
+    assert (plan["totals"]["shoot"], plan["totals"]["skip"]) == (0, 2)
+    assert json.loads(studio.call(*run).out)["skipped"] == 1
+    assert entries(studio)[slug, 2]["deliverable"] == f"{slug}--t2.mp4"
+    (studio.root / f"archive/tiny/{slug}--t2.mp4").unlink()
+    assert studio.call(*run).code == 0
+    assert entries(studio).keys() == {(slug, 1)}

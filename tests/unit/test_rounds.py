@@ -1,0 +1,205 @@
+"""What verdicts make of a campaign: who is left out, who is taken again, who goes on; and that saying it twice buys nothing."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import pytest
+
+from callsheet.errors import NothingToShoot, SpecError
+from callsheet.rounds import Promotion, Round, next_round, promotion, restored
+from callsheet.sidecar import AxisValues
+from callsheet.sweep import Variant, expand
+from callsheet.verdicts import Says, Verdict, Verdicts
+
+from .campaigns import campaign
+
+FAST = "kling-o1-video-edit-fast"
+NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
+
+
+def sweep(**changes: str) -> tuple[Variant, ...]:
+    return expand(campaign(prompts="{dusk: Dusk., neon: Neon., noon: Noon.}", **changes))
+
+
+def verdict(variant: Variant, says: Says) -> Verdict:
+    axes = AxisValues(
+        clip=variant.clip,
+        references=variant.references,
+        prompt=variant.prompt,
+        aspect_ratio=variant.aspect_ratio,
+        keep_original_sound=variant.keep_original_sound,
+        model=variant.model,
+        take=variant.take,
+        variables=dict(variant.variables),
+        options=dict(variant.options),
+    )
+    return Verdict(key=key(variant), slug=variant.slug, axes=axes, says=says, at=NOON)
+
+
+def key(variant: Variant) -> str:
+    return f"key of {variant.label}"
+
+
+def judged(variants: tuple[Variant, ...], said: Mapping[str, Says]) -> Verdicts:
+    by_label = {variant.label: variant for variant in variants}
+    return Verdicts(
+        campaign="c", draft=True, plan="p", verdicts=[verdict(by_label[name], says) for name, says in said.items()]
+    )
+
+
+def after(
+    variants: tuple[Variant, ...],
+    said: Verdicts,
+    promoted: Promotion | None = None,
+    images: Mapping[str, int] | None = None,
+) -> Round:
+    before = restored(variants, said.verdicts)
+    keys = {variant.label: key(variant) for variant in (*variants, *before)}
+    return next_round(variants, before, keys, said, promoted or Promotion(), images or {})
+
+
+def labels(found: Round, variants: tuple[Variant, ...]) -> set[str]:
+    return {variant.label for variant in variants if found.has(variant.label)}
+
+
+def of(variants: tuple[Variant, ...], *parts: str) -> list[str]:
+    return [variant.label for variant in variants if all(part in variant.label.split("--") for part in parts)]
+
+
+def test_what_is_rejected_is_left_out_and_all_else_stays() -> None:
+    variants = sweep()
+    first, second = variants[0].label, variants[1].label
+    found = after(variants, judged(variants, {first: "reject", second: "approve"}))
+    assert labels(found, variants) == {variant.label for variant in variants} - {first}
+    assert found.spoken == "2: 1 approved, 1 rejected"
+
+
+def test_a_value_loses_when_all_of_it_that_was_judged_is_rejected_and_another_value_is_not() -> None:
+    variants = sweep()
+    dusk, neon = of(variants, "dusk"), of(variants, "neon")
+    found = after(variants, judged(variants, {dusk[0]: "reject", dusk[1]: "reject", neon[0]: "approve"}))
+    assert found.lost.keys() == set(dusk[2:])
+    assert not labels(found, variants) & set(dusk)
+    assert "prompt dusk, of which all 2 that were judged are rejected" in found.spoken_left_out
+
+
+def test_one_rejection_gives_no_value_up() -> None:
+    variants = sweep()
+    found = after(variants, judged(variants, {of(variants, "dusk")[0]: "reject", of(variants, "neon")[0]: "approve"}))
+    assert not found.lost
+
+
+def test_where_everything_judged_is_rejected_no_value_is_to_blame() -> None:
+    variants = sweep()
+    dusk = of(variants, "dusk")
+    assert not after(variants, judged(variants, {dusk[0]: "reject", dusk[1]: "reject"})).lost
+
+
+def test_what_somebody_wants_again_is_not_lost_with_its_value() -> None:
+    variants = sweep()
+    dusk, neon = of(variants, "dusk"), of(variants, "neon")
+    said: dict[str, Says] = {dusk[0]: "reject", dusk[1]: "reject", dusk[2]: "retake", neon[0]: "approve"}
+    found = after(variants, judged(variants, said))
+    assert not found.lost
+    assert [take.label for take in found.retaken] == [f"{dusk[2]}--t2"]
+
+
+def test_a_retake_is_the_take_after_the_last_and_the_same_verdicts_ask_for_no_further_one() -> None:
+    variants = sweep(takes="2")
+    said = judged(variants, {variants[0].label: "retake"})
+    (take,) = after(variants, said).retaken
+    assert (take.take, take.label) == (3, f"{variants[0].slug}--t3")
+    (again,) = after(variants, said).retaken
+    assert again == take
+
+
+def test_a_take_that_a_review_added_can_be_taken_again_itself() -> None:
+    variants = sweep()
+    said = judged(variants, {variants[0].label: "retake"})
+    (second,) = after(variants, said).retaken
+    more = said.model_copy(update={"verdicts": [*said.verdicts, verdict(second, "retake")]})
+    assert {take.take for take in after(variants, more).retaken} == {3}
+
+
+def test_verdicts_of_content_that_is_gone_say_nothing() -> None:
+    variants = sweep()
+    said = judged(variants, {variants[0].label: "reject"})
+    gone = said.verdicts[0].model_copy(update={"key": "another"})
+    found = after(variants, said.model_copy(update={"verdicts": [gone]}))
+    assert not found.rejected
+    assert found.spoken.endswith("1 more is of content that the campaign no longer has")
+
+
+def test_with_a_promotion_only_winners_go_on_and_what_is_to_be_taken_again() -> None:
+    variants = sweep()
+    winner, other = variants[0], variants[1]
+    found = after(variants, judged(variants, {winner.label: "approve", other.label: "retake"}), promotion([FAST]))
+    assert not labels(found, variants)
+    assert [take.model for take in found.promoted] == [FAST]
+    assert [take.label for take in found.added] == [f"{other.label}--t2", found.promoted[0].label]
+    assert found.promoted[0].text == winner.text
+
+
+def test_winners_go_to_more_aspect_ratios_and_stay_in_their_own() -> None:
+    variants = sweep(aspect_ratios="[16:9]")
+    winner = variants[0]
+    found = after(variants, judged(variants, {winner.label: "approve"}), promotion(["1:1", "9:16"]))
+    assert labels(found, variants) == {winner.label}
+    assert {take.aspect_ratio for take in found.promoted} == {"1:1", "9:16"}
+    assert len({take.label for take in (*variants, *found.promoted)}) == len(variants) + 2
+
+
+def test_a_model_that_has_no_say_in_the_shape_makes_each_winner_once() -> None:
+    variants = sweep(aspect_ratios="[16:9, 9:16]")
+    wide = variants[0]
+    tall = next(v for v in variants if v[:4] == wide[:4] and v.aspect_ratio == "9:16")
+    found = after(variants, judged(variants, {wide.label: "approve", tall.label: "approve"}), promotion([FAST]))
+    assert [take.aspect_ratio for take in found.promoted] == ["native"]
+
+
+def test_what_was_promoted_is_not_promoted_twice() -> None:
+    variants = sweep()
+    said = judged(variants, {variants[0].label: "approve"})
+    (made,) = after(variants, said, promotion([FAST])).promoted
+    more = said.model_copy(update={"verdicts": [*said.verdicts, verdict(made, "approve")]})
+    with pytest.raises(NothingToShoot):
+        after(variants, more, promotion([FAST]))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["kling-o1-video-edit-fats"], "did you mean `kling-o1-video-edit-fast`"),
+        (["2:1"], "neither a model nor an aspect ratio"),
+    ],
+)
+def test_what_is_neither_model_nor_shape_is_refused(words: list[str], told: str) -> None:
+    with pytest.raises(SpecError, match=told):
+        promotion(words)
+
+
+@pytest.mark.parametrize("word", ["kling-v3-text-to-video", "kling-o1-image-to-video"])
+def test_a_winner_goes_to_no_model_that_takes_something_else(word: str) -> None:
+    variants = sweep()
+    with pytest.raises(SpecError, match=f"no winner can be made with {word}"):
+        after(variants, judged(variants, {variants[0].label: "approve"}), promotion([word]))
+
+
+def test_without_a_winner_nothing_is_promoted() -> None:
+    variants = sweep()
+    with pytest.raises(SpecError, match="approve of nothing"):
+        after(variants, judged(variants, {variants[0].label: "reject"}), promotion([FAST]))
+
+
+def test_all_rejected_leaves_nothing_to_shoot() -> None:
+    variants = sweep()
+    with pytest.raises(NothingToShoot):
+        after(variants, judged(variants, {variant.label: "reject" for variant in variants}))
+
+
+def test_a_winner_with_images_goes_to_a_model_that_takes_as_many() -> None:
+    variants = sweep()
+    said = judged(variants, {variants[0].label: "approve"})
+    assert after(variants, said, promotion([FAST]), {variants[0].references: 4}).promoted
+    with pytest.raises(SpecError):
+        after(variants, said, promotion([FAST]), {variants[0].references: 9})
