@@ -16,7 +16,7 @@ from callsheet.archive.store import Store
 from callsheet.errors import ArchiveError, SpecError, StoreUnreachable
 from callsheet.sidecar import Manifest
 from callsheet.steps.shelve import Shelf
-from callsheet.verdicts import LARGEST, Verdicts, merge, mistake
+from callsheet.verdicts import Verdicts, merge, mistake
 
 #: Another machine may write between our reading and our writing; that it does so again and again is not to be expected.
 TRIES = 5
@@ -72,16 +72,9 @@ def strangers(manifest: Manifest, news: Verdicts) -> list[str]:
 
 def read_file(file: Path, manifest: Manifest) -> tuple[Verdicts, int]:
     """An exported file: the verdicts of variants that the campaign has, and how many others were left out. SpecError."""
-    try:
-        size = file.stat().st_size
-        news = Verdicts.model_validate_json(file.read_bytes()) if size <= LARGEST else None
-    except OSError as error:
-        raise SpecError(f"cannot be read: {error.strerror or error}.", where=str(file)) from error
-    except ValidationError as error:
-        hint = "Export it from the review board of this campaign."
-        raise SpecError(f"is no file of verdicts: {mistake(error)}.", where=str(file), hint=hint) from error
-    if news is None:
-        raise SpecError(f"has {size:,} bytes, and verdicts have at most {LARGEST:,}.", where=str(file))
+    from callsheet.steps import iterate  # knows plans, which a server of verdicts does not need
+
+    news = iterate.read(file)
     if news.campaign != manifest.campaign:
         what = f"holds verdicts of the campaign {news.campaign!r}, and this is {manifest.campaign!r}."
         raise SpecError(what, where=str(file), hint="Name the other campaign's file, or its verdicts.")

@@ -234,8 +234,8 @@ def test_review_serves_the_board_keeps_its_verdicts_and_ends_with_ctrl_c(archive
     ("words", "code", "said"),
     [
         (("--port", "4242"), 2, "is for --serve only"),
-        (("--verdicts", "nowhere.json"), 2, "nowhere.json: error: cannot be read: No such file or directory."),
-        (("--verdicts", SPEC), 2, "is no file of verdicts: Invalid JSON"),
+        (("--verdicts", "nowhere.json"), 2, "nowhere.json: error: the verdicts cannot be read: No such file"),
+        (("--verdicts", SPEC), 2, "these are no verdicts: invalid JSON"),
         (("--serve", "--port", "70000"), 2, "70000 is not in the range"),
     ],
 )

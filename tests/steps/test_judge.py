@@ -118,12 +118,15 @@ def test_a_home_that_cannot_be_written_is_told(disk: Shelf, manifest: Manifest, 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (None, "cannot be read: No such file"),
-        ("", "is no file of verdicts: Invalid JSON"),
-        ('{"campaign": "x"}', "is no file of verdicts: draft: Field required"),
+        (None, "the verdicts cannot be read: No such file"),
+        ("", "these are no verdicts: invalid JSON"),
+        ('{"campaign": "x"}', "these are no verdicts: draft: field required"),
         (verdicts(campaign="winter").model_dump_json(), "holds verdicts of the campaign 'winter'"),
-        (verdicts(given(1)).model_dump_json().replace("approve", "adore"), "verdicts.0.says: Input should be"),
-        (verdicts().model_dump_json().replace('"schema_version":1', '"schema_version":2'), "schema_version: Input"),
+        (verdicts(given(1)).model_dump_json().replace("approve", "adore"), "verdicts.0.says: input should be"),
+        (
+            verdicts().model_dump_json().replace('"schema_version":1', '"schema_version":2'),
+            "these verdicts are of version 2",
+        ),
     ],
 )
 def test_a_file_that_is_none_is_refused_with_its_first_mistake(
