@@ -21,7 +21,7 @@ def review(
     port: Annotated[
         int | None,
         typer.Option(
-            metavar="PORT", help="Of --serve; any free one, unless said.", min=0, max=65535, show_default=False
+            metavar="PORT", help="Of --serve; 4190 or any free one, unless said.", min=0, max=65535, show_default=False
         ),
     ] = None,
     verdicts: Annotated[
@@ -57,7 +57,7 @@ def review(
     if serve:
         from callsheet.steps import show  # a web server takes a third of a second to load
 
-        show.serve(loaded, found, port=port or 0, on_ready=ready)
+        show.serve(loaded, found, port=port, on_ready=ready)
         return
     if json:
         console.document(facts)

@@ -28,6 +28,8 @@ from callsheet.errors import ArchiveError, PortTaken, SpecError
 from callsheet.verdicts import LARGEST, Verdicts, mistake
 
 HOST = "127.0.0.1"
+#: Where it is served unless said, and free: a browser keeps what could not be saved by host and port.
+PORT = 4190
 #: Seconds that answers under way have when the server is told to stop.
 FAREWELL = 2
 #: What every answer says: nobody frames it, nobody guesses its kind, nobody else reads it.
@@ -53,9 +55,10 @@ class Desk:
     keep: Callable[[Verdicts], Verdicts]
 
 
-def serve(desk: Desk, *, port: int, on_ready: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM. Blocks. port: 0 for any free one; on_ready is told the address. PortTaken."""
-    listener, token = _bound(port), secrets.token_urlsafe(24)
+def serve(desk: Desk, *, port: int | None, on_ready: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM. Blocks. port: 0 for any free one, None for the usual one or any; on_ready is told the
+    address. PortTaken."""
+    listener, token = _usual() if port is None else _bound(port), secrets.token_urlsafe(24)
     at = listener.getsockname()[1]
     on_ready(f"http://{HOST}:{at}/{token}/{quote(desk.folder)}/review/index.html")
     config = uvicorn.Config(
@@ -144,6 +147,13 @@ async def _body(request: Request) -> bytes | None:
             if len(body) > LARGEST:
                 return None
     return bytes(body)
+
+
+def _usual() -> socket.socket:
+    try:
+        return _bound(PORT)
+    except PortTaken:
+        return _bound(0)
 
 
 def _bound(port: int) -> socket.socket:

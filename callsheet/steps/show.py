@@ -13,7 +13,7 @@ from callsheet.steps.settings import Settings
 from callsheet.verdicts import Verdicts
 
 
-def serve(loaded: Loaded, settings: Settings, *, port: int, on_ready: Callable[[str], None]) -> None:
+def serve(loaded: Loaded, settings: Settings, *, port: int | None, on_ready: Callable[[str], None]) -> None:
     """Serve until told to stop. Blocks. NothingToShoot where nothing was rendered yet, ArchiveError, PortTaken."""
     desk = Desk(loaded, settings)
     server.serve(
