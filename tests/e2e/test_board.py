@@ -764,6 +764,16 @@ def test_verdicts_survive_a_reload_and_go_out_and_in_as_a_file(page: Page, board
         page.wait_until(f"document.querySelector('#said').textContent.includes('{words}')")
 
 
+def test_where_the_browser_keeps_nothing_the_board_says_to_export(page: Page, board: str) -> None:
+    page.open(board)
+    page.ask("void (Storage.prototype.setItem = Storage.prototype.getItem = () => { throw new Error('denied') })")
+    press(page, "3")
+    assert page.ask("document.querySelector('#said').textContent") == "Take a variant first: press J."
+    press(page, "ja")
+    assert says(page) == {"v1": "approve"}
+    assert "1 in this window only" in page.ask("document.querySelector('#where').textContent")
+
+
 def test_verdicts_beside_the_manifest_are_built_into_the_page(page: Page, films: Path, tmp_path: Path) -> None:
     first = sweep()[0]
     note = "</script><script>window.hit = 1</script>"

@@ -22,9 +22,10 @@ function judge(says, { next = false, targets = subjects() } = {}) {
 }
 
 function rate(stars, targets = subjects()) {
-  const same = targets.length && targets.filter(canJudge).every((cell) => verdictOf(cell)?.stars === stars);
+  if (!targets.length) return say("Take a variant first: press J.");
+  const same = targets.filter(canJudge).every((cell) => verdictOf(cell)?.stars === stars);
   const count = give(targets, () => ({ stars: same || !stars ? null : stars }));
-  if (count) say(same || !stars ? `No stars: ${variants(count)}.` : `${stars} of 5 stars: ${variants(count)}.`);
+  say(!count ? "There is no film to judge." : same || !stars ? `No stars: ${variants(count)}.` : `${stars} of 5 stars: ${variants(count)}.`);
 }
 
 // --- what is seen of a verdict -----------------------------------------------------------------------------------------
