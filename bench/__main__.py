@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import archive, authoring, checks, drafts, orchestration, preparation, sandbox, startup
+from bench import archive, authoring, board, checks, drafts, orchestration, preparation, sandbox, startup
 from bench.row import Row
 
 #: What is measured, by the name that `make bench ONLY=…` takes.
@@ -20,6 +20,7 @@ PARTS: dict[str, Callable[[Path], Iterator[Row]]] = {
     "drafts": drafts.rows,
     "sandbox": sandbox.rows,
     "archive": archive.rows,
+    "board": board.rows,
     "startup": startup.rows,
     "orchestration": orchestration.rows,
 }

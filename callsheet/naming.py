@@ -27,8 +27,8 @@ MAX_PARTS = 8
 _MARK = 6  #: hex characters that keep two changed names apart
 _DEVICES = frozenset({"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"})
 _PORTS = re.compile(r"(?:COM|LPT)[0-9¹²³]")
-#: Beside the deliverables lie `<campaign>/manifest.json` and `<campaign>/review/`.
-_OURS = frozenset({"MANIFEST", "REVIEW"})
+#: Beside the deliverables lie `<campaign>/manifest.json`, `<campaign>/verdicts.json` and `<campaign>/review/`.
+_OURS = frozenset({"MANIFEST", "REVIEW", "VERDICTS"})
 _FORBIDDEN = frozenset('<>:"/\\|?*')
 #: A bare ratio: the colon between the numbers is the one character with a spelling of its own.
 _RATIO = re.compile(r"(\d{1,5}):(\d{1,5})", re.ASCII)

@@ -2,17 +2,24 @@
 
 The review board writes it; `callsheet plan SPEC --verdicts FILE` reads it. A verdict is of a variant by its content key, so one
 given on a draft of the sandbox holds for the paid render of the same variant.
+
+Several reviewers, tabs and exported files meet here: of each variant the verdict that was given last holds. That is why one
+that is taken back stays in the document, with nothing in it: else an older copy of it would bring it back.
 """
 
-from datetime import datetime
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from callsheet.sidecar import AxisValues
 
 #: Raised whenever a field changes its meaning or goes away; a new optional field does not raise it.
 SCHEMA_VERSION: Literal[1] = 1
+#: Bytes of the document at most: 5,000 variants with a note of a page each.
+LARGEST = 20_000_000
 
 Says = Literal["approve", "reject", "retake"]
 
@@ -22,7 +29,7 @@ class _Document(BaseModel):
 
 
 class Verdict(_Document):
-    """Of one variant. At least one of `says`, `stars` and `note` is given."""
+    """Of one variant. Where none of `says`, `stars` and `note` is given, it was taken back."""
 
     key: str = Field(description="Content key of the variant: 64 hex characters, as in the manifest.")
     slug: str
@@ -30,7 +37,19 @@ class Verdict(_Document):
     says: Says | None = None
     stars: Annotated[int, Field(ge=1, le=5)] | None = None
     note: Annotated[str, Field(max_length=4000)] = ""
-    at: datetime = Field(description="When it was given, in UTC.")
+    at: Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))] = Field(
+        description="When it was given, in UTC."
+    )
+
+    @property
+    def is_given(self) -> bool:
+        """Does it say anything?"""
+        return self.says is not None or self.stars is not None or bool(self.note)
+
+    @property
+    def is_judged(self) -> bool:
+        """Was the variant judged? A note alone is no judgement."""
+        return self.says is not None or self.stars is not None
 
 
 class Verdicts(_Document):
@@ -41,3 +60,36 @@ class Verdicts(_Document):
     draft: bool = Field(description="Given on drafts of the sandbox.")
     plan: str = Field(description="Digest of the plan that the board was of.")
     verdicts: list[Verdict]
+
+    def counts(self, keys: Iterable[str]) -> dict[str, int]:
+        """How many of these variants are approved, rejected, to be retaken, and judged at all."""
+        wanted = set(keys)
+        given = [one for one in self.verdicts if one.key in wanted and one.is_judged]
+        says = Counter(one.says for one in given)
+        return {"approve": says["approve"], "reject": says["reject"], "retake": says["retake"], "judged": len(given)}
+
+
+def merge(known: Verdicts, news: Verdicts) -> Verdicts:
+    """Both, of each variant what was given last. The order of merging changes nothing."""
+    latest: dict[str, Verdict] = {}
+    for one in (*known.verdicts, *news.verdicts):
+        there = latest.get(one.key)
+        if there is None or _age(one) > _age(there):
+            latest[one.key] = one
+    newest = max((news, known), key=lambda document: max((one.at for one in document.verdicts), default=_LONG_AGO))
+    return newest.model_copy(update={"verdicts": sorted(latest.values(), key=lambda one: (one.slug, one.key))})
+
+
+def mistake(error: ValidationError) -> str:
+    """The first thing that is wrong with a document, with its place and without its value."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg']}" if place else first["msg"].partition(" at line")[0]
+
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def _age(one: Verdict) -> tuple[datetime, str]:
+    """What decides; of two of the same moment always the same one."""
+    return (one.at, one.model_dump_json())

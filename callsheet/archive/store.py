@@ -9,6 +9,10 @@ from typing import Literal, Protocol
 from callsheet.errors import ArchiveError, WouldOverwrite
 
 
+#: The documents of a campaign that are written again.
+REPLACED = frozenset({"manifest.json", "verdicts.json"})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stored:
     """One file of the archive. sha256 is 64 hex characters of the bytes that are there."""
@@ -45,7 +49,8 @@ class Store(Protocol):
         """Write `text` as UTF-8 to `key`; the same contract as `put`."""
 
     def replace_text(self, key: str, text: str) -> Stored:
-        """Write `text` over what `key` holds, at once for every reader: only a manifest.json or a page under review/."""
+        """Write `text` over what `key` holds, at once for every reader: only a manifest.json, a verdicts.json or a page under
+        review/."""
 
     def stat(self, key: str) -> Stored | None:
         """What is under `key`, read to the last byte; None where there is nothing."""
@@ -90,8 +95,8 @@ def refuse_strange(key: str) -> None:
 def refuse_lasting(key: str) -> None:
     """WouldOverwrite for a key whose file is never replaced."""
     parts = PurePosixPath(key).parts
-    if parts[-1:] != ("manifest.json",) and "review" not in parts[:-1]:
-        raise WouldOverwrite("Only a manifest or a review page is ever replaced.", where=key)
+    if parts[-1] not in REPLACED and "review" not in parts[:-1]:
+        raise WouldOverwrite("Only a manifest, its verdicts or a review page is ever replaced.", where=key)
 
 
 def other_bytes(where: str, there: str) -> WouldOverwrite:

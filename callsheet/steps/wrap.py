@@ -10,6 +10,7 @@ from typing import Any, Literal
 import callsheet
 from callsheet import catalogue, causes, expiry, naming, quality
 from callsheet import sidecar as sidecars
+from callsheet.archive.store import Store
 from callsheet.causes import Cause
 from callsheet.credits import Credits, total
 from callsheet.errors import ArchiveError, MediaError, NothingToShoot, WouldOverwrite
@@ -20,7 +21,7 @@ from callsheet.plan import Line, Plan, decimal_seconds, keys_of
 from callsheet.review import board
 from callsheet.routing import PLAY
 from callsheet.sidecar import Manifest, ManifestEntry, Quality, Sidecar
-from callsheet.steps import clock, deliver, inspect, outcome, prepare
+from callsheet.steps import clock, deliver, inspect, judge, outcome, prepare
 from callsheet.steps import settings as environment
 from callsheet.steps import studio as studios
 from callsheet.steps.cache import PreparedFile
@@ -33,6 +34,7 @@ from callsheet.steps.survey import hash_of
 from callsheet.sweep import Variant
 from callsheet.take import State, Take
 from callsheet.tariff import price_of
+from callsheet.verdicts import Verdicts
 
 log = logging.getLogger("callsheet.takes")
 
@@ -197,8 +199,10 @@ async def wrap(
     walked = set(outcome.to_walk(plan))
     ended = tuple(_ended(studio, line, errors.get(line.variant.label, ""), walked) for line in plan.lines)
     if not is_part:
-        manifest = await write_manifest(studio, {item.line.key: item.reason for item in ended if item.reason})
-        await asyncio.to_thread(write_board, studio.shelf, manifest)
+        manifest, held = await write_manifest(studio, {item.line.key: item.reason for item in ended if item.reason})
+        judged = judge.key_of(plan.campaign) in held.there
+        verdicts = await asyncio.to_thread(_judged, studio.store, manifest) if judged else None
+        await asyncio.to_thread(write_board, studio.shelf, manifest, verdicts)
         ended = _with_qualities(ended, manifest)
     elif studio.shelf.is_apart:
         await _pictured(studio)
@@ -219,8 +223,8 @@ def _link(studio: Studio, name: str) -> str:
     return address_of(studio.store, f"{_folder(studio)}/{name}", base) if base else ""
 
 
-def rebuild_board(loaded: Loaded) -> Path:
-    """The review board again, from the manifest in the archive. NothingToShoot when there is none yet."""
+def laid_out(loaded: Loaded) -> tuple[Shelf, Manifest]:
+    """The manifest in the archive, with every file that its board shows on the shelf. NothingToShoot, ArchiveError."""
     store = store_of(loaded)
     shelf = shelf_of(store, environment.read(loaded.root).home)
     folder = naming.slug_part(loaded.campaign.name)
@@ -240,23 +244,23 @@ def rebuild_board(loaded: Loaded) -> Path:
             hint=f"Write it again from the sidecars: callsheet verify {loaded.spec} --rebuild",
         ) from None
     if shelf.is_apart:
-        shelf.bring(store.sizes(_shown(manifest)))
-    return write_board(shelf, manifest)
+        shelf.bring(store.sizes(shown(manifest)))
+    return shelf, manifest
 
 
-def write_board(shelf: Shelf, manifest: Manifest) -> Path:
+def write_board(shelf: Shelf, manifest: Manifest, verdicts: Verdicts | None = None) -> Path:
     """The review board of this manifest, where a browser opens it from disk.
 
     Beside an archive in a bucket lies the same page, for who has the bucket on a disk; here it tells what is not here.
     """
     key = f"{naming.slug_part(manifest.campaign)}/{BOARD}"
-    shelf.store.replace_text(key, board.build(manifest))
+    shelf.store.replace_text(key, board.build(manifest, verdicts))
     if shelf.is_apart:
-        shelf.folder.replace_text(key, board.build(_as_here(shelf, manifest)))
+        shelf.folder.replace_text(key, board.build(as_here(shelf, manifest), verdicts))
     return shelf.folder.path(key)
 
 
-def _as_here(shelf: Shelf, manifest: Manifest) -> Manifest:
+def as_here(shelf: Shelf, manifest: Manifest) -> Manifest:
     """Without the films that are in the bucket alone."""
     folder = naming.slug_part(manifest.campaign)
 
@@ -270,19 +274,29 @@ def _as_here(shelf: Shelf, manifest: Manifest) -> Manifest:
     return manifest.model_copy(update={"entries": [here(entry) for entry in manifest.entries]})
 
 
-def _shown(manifest: Manifest) -> set[str]:
-    """Keys of the files that the board of this manifest plays and shows."""
+def shown(manifest: Manifest) -> set[str]:
+    """Keys of the files that the board of this manifest plays, shows and leads to."""
     folder = naming.slug_part(manifest.campaign)
     return {
         naming.from_manifest(folder, path)
         for entry in manifest.entries
-        for path in (entry.deliverable, entry.source, entry.poster, entry.source_poster)
+        for path in (entry.deliverable, entry.source, entry.poster, entry.source_poster, entry.sidecar)
         if path
     }
 
 
-async def write_manifest(studio: Studio, reasons: Mapping[str, str]) -> Manifest:
-    """The manifest of every variant of the campaign, selected for this run or not, as the ledger knows it now."""
+def _judged(store: Store, manifest: Manifest) -> Verdicts | None:
+    """A run does not fail for verdicts that cannot be read; its board is then without them."""
+    try:
+        return judge.known(store, manifest)
+    except ArchiveError as error:
+        log.warning("the board is without verdicts: %s: %s", error.where, error.what)
+        return None
+
+
+async def write_manifest(studio: Studio, reasons: Mapping[str, str]) -> tuple[Manifest, "Held"]:
+    """The manifest of every variant of the campaign, selected for this run or not, as the ledger knows it now; and what it is
+    made of."""
     lines = every_line(studio.drawn, studio.ledger)
     held = await _held(studio, lines)
     entries = [await _entry(studio, line, held, reasons.get(line.key, "")) for line in lines]
@@ -301,7 +315,7 @@ async def write_manifest(studio: Studio, reasons: Mapping[str, str]) -> Manifest
     )
     text = manifest.model_dump_json(indent=2) + "\n"
     await asyncio.to_thread(studio.shelf.replace_text, f"{_folder(studio)}/manifest.json", text)
-    return manifest
+    return manifest, held
 
 
 def _of_earlier_rounds(studio: Studio, known: Collection[str]) -> list[ManifestEntry]:
@@ -344,10 +358,11 @@ async def _pictured(studio: Studio) -> None:
 async def _held(studio: Studio, lines: Collection[Line]) -> Held:
     clips = {line.variant.label: clip for line in lines if line.take and (clip := await _prepared(studio, line))}
     keys = {key for clip in clips.values() for key in (_source_key(studio, clip), _poster_key(studio, clip.sha256))}
+    keys.add(judge.key_of(studio.plan.campaign))
     for line in lines:
         if line.take is not None and line.take.archive:
             keys |= {line.take.archive, _beside(line.take), _poster_key(studio, line.take.sha256)}
-    there = dict(await asyncio.to_thread(studio.store.sizes, keys)) if keys else {}
+    there = dict(await asyncio.to_thread(studio.store.sizes, keys))
     if studio.shelf.is_apart:
         small = {key: size for key, size in there.items() if key.endswith((".json", ".jpg"))}
         await asyncio.to_thread(studio.shelf.bring, small)

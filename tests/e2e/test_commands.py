@@ -15,7 +15,9 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
+import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -186,9 +188,64 @@ def test_review_builds_the_board_again_where_it_was(archived: Studio) -> None:
     board = archived.root / "archive/tiny/review/index.html"
     page = board.read_bytes()
     board.unlink()
-    assert document(archived.call("review", SPEC, "--json")) == {"campaign": "tiny", "board": str(board)}
+    none = {"approve": 0, "reject": 0, "retake": 0, "judged": 0}
+    said = {"campaign": "tiny", "board": str(board), "verdicts": none}
+    assert document(archived.call("review", SPEC, "--json")) == said
     assert board.read_bytes() == page
     assert archived.call("review", SPEC).out == f"{board}\n"
+
+
+def test_review_serves_the_board_keeps_its_verdicts_and_ends_with_ctrl_c(archived: Studio) -> None:
+    folder = archived.root / "archive/tiny"
+    entry = json.loads((folder / "manifest.json").read_bytes())["entries"][0]
+    given: dict[str, Any] = {
+        "campaign": "tiny",
+        "draft": True,
+        "plan": "",
+        "verdicts": [
+            {**{k: entry[k] for k in ("key", "slug", "axes")}, "says": "approve", "at": "2026-11-23T12:00:00Z"}
+        ],
+    }
+    serving = archived.start("review", SPEC, "--serve", "--port", "0")
+    assert serving.stdout is not None
+    url = serving.stdout.readline().strip()
+    here = {"Origin": url.split("/review/")[0].rsplit("/", 2)[0], "Content-Type": "application/json"}
+    assert httpx.get(url).text.startswith("<!doctype html>")
+    film = httpx.get(urljoin(url, f"../{entry['deliverable']}"), headers={"Range": "bytes=0-9"})
+    assert (film.status_code, film.content) == (206, (folder / entry["deliverable"]).read_bytes()[:10])
+    assert httpx.put(urljoin(url, "../verdicts.json"), json=given, headers=here).status_code == 200
+    assert "Approved" in httpx.get(url).text
+    taken = archived.call("review", SPEC, "--serve", "--port", str(urlsplit(url).port))
+    assert (taken.code, "Choose another with --port" in taken.err) == (5, True)
+    serving.send_signal(signal.SIGINT)
+    serving.communicate(timeout=20)
+    assert serving.returncode == 0
+    judged = document(archived.call("review", SPEC, "--json"))["verdicts"]
+    assert judged == {"approve": 1, "reject": 0, "retake": 0, "judged": 1}
+    file = archived.root / "exported.json"
+    given["verdicts"][0] |= {"says": "reject", "at": "2026-11-23T13:00:00Z"}
+    file.write_text(json.dumps(given))
+    merged = archived.call("review", SPEC, "--verdicts", "exported.json")
+    assert "1 verdict merged from exported.json." in merged.err
+    assert "Rejected" in (folder / "review/index.html").read_text()
+    (folder / "verdicts.json").unlink()
+    archived.call("review", SPEC)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--port", "4242"), 2, "is for --serve only"),
+        (("--verdicts", "nowhere.json"), 2, "nowhere.json: error: the verdicts cannot be read: No such file"),
+        (("--verdicts", SPEC), 2, "these are no verdicts: invalid JSON"),
+        (("--serve", "--port", "70000"), 2, "70000 is not in the range"),
+    ],
+)
+def test_review_says_what_is_wrong_with_its_options(
+    archived: Studio, words: tuple[str, ...], code: int, said: str
+) -> None:
+    ended = archived.call("review", SPEC, *words)
+    assert (ended.code, said in ended.err) == (code, True), ended.err
 
 
 def test_review_before_the_first_run_says_to_run_first(studio: Studio) -> None:

@@ -318,7 +318,7 @@ def test_a_picture_damaged_after_the_survey_is_refused(
 
 async def test_a_poster_shows_the_middle(cup: Path, tmp_path: Path) -> None:
     target = tmp_path / "poster 100%d.jpg"
-    await frames.poster(cup, target, seconds=probe.clip(cup).seconds, height=180)
+    await frames.poster(cup, target, seconds=probe.clip(cup).seconds, longest=240)
     facts = probe.still(target)
     assert (facts.format, facts.width, facts.height) == ("jpeg", 240, 180)
     assert list(tmp_path.iterdir()) == [target]
