@@ -4,8 +4,10 @@ import asyncio
 from fractions import Fraction
 from pathlib import Path
 from shutil import copyfile
-from typing import Any
+from typing import Any, get_args
 
+from callsheet import marking
+from callsheet.marking import Term
 from callsheet.media import probe
 from callsheet.media.command import source
 from callsheet.sandbox import output
@@ -18,11 +20,21 @@ async def spoil(film: Path, defect: Defect, *, clip: Path | None) -> None:
         if clip is not None:
             await asyncio.to_thread(_copy, clip, film)
         return
-    facts = await asyncio.to_thread(probe.clip, film)
+    facts, made = await asyncio.to_thread(probe.clip, film), await asyncio.to_thread(_made, film)
     streams = source(film)
     picture = _picture(streams["v:0"], defect, facts.seconds)
     sound = _sound(streams["a:0"], defect) if facts.has_sound else None
-    await output.save(film, picture, sound, codec="aac", seconds=facts.seconds, on_progress=lambda _part: None)
+    await output.save(
+        film, picture, sound, codec="aac", seconds=facts.seconds, on_progress=lambda _part: None, made=made
+    )
+
+
+def _made(film: Path) -> Term:
+    """How the draft says that it was made, in the box at its end."""
+    with film.open("rb") as file:
+        file.seek(max(0, film.stat().st_size - marking.MOST_PACKET))
+        said = marking.said_in(file.read())
+    return next((term for term in get_args(Term) if term == said), "algorithmicMedia")
 
 
 def _copy(clip: Path, film: Path) -> None:

@@ -300,7 +300,7 @@ def test_of_a_manifest_that_is_gone_or_broken_what_has_a_film_is_written_again(s
         assert look(studio / "archive").is_whole
     deep(file)
     with pytest.raises(ArchiveError, match=r"callsheet verify .*specs/tiny\.yaml --rebuild"):
-        wrap.rebuild_board(load(studio / "specs/tiny.yaml"))
+        wrap.laid_out(load(studio / "specs/tiny.yaml"))
 
 
 def test_what_was_archived_after_the_old_manifest_takes_its_place(studio: Path) -> None:
