@@ -934,6 +934,11 @@ def test_served_verdicts_are_kept_beside_the_manifest_and_those_of_others_come_i
         judge.keep(Shelf(store=store, folder=store), board, others, home=tmp_path)
         page.ask("dispatchEvent(new Event('focus'))")
         page.wait_until("document.querySelector('#v3').dataset.says === 'reject'")
+        file.unlink()  # as if another machine had written over it
+        page.ask("dispatchEvent(new Event('focus'))")
+        page.wait_for(file.is_file, "what is missing there to be sent again")
+        page.wait_until("document.querySelector('#where').textContent === 'Saved beside the manifest.'")
+        assert {one.slug for one in Verdicts.model_validate_json(file.read_bytes()).verdicts} == kept.keys()
         assert {url.partition("//")[2].partition("/")[0] for url in page.requests} == {url.split("/")[2]}
         assert page.complaints == []
 
