@@ -105,6 +105,7 @@ LONGEST = (
     "flows/test_recovery.py",
     "media/test_generated_drafts.py",
     "steps/test_killed.py",
+    "e2e/test_board.py",
     "e2e/test_attached.py",
     "e2e/test_reserved.py",
     "contracts/test_sandbox.py",

@@ -1,7 +1,8 @@
 """The verdicts of a campaign: read from beside its manifest, and merged into what is there.
 
-Several boards write at once, on several machines: each merges its own into what it reads, and looks again until all of it is
-there. On one machine they take turns.
+Several boards write at once, on several machines: each merges its own into what it reads, and looks again whether it is
+there. On one machine they take turns; on several, one may still write over what another has just looked at, and that one's
+page sends it again when it sees that (`templates/script/verdicts.js`).
 """
 
 import fcntl

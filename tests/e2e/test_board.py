@@ -686,20 +686,23 @@ def test_a_note_is_written_and_found(page: Page, board: str) -> None:
 
 
 def test_several_are_judged_together_by_mouse(page: Page, board: str) -> None:
+    page.prefer(reduced_motion="reduce")  # nothing glides away below the mouse
     page.open(board)
     press(page, "jx")
-    for event in ("new MouseEvent('click', {shiftKey: true, bubbles: true, cancelable: true})",):
-        page.ask(f"document.querySelector('#v3 .frame').dispatchEvent({event})")
+    event = "new MouseEvent('click', {shiftKey: true, bubbles: true, cancelable: true})"
+    page.ask(f"document.querySelector('#v3 .frame').dispatchEvent({event})")
     assert page.ask("document.querySelector('#picked').textContent") == "3 chosen"
     page.click("#judge-picked [data-give=retake]")
     assert says(page) == {"v1": "retake", "v2": "retake", "v3": "retake"}
     page.press("Escape")
     assert page.ask("document.querySelectorAll('.picked').length") == 0
-    page.click("#judge [data-rate='2']")  # the bar of the one in hand
-    assert page.ask("document.querySelector('#v3').dataset.stars") == "2"
+    below = page.ask("document.querySelector('#judge').parentElement.id")  # the bar goes along with the mouse
+    page.click(f"#{below} [data-rate='2']")
+    assert page.ask(f"document.querySelector('#{below}').dataset.stars") == "2"
 
 
 def test_the_board_is_filtered_and_pivoted_by_verdict(page: Page, board: str) -> None:
+    page.prefer(reduced_motion="reduce")  # nothing glides away below the mouse
     page.open(board)
     press(page, "jajrj3")
     page.click(".chip[data-says=none]")
@@ -934,6 +937,11 @@ def test_served_verdicts_are_kept_beside_the_manifest_and_those_of_others_come_i
         judge.keep(Shelf(store=store, folder=store), board, others, home=tmp_path)
         page.ask("dispatchEvent(new Event('focus'))")
         page.wait_until("document.querySelector('#v3').dataset.says === 'reject'")
+        file.unlink()  # as if another machine had written over it
+        page.ask("dispatchEvent(new Event('focus'))")
+        page.wait_for(file.is_file, "what is missing there to be sent again")
+        page.wait_until("document.querySelector('#where').textContent === 'Saved beside the manifest.'")
+        assert {one.slug for one in Verdicts.model_validate_json(file.read_bytes()).verdicts} == kept.keys()
         assert {url.partition("//")[2].partition("/")[0] for url in page.requests} == {url.split("/")[2]}
         assert page.complaints == []
 

@@ -5,6 +5,7 @@ const NOTE = 4000; // characters, as callsheet/verdicts.py has it
 const AGAIN = 4000; // ms until what the server did not take is sent again
 const known = new Map(data.verdicts.map((verdict) => [verdict.key, verdict])); // key -> verdict, also one that was taken back
 const ours = new Map(); // key -> verdict that is in this browser only
+const mine = new Map(); // key -> verdict that was given in this window
 const undone = []; // what the last steps replaced
 const sharing = new Map(); // key -> cells
 
@@ -55,6 +56,7 @@ function put(cell, said) {
   const verdict = { key, slug, axes, says: said.says, stars: said.stars, note: said.note, at: moment(known.get(key)) };
   known.set(key, verdict);
   ours.set(key, verdict);
+  mine.set(key, verdict);
   for (const same of sharing.get(key)) paint(same);
 }
 
@@ -141,7 +143,7 @@ async function send() {
       });
       if (!answer.ok) throw new Error((await answer.text()) || `it answered ${answer.status}`);
       for (const verdict of sent) if (ours.get(verdict.key) === verdict) ours.delete(verdict.key);
-      absorb((await answer.json()).verdicts);
+      reconcile((await answer.json()).verdicts);
       trouble = "";
     } catch (reason) {
       trouble = reason.message;
@@ -154,11 +156,22 @@ async function send() {
   if (ours.size) setTimeout(send, AGAIN);
 }
 
+// What is kept there now: news of others come in, and what was given here and is missing there (another machine wrote over it, at
+// the same moment) is sent again.
+function reconcile(there) {
+  absorb(there);
+  const byKey = new Map(there.map((verdict) => [verdict.key, verdict]));
+  for (const [key, verdict] of mine) if (isNewer(verdict, byKey.get(key))) ours.set(key, verdict);
+}
+
 // What other reviewers said meanwhile.
 async function look() {
   try {
     const answer = await fetch(PLACE);
-    if (answer.ok) { absorb((await answer.json()).verdicts); tally(); }
+    if (!answer.ok) return;
+    reconcile((await answer.json()).verdicts);
+    tally();
+    if (ours.size) send();
   } catch { /* the server has ended; the next verdict tells so */ }
 }
 
