@@ -223,6 +223,7 @@ def rebuild_board(loaded: Loaded) -> Path:
             f"The manifest cannot be read: {error}.",
             where=store.spoken(f"{folder}/manifest.json"),
             hint=f"Write it again from the sidecars: callsheet verify {loaded.spec} --rebuild",
+            spent="no",
         ) from None
     if shelf.is_apart:
         shelf.bring(store.sizes(_shown(manifest)))
