@@ -1,6 +1,6 @@
 """Read every byte of an archive and hold it against its sidecars, its manifests and the ledger. Nothing is changed.
 
-Documents are read one at a time, and a film never into memory. No link is followed, and no file is read because a document
+Documents are read a few at a time, and a film never into memory. No link is followed, and no file is read because a document
 names it: what is read is what lies there.
 """
 
@@ -26,8 +26,8 @@ from callsheet.steps.shelve import store_of
 from callsheet.take import Take
 from callsheet.verdicts import Verdicts
 
-#: Films that are read at a time.
-ABREAST = 4
+#: Films that are read at a time, and documents: those of a bucket are far away, and small.
+ABREAST, DOCUMENTS = 4, 16
 
 #: Told of the bytes that were read so far, and of those there are.
 Heard = Callable[[int, int], None]
@@ -154,14 +154,15 @@ def listed(place: Place) -> Shelf:
 
 
 def documents(place: Place, shelf: Shelf) -> Iterator[tuple[str, Sidecar | StrayRecord | Finding]]:
-    """Every sidecar and every record of a stray of what is meant, or what is wrong with it; one at a time."""
-    for key in sorted(filter(inspection.is_document, shelf.sizes)):
-        found = _document(place.store, key, shelf.sizes[key])
-        if isinstance(found, Finding):
-            if place.is_its_folder(key):
-                yield key, found
-        elif place.is_meant(found.campaign):
-            yield key, found
+    """Every sidecar and every record of a stray of what is meant, or what is wrong with it; a few in memory at a time."""
+    keys = sorted(filter(inspection.is_document, shelf.sizes))
+    with ThreadPoolExecutor(DOCUMENTS) as pool:
+        for begin in range(0, len(keys), 4 * DOCUMENTS):
+            some = keys[begin : begin + 4 * DOCUMENTS]
+            read = pool.map(lambda key: _document(place.store, key, shelf.sizes[key]), some)
+            for key, found in zip(some, read, strict=True):
+                if place.is_its_folder(key) if isinstance(found, Finding) else place.is_meant(found.campaign):
+                    yield key, found
 
 
 def _read_documents(place: Place, shelf: Shelf) -> list[tuple[str, Manifest]]:

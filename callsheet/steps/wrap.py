@@ -242,6 +242,7 @@ def laid_out(loaded: Loaded) -> tuple[Shelf, Manifest]:
             f"The manifest cannot be read: {error}.",
             where=store.spoken(f"{folder}/manifest.json"),
             hint=f"Write it again from the sidecars: callsheet verify {loaded.spec} --rebuild",
+            spent="no",
         ) from None
     if shelf.is_apart:
         shelf.bring(store.sizes(shown(manifest)))

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -61,21 +62,27 @@ def run(folder: Path, *instant: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def assert_everything_is_paid_once_and_archived(folder: Path) -> None:
+def half_written(folder: Path) -> set[Path]:
+    return set((folder / "archive").rglob("*.part*"))
+
+
+def assert_everything_is_paid_once_and_archived(folder: Path, left: Collection[Path] = ()) -> None:
+    """left: what was half written in another thread at the instant of the kill; it is swept when it is an hour old."""
     archive = folder / "archive/tiny"
     assert_paid_once_and_archived(home=folder / ".callsheet", archive=archive, variants=VARIANTS, price=PRICE.units)
     manifest = Manifest.model_validate_json((archive / "manifest.json").read_bytes())
     assert Credits.of(manifest.credits) == PRICE * VARIANTS
-    assert not list((folder / "archive").rglob("*.part*"))
+    assert half_written(folder) <= set(left)
 
 
 @pytest.mark.parametrize("instant", INSTANTS if "CALLSHEET_TEST_KILLS" in os.environ else SOME)
 def test_killed_and_run_again_it_pays_once_and_archives_all(studio: Path, instant: str) -> None:
     first = run(studio, instant)
     assert first.returncode == -signal.SIGKILL, first.stderr
+    left = half_written(studio)
     again = run(studio)
     assert again.returncode == 0, again.stdout + again.stderr
-    assert_everything_is_paid_once_and_archived(studio)
+    assert_everything_is_paid_once_and_archived(studio, left)
 
 
 def test_run_twice_in_peace_the_second_run_does_nothing(studio: Path) -> None:
