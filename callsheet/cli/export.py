@@ -18,7 +18,7 @@ def export(
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Print the films of a campaign as CSV, for ad platforms and spreadsheets."""
+    """Print the films of a campaign as CSV, for ad platforms."""
     from callsheet import export as tables
     from callsheet.steps import export as exporting
     from callsheet.steps.load import load

@@ -7,11 +7,11 @@ const ZONES = {
   // EBU R 95 (2008) and SMPTE ST 2046-1 (2009), for 16:9: action within 93 %, titles and graphics within 90 %. Other shapes by
   // the same shares, which no standard says.
   tv: { name: "Action and title", boxes: [["Action 93 %", 0.035, 0.035, 0.035, 0.035], ["Title 90 %", 0.05, 0.05, 0.05, 0.05]] },
-  // TikTok Ads Manager, in-feed video: 126, 120, 370 and 60 of 540 × 960 pixels, for a caption of a few lines.
+  // As quoted of TikTok Ads Manager, in-feed video: 126, 120, 370 and 60 of 540 × 960 pixels, for a caption of a few lines.
   tiktok: { name: "TikTok", kind: INTERFACE, boxes: [["TikTok", 0.131, 0.222, 0.385, 0.111]] },
-  // Meta Business Help Center, Reels: 14 % at the top, 35 % at the bottom, 6 % at each side.
+  // As quoted of Meta's Business Help Center: 14 % at the top, 35 % at the bottom, 6 % at each side.
   reels: { name: "Reels", kind: INTERFACE, boxes: [["Reels", 0.14, 0.06, 0.35, 0.06]] },
-  // Google Ads Help, vertical video on Shorts: 288, 192, 672 and 48 of 1080 × 1920 pixels.
+  // As quoted of Google Ads Help, vertical video on Shorts: 288, 192, 672 and 48 of 1080 × 1920 pixels.
   shorts: { name: "Shorts", kind: INTERFACE, boxes: [["Shorts", 0.15, 0.178, 0.35, 0.044]] },
 };
 const TALL = 0.7; // narrower than this a film fills the screen of a phone
