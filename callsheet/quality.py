@@ -25,9 +25,9 @@ SHAPE = 0.02
 RATE = 24.0
 #: Share of the rate that rounding of containers may take (29.97 told as 29.4 was the widest seen).
 RATE_SLACK = 0.02
-#: Share of frames that only repeat the one before while the source moves. 24 to 30 frames a second repeats a fifth of them
-#: and is seen as judder; in the corpus good films stay at 0.05 or below.
-REPEATS = 0.08
+#: Share of frames that only repeat the one before while the source moves. 24 frames a second shown as 30 repeat a fifth and are
+#: seen as judder; in the corpus good films stay at 0.13 or below, those at 0.10 and above being of sources that repeat, too.
+REPEATS = 0.18
 #: Seconds black, or of one plain colour, where the source is not. One frame is a flash that everybody sees.
 BLANK = 0.03
 #: The same where there is no source to compare with, between the first and the last second, which may fade.
@@ -36,8 +36,8 @@ BLANK_ALONE = 0.3
 FROZEN = 0.4
 #: The same where there is no source: models hold a beginning or an end for a moment.
 FROZEN_ALONE = 1.0
-#: Share of the picture that stops while it moves in the source: two of sixteen parts can stop by chance.
-PART = 0.15
+#: Share of the picture that stops while it moves in the source: one of sixteen parts stops by chance.
+PART = 0.1
 #: Turns of the brightness, up and down, in one second that the source has not: two flashes a second are four.
 JUMPS = 4
 #: Frames in colours that no picture has: the planes are damaged. Films made from pictures had none in the corpus.

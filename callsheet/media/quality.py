@@ -23,7 +23,7 @@ STILL = 0.15
 #: so small, is 0.3 to 0.6 however long one waits.
 SPAN, MOVES = 0.2, 1.2
 #: The same for one part alone, where flat looks lose what moves a little.
-MOVES_MUCH = 3.0
+MOVES_MUCH = 2.2
 #: Repetitions of one frame that count as judder: 12 frames a second shown as 60.
 REPEATED = 4
 #: Seconds of a hold that is looked at.

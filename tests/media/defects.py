@@ -25,7 +25,7 @@ from callsheet.sidecar import Quality
 
 ROOT = Path(__file__).parents[2]
 CLIPS, STILLS = ROOT / "media/clips", ROOT / "media/references"
-SEED = 11
+SEED = 29
 LIMIT = timedelta(minutes=2)
 #: Set to keep what is made, and to tell every number of good films.
 KEEPS, TELLS = (bool(os.environ.get(name)) for name in ("KEEP", "TELL"))
@@ -275,7 +275,7 @@ def _low_rate(dice: random.Random, film: Film) -> Film:
 
 
 def _judder(dice: random.Random, film: Film) -> Film:
-    low, high = dice.choice(((12, 24), (15, 30), (20, 25), (25, 30), (16, 24)))
+    low, high = dice.choice(((12, 24), (15, 30), (12, 25), (10, 30), (16, 24)))
     return _then(film, "repeated frames", f"fps={low},fps={high}", "judder", options=("-crf", "23"))
 
 

@@ -62,7 +62,7 @@ def test_a_good_film_passes_every_check_and_each_is_told_with_its_number() -> No
         ({"seconds": 4.5}, {"seconds": 4.4}, "length"),
         ({"rate": 23.976}, {"rate": 20.0}, "frame-rate"),
         ({"rate": 60.0}, {"rate": 12.0}, "frame-rate"),
-        ({"repeats": 0.05}, {"repeats": 0.1}, "judder"),
+        ({"repeats": 0.13}, {"repeats": 0.2}, "judder"),
         ({"width": 1920, "height": 1088}, {"width": 1920, "height": 1200}, "aspect-ratio"),
         ({"width": 1284, "height": 716}, {"width": 1080, "height": 1920}, "aspect-ratio"),
         ({"bars": 0.03}, {"bars": 0.1}, "bars"),
