@@ -68,7 +68,7 @@ def test_a_good_film_passes_every_check_and_each_is_told_with_its_number() -> No
         ({"bars": 0.03}, {"bars": 0.1}, "bars"),
         ({"blank": None}, {"blank": Stretch(1.0, 0.04)}, "blank"),
         ({"frozen": Stretch(1.0, 0.3)}, {"frozen": Stretch(1.0, 0.6)}, "frozen"),
-        ({"part": (Stretch(1.0, 2.0), 0.125)}, {"part": (Stretch(1.0, 2.0), 0.5)}, "part-frozen"),
+        ({"part": (Stretch(1.0, 2.0), 0.0625)}, {"part": (Stretch(1.0, 2.0), 0.5)}, "part-frozen"),
         ({"jumps": 4}, {"jumps": 5}, "flicker"),
         ({"colours": 0}, {"colours": 1}, "colours"),
         ({"change": 5.0}, {"change": 4.0}, "unchanged"),
