@@ -451,7 +451,7 @@ class Bench:
 
     def source(self, source: Source) -> look.Look:
         if source not in self._looks:
-            path = make_source(source, self.folder / f"source-{len(self._sources)}.mp4")
+            path = make_source(source, self.folder / f"source-{abs(hash(source))}.mp4")
             self._sources[source] = path
             self._looks[source] = seen(path)
         return self._looks[source]
@@ -496,9 +496,8 @@ class Row:
 def run(films: Sequence[Film], folder: Path, *, tell: Callable[[str], None]) -> tuple[list[Row], list[str]]:
     """A row for each defect; and what of the good films was flagged, each with its flags."""
     bench = Bench(folder=folder)
-    for source in {film.source for film in films}:
-        bench.source(source)
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(command.cores() + 1) as pool:
+        list(pool.map(bench.source, dict.fromkeys(film.source for film in films)))
         verdicts = list(pool.map(bench.judged, films, range(len(films))))
     made: dict[str, list[bool]] = {}
     alarms: list[str] = []
