@@ -150,7 +150,7 @@ def _joined(held: list[Stretch], frame: float) -> list[Stretch]:
     """A key frame re-draws a still picture a little differently: two holds with one frame between them are one."""
     joined: list[Stretch] = []
     for one in held:
-        if joined and one.seconds > 4 * frame and joined[-1].seconds > 4 * frame:
+        if joined and one.seconds > 2 * frame and joined[-1].seconds > 2 * frame:
             joined[-1] = Stretch(joined[-1].start, joined[-1].seconds + one.seconds)
         else:
             joined.append(one)

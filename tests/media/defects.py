@@ -265,8 +265,8 @@ def _flicker(dice: random.Random, film: Film) -> Film:
 
 
 def _flash(dice: random.Random, film: Film) -> Film:
-    start = _stretch(dice, 0.1, 0.2)[0]
-    filters = f"drawbox=c=white@0.9:t=fill:enable='between(t,{start},{start + 0.03:.3f})'"
+    at = round(_stretch(dice, 0.1, 0.2)[0] * RATE) / RATE
+    filters = f"drawbox=c=white@0.9:t=fill:enable='between(t,{at - 0.005:.3f},{at + 0.035:.3f})'"
     return _then(film, "one white frame", filters, "flicker", "blank")
 
 
