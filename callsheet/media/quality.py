@@ -17,8 +17,8 @@ Flags = NDArray[np.bool_]
 
 #: Parts of the picture, down and across, in which movement is looked for: noise is everywhere alike, movement is not.
 GRID = 4
-#: Codes (of 255) by which a part changes between two frames that show the same picture, encoded: 0.0 to 0.1.
-STILL = 0.15
+#: Codes (of 255) by which a part changes between two frames that show the same picture, encoded: 0.0 to 0.1, at a low rate up to 0.25.
+STILL = 0.3
 #: Seconds over which movement is looked for, and codes by which some part changes in them when something moves: camera noise,
 #: so small, is 0.3 to 0.6 however long one waits.
 SPAN, MOVES = 0.2, 1.2
@@ -137,9 +137,9 @@ def _lasts(look: Look) -> Numbers:
     return np.append(np.diff(look.times), look.end - look.times[-1])
 
 
-def _holds(look: Look, changes: Numbers) -> list[Stretch]:
+def _holds(look: Look, changes: Numbers, least: float) -> list[Stretch]:
     """Where one picture is shown, as stretches one after the other, each of one frame or of several that are the same."""
-    starts = [0, *(int(i) + 1 for i in np.flatnonzero(changes >= STILL))]
+    starts = [0, *(int(i) + 1 for i in np.flatnonzero(changes >= least))]
     times = np.append(look.times, look.end)
     ends = [*starts[1:], len(look.times)]
     held = [Stretch(float(times[a]), float(times[b] - times[a])) for a, b in zip(starts, ends, strict=True)]
@@ -171,7 +171,7 @@ def _still_for(theirs: _Moving, part: int | None, start: float, seconds: float) 
 def _longest_hold(mine: _Moving, changes: Numbers, theirs: _Moving | None, part: int | None) -> Stretch | None:
     """The longest hold of the film, less what of it the source holds too."""
     worst: Stretch | None = None
-    for held in _holds(mine.look, changes):
+    for held in _holds(mine.look, changes, STILL if part is None else STILL / 2):
         lasts = held.seconds
         if lasts < LEAST_HOLD or (worst is not None and lasts <= worst.seconds):
             continue
@@ -223,7 +223,7 @@ def _repeated(moving: _Moving, share: float) -> float:
     if moves.sum() < 8:
         return 0.0
     usual = np.median(np.maximum(around[:3].max(axis=0), around[3:].max(axis=0))[moves])
-    repeats = _short_runs(changes < max(STILL / 2, share * usual))
+    repeats = _short_runs(changes < max(STILL / 4, share * usual))
     return float((moves & repeats).sum() / moves.sum())
 
 
