@@ -17,7 +17,7 @@ Flags = NDArray[np.bool_]
 
 #: Parts of the picture, down and across, in which movement is looked for: noise is everywhere alike, movement is not.
 GRID = 4
-#: Codes (of 255) by which a part changes between two frames that show the same picture, encoded: 0.0 to 0.1, at a low rate up to 0.25.
+#: Codes (of 255) by which a part changes between two frames of the same picture: 0.0 to 0.1, at a low bit rate up to 0.25.
 STILL = 0.3
 #: Seconds over which movement is looked for, and codes by which some part changes in them when something moves: camera noise,
 #: so small, is 0.3 to 0.6 however long one waits.

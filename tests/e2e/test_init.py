@@ -163,7 +163,7 @@ def test_the_example_of_the_settings_has_every_one_at_its_default_and_no_secret(
 ) -> None:
     example = (ROOT / ".env.example").read_text()
     assert not [line for line in example.splitlines() if line and not line.startswith("#")]
-    offered = dict(re.findall(r"^# ([A-Z_]+)=(.*)$", example, re.MULTILINE))
+    offered = dict(re.findall(r"^# ([A-Z0-9_]+)=(.*)$", example, re.MULTILINE))
     assert set(offered) == set(VARIABLES)
     assert offered["EVOLINK_API_KEY"] == ""
     for name in os.environ:
