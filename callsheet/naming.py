@@ -141,6 +141,11 @@ def _listed(fields: Mapping[str, str | int]) -> str:
     return ", ".join(f"{{{name}}}" for name in sorted(fields))
 
 
+def seen_from(folder: str, key: str) -> str:
+    """A key of the archive as the manifest of this folder names it."""
+    return key.removeprefix(f"{folder}/") if key.startswith(f"{folder}/") else f"../{key}"
+
+
 def from_manifest(folder: str, path: str) -> str:
     """The key, in the archive, of a path that the manifest of this folder names."""
     return path.removeprefix("../") if path.startswith("../") else f"{folder}/{path}"

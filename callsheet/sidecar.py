@@ -9,9 +9,12 @@ say more. One of a later version of the document is refused, since its fields ma
 """
 
 from datetime import datetime
-from typing import Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, ValidationError
+
+if TYPE_CHECKING:
+    from callsheet.sweep import Variant
 
 #: Raised whenever a field changes its meaning or goes away; a new optional field does not raise it.
 SCHEMA_VERSION: Literal[1] = 1
@@ -72,6 +75,20 @@ class AxisValues(_Document):
     take: int
     variables: dict[str, str] = {}
     options: dict[str, str | int | bool] = Field(default={}, description="Of the model, as sent; lists as JSON.")
+
+    @classmethod
+    def of(cls, variant: "Variant") -> Self:
+        return cls(
+            clip=variant.clip,
+            references=variant.references,
+            prompt=variant.prompt,
+            aspect_ratio=variant.aspect_ratio,
+            keep_original_sound=variant.keep_original_sound,
+            model=variant.model,
+            take=variant.take,
+            variables=dict(variant.variables),
+            options=dict(variant.options),
+        )
 
 
 class JobRecord(_Document):

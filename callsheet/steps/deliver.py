@@ -354,7 +354,7 @@ async def _sidecar(
         key=take.key,
         plan=take.plan,
         occurrence=take.occurrence,
-        axes=axes_of(line),
+        axes=AxisValues.of(line.variant),
         prompt=line.variant.text,
         clip=await _clip_record(studio, line),
         references=await _still_records(studio, line),
@@ -409,21 +409,6 @@ def record_of(result: Result, file: str) -> ResultRecord:
         frame_rate=str(result.facts.frame_rate),
         video_codec=result.facts.codec,
         has_sound=result.facts.audio_codec is not None,
-    )
-
-
-def axes_of(line: Line) -> AxisValues:
-    variant = line.variant
-    return AxisValues(
-        clip=variant.clip,
-        references=variant.references,
-        prompt=variant.prompt,
-        aspect_ratio=variant.aspect_ratio,
-        keep_original_sound=variant.keep_original_sound,
-        model=variant.model,
-        take=variant.take,
-        variables=dict(variant.variables),
-        options=dict(variant.options),
     )
 
 

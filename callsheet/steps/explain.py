@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from callsheet import changes, provenance, why
 from callsheet.errors import ArchiveError
-from callsheet.sidecar import Sidecar
+from callsheet.sidecar import Sidecar, read
 from callsheet.steps.draw_up import Drawn
 from callsheet.sweep import Variant
 from callsheet.take import Take
@@ -59,7 +59,7 @@ def _names_then(drawn: Drawn, take: Take) -> dict[str, str]:
     """The files of an earlier take, as its sidecar names them; what it does not tell is known by its digest alone."""
     with suppress(ArchiveError, ValueError):
         found = drawn.store.read(f"{take.archive.removesuffix('.mp4')}.json")
-        sidecar = Sidecar.model_validate_json(found or b"")
+        sidecar = read(Sidecar, found or b"")
         clips = [sidecar.clip.source] if sidecar.clip else []
         sources = (*clips, *(still.source for still in sidecar.references))
         return {source.sha256: source.file for source in sources}

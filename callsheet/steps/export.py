@@ -7,12 +7,10 @@ from callsheet import export as tables
 from callsheet import naming
 from callsheet.errors import NothingToShoot, SpecError
 from callsheet.export import Row
-from callsheet.sidecar import Manifest
-from callsheet.steps import iterate
+from callsheet.steps import judge, wrap
 from callsheet.steps import settings as environment
 from callsheet.steps.load import Loaded
 from callsheet.steps.shelve import address_of, store_of
-from callsheet.verdicts import Verdicts
 
 SUFFIX = ".csv"
 
@@ -21,17 +19,9 @@ def export(loaded: Loaded, *, verdicts: Path | None = None, approved: bool = Fal
     """A row for each film in the archive. verdicts: what was said of them, where it is not beside the manifest. approved: only
     those that were approved. NothingToShoot where there is none; SpecError, ArchiveError."""
     store, folder = store_of(loaded), naming.slug_part(loaded.campaign.name)
-    written = store.read(f"{folder}/manifest.json")
-    if written is None:
-        raise NothingToShoot(
-            "Nothing of this campaign is in the archive yet.",
-            where=str(loaded.spec),
-            hint=f"Run it first: callsheet run {loaded.spec} --sandbox",
-        )
-    manifest = Manifest.model_validate_json(written)
-    beside = store.read(f"{folder}/verdicts.json") if verdicts is None else None
-    judged = iterate.read(verdicts) if verdicts is not None else _read(beside, store.spoken(f"{folder}/verdicts.json"))
-    said = {verdict.key: verdict for verdict in judged.verdicts} if judged else {}
+    manifest = wrap.manifest_of(loaded, store)
+    judged = judge.known(store, manifest) if verdicts is None else judge.read_file(verdicts, manifest)[0]
+    said = {verdict.key: verdict for verdict in judged.verdicts}
     base = environment.read(loaded.root).archive_url
     found = tables.rows(
         manifest.entries, said, lambda path: address_of(store, naming.from_manifest(folder, path), base)
@@ -42,10 +32,6 @@ def export(loaded: Loaded, *, verdicts: Path | None = None, approved: bool = Fal
         what = "No film of this campaign was approved." if approved else "No film of this campaign is in the archive."
         raise NothingToShoot(what, where=str(loaded.spec), hint="callsheet review shows them; a approves.")
     return found
-
-
-def _read(text: bytes | None, where: str) -> Verdicts | None:
-    return None if text is None else iterate.parse(text, where)
 
 
 def write(rows: list[Row], target: Path) -> None:

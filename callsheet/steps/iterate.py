@@ -13,11 +13,9 @@ from callsheet.rounds import Round
 from callsheet.steps.load import Loaded
 from callsheet.steps.survey import Survey, survey
 from callsheet.sweep import Variant
-from callsheet.verdicts import SCHEMA_VERSION, Verdicts
+from callsheet.verdicts import LARGEST, SCHEMA_VERSION, Verdicts, mistake
 from callsheet.yamltext import shown
 
-#: Bytes of a file of verdicts; 10,000 of them have a tenth of that.
-MAX_BYTES = 64_000_000
 _EXPORT = "The review board exports verdicts.json; in an archive on a disk it lies beside manifest.json."
 
 
@@ -25,30 +23,24 @@ def read(file: Path) -> Verdicts:
     """The verdicts in this file. SpecError where there are none, or they are of a later version."""
     try:
         with file.open("rb") as opened:
-            text = opened.read(MAX_BYTES + 1)
+            text = opened.read(LARGEST + 1)
     except OSError as error:
         raise SpecError(f"the verdicts cannot be read: {error.strerror}.", where=str(file), hint=_EXPORT) from error
-    return parse(text, str(file))
-
-
-def parse(text: bytes, where: str) -> Verdicts:
-    """The verdicts in this text. SpecError."""
-    if len(text) > MAX_BYTES:
-        raise SpecError(f"verdicts have at most {MAX_BYTES:,} bytes, and this has more.", where=where, hint=_EXPORT)
+    if len(text) > LARGEST:
+        raise SpecError(f"verdicts have at most {LARGEST:,} bytes, and this has more.", where=str(file), hint=_EXPORT)
     try:
         return Verdicts.model_validate_json(text)
     except ValidationError as error:
-        raise _unreadable(where, error) from None
+        raise _unreadable(file, error) from None
 
 
-def _unreadable(where: str, error: ValidationError) -> SpecError:
+def _unreadable(file: Path, error: ValidationError) -> SpecError:
     first = error.errors(include_url=False)[0]
-    at = ".".join(str(step) for step in first["loc"])
-    if at == "schema_version" and isinstance(first["input"], int):
+    if first["loc"] == ("schema_version",) and isinstance(first["input"], int):
         what = f"these verdicts are of version {first['input']}, and this Callsheet reads version {SCHEMA_VERSION}."
-        return SpecError(what, where=where, hint="Use the Callsheet that wrote them, or a later one.")
-    told = f"{first['msg'][:1].lower()}{first['msg'][1:]}"
-    return SpecError(f"these are no verdicts: {f'{at}: ' if at else ''}{told}.", where=where, hint=_EXPORT)
+        return SpecError(what, where=str(file), hint="Use the Callsheet that wrote them, or a later one.")
+    told = mistake(error)
+    return SpecError(f"these are no verdicts: {told[:1].lower()}{told[1:]}.", where=str(file), hint=_EXPORT)
 
 
 def iterate(

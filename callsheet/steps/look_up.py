@@ -8,7 +8,7 @@ from pathlib import Path
 from callsheet.errors import ArchiveError, CallsheetError, NothingToShoot
 from callsheet.ledger.book import Ledger
 from callsheet.quality import flags
-from callsheet.sidecar import Quality, Sidecar
+from callsheet.sidecar import Quality, Sidecar, read
 from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment
 from callsheet.steps.load import Loaded, resolve
@@ -80,7 +80,7 @@ def _read(settings: Settings, spec: Path, takes: Iterable[Take]) -> dict[int, Qu
         return {}
     for take in takes:
         try:
-            sidecar = Sidecar.model_validate_json(folder.read(f"{take.archive.removesuffix('.mp4')}.json") or b"")
+            sidecar = read(Sidecar, folder.read(f"{take.archive.removesuffix('.mp4')}.json") or b"")
         except (ArchiveError, ValueError):  # not on this machine, or a stray's record
             continue
         if sidecar.quality is not None:

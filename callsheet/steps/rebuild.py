@@ -167,8 +167,8 @@ def _entry(shelf: Shelf, manifest: str, one: Found, added: Round) -> ManifestEnt
         return entry
     return entry.model_copy(
         update={
-            "deliverable": _from(folder, film),
-            "sidecar": _from(folder, one.key),
+            "deliverable": naming.seen_from(folder, film),
+            "sidecar": naming.seen_from(folder, one.key),
             "poster": _picture(shelf, folder, document.result.sha256),
             "seconds": document.result.seconds,
             "width": document.result.width,
@@ -184,19 +184,14 @@ def _source(shelf: Shelf, folder: str, document: Sidecar) -> dict[str, str | Non
     stem = f"{folder}/review/sources/{document.clip.prepared_sha256[:16]}"
     source = next((key for suffix in (".mp4", ".mov") if (key := stem + suffix) in shelf.sizes), None)
     return {
-        "source": None if source is None else _from(folder, source),
+        "source": None if source is None else naming.seen_from(folder, source),
         "source_poster": _picture(shelf, folder, document.clip.prepared_sha256),
     }
 
 
 def _picture(shelf: Shelf, folder: str, sha256: str) -> str | None:
     key = f"{folder}/review/posters/{sha256[:16]}.jpg"
-    return _from(folder, key) if key in shelf.sizes else None
-
-
-def _from(folder: str, key: str) -> str:
-    """A key as seen from the folder of the manifest."""
-    return key.removeprefix(f"{folder}/") if key.startswith(f"{folder}/") else f"../{key}"
+    return naming.seen_from(folder, key) if key in shelf.sizes else None
 
 
 def _kept(place: Place, entry: ManifestEntry, takes: Mapping[str, Take]) -> ManifestEntry:

@@ -20,7 +20,7 @@ from callsheet.media import frames
 from callsheet.plan import Line, Plan, decimal_seconds, keys_of
 from callsheet.review import board
 from callsheet.routing import PLAY
-from callsheet.sidecar import Manifest, ManifestEntry, Quality, Sidecar
+from callsheet.sidecar import AxisValues, Manifest, ManifestEntry, Quality, Sidecar
 from callsheet.steps import clock, deliver, inspect, judge, outcome, prepare
 from callsheet.steps import settings as environment
 from callsheet.steps import studio as studios
@@ -226,7 +226,15 @@ def _link(studio: Studio, name: str) -> str:
 def laid_out(loaded: Loaded) -> tuple[Shelf, Manifest]:
     """The manifest in the archive, with every file that its board shows on the shelf. NothingToShoot, ArchiveError."""
     store = store_of(loaded)
+    manifest = manifest_of(loaded, store)
     shelf = shelf_of(store, environment.read(loaded.root).home)
+    if shelf.is_apart:
+        shelf.bring(store.sizes(shown(manifest)))
+    return shelf, manifest
+
+
+def manifest_of(loaded: Loaded, store: Store) -> Manifest:
+    """The manifest in the archive. NothingToShoot where there is none yet; ArchiveError."""
     folder = naming.slug_part(loaded.campaign.name)
     written = store.read(f"{folder}/manifest.json")
     if written is None:
@@ -236,7 +244,7 @@ def laid_out(loaded: Loaded) -> tuple[Shelf, Manifest]:
             hint=f"Run it first: callsheet run {loaded.spec} --sandbox",
         )
     try:
-        manifest = sidecars.read(Manifest, written)
+        return sidecars.read(Manifest, written)
     except ValueError as error:
         raise ArchiveError(
             f"The manifest cannot be read: {error}.",
@@ -244,9 +252,6 @@ def laid_out(loaded: Loaded) -> tuple[Shelf, Manifest]:
             hint=f"Write it again from the sidecars: callsheet verify {loaded.spec} --rebuild",
             spent="no",
         ) from None
-    if shelf.is_apart:
-        shelf.bring(store.sizes(shown(manifest)))
-    return shelf, manifest
 
 
 def write_board(shelf: Shelf, manifest: Manifest, verdicts: Verdicts | None = None) -> Path:
@@ -323,10 +328,14 @@ def _of_earlier_rounds(studio: Studio, known: Collection[str]) -> list[ManifestE
     """What reviews have added, as long as its file is there: the campaign does not have it, and its board would lose it."""
     folder = _folder(studio)
     try:
-        before = Manifest.model_validate_json(studio.store.read(f"{folder}/manifest.json") or b"")
-    except (ArchiveError, ValueError):
-        return []  # there is none yet, or another version's
-    if before.draft != (studio.plan.route in PLAY):
+        written = studio.store.read(f"{folder}/manifest.json")
+        before = None if written is None else sidecars.read(Manifest, written)
+    except (ArchiveError, ValueError) as error:
+        log.warning(
+            "what reviews have added is not in the manifest any more, for the old one cannot be read: %s", error
+        )
+        return []
+    if before is None or before.draft != (studio.plan.route in PLAY):
         return []
     kept = [entry for entry in before.entries if entry.round and entry.deliverable and entry.key not in known]
     there = (
@@ -452,7 +461,7 @@ async def _entry(studio: Studio, line: Line, held: Held, reason: str) -> Manifes
     entry = ManifestEntry(
         slug=line.variant.slug,
         key=line.key,
-        axes=deliver.axes_of(line),
+        axes=AxisValues.of(line.variant),
         state=state,
         take_id=take.id if take else None,
         prompt=line.variant.text,
@@ -572,8 +581,7 @@ def _folder(studio: Studio) -> str:
 
 def _from_manifest(studio: Studio, key: str) -> str:
     """A key of the store as seen from the folder of the manifest."""
-    folder = f"{_folder(studio)}/"
-    return key.removeprefix(folder) if key.startswith(folder) else f"../{key}"
+    return naming.seen_from(_folder(studio), key)
 
 
 def _read_sidecar(shelf: Shelf, key: str, held: Held) -> Sidecar | None:

@@ -505,6 +505,19 @@ def test_the_films_are_told_to_other_programs(archived: Studio, tmp_path: Path) 
     refused = archived.call("export", SPEC, "--approved")
     assert (refused.code, refused.out) == (2, "")
     assert "No film of this campaign was approved" in refused.err
+    other = tmp_path / "verdicts.json"
+    other.write_text(json.dumps({"campaign": "other", "draft": True, "plan": "0" * 64, "verdicts": []}))
+    strange = archived.call("export", SPEC, "--verdicts", str(other))
+    assert (strange.code, strange.out) == (2, "")
+    assert "'other'" in strange.err
+
+
+def test_a_manifest_that_is_broken_is_told_as_one_with_what_to_run(studio: Studio) -> None:
+    (studio.root / "archive/tiny").mkdir(parents=True)
+    (studio.root / "archive/tiny/manifest.json").write_text("{")
+    ended = studio.call("export", SPEC)
+    assert (ended.code, ended.out) == (7, "")
+    assert "callsheet verify specs/tiny.yaml --rebuild" in ended.err
 
 
 # --- verify, and the schemas of documents -------------------------------------------------------------------------------

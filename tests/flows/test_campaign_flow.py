@@ -231,6 +231,11 @@ def test_the_automations_of_the_docs_tell_a_webhook(campaign: Flow, prefect: Map
         assert "Created 4 automation(s)" in bin_("prefect", "automation", "create", "--from-file", str(file), **prefect)
         campaign.run(spec, **settings)
         kind, said = heard.get(timeout=PATIENCE)
+        spec.write_text(document({"dusk": PROMPTS["dusk"]}))
+        campaign.run(spec, **settings)
+        _, over = heard.get(timeout=PATIENCE)
+    board = f"{spec.parent.parent}/archive/tiny/review/index.html"
+    assert json.loads(over)["text"] == f"tiny on loopback: 1 of 1 archived. Review: {board}"
     assert kind == "application/json"
     text = "callsheet.needs-approval: tiny on loopback: this run costs 36 credits ($0.53), and approve_above is"
     assert json.loads(said)["text"].startswith(text)

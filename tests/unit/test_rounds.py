@@ -22,18 +22,7 @@ def sweep(**changes: str) -> tuple[Variant, ...]:
 
 
 def verdict(variant: Variant, says: Says) -> Verdict:
-    axes = AxisValues(
-        clip=variant.clip,
-        references=variant.references,
-        prompt=variant.prompt,
-        aspect_ratio=variant.aspect_ratio,
-        keep_original_sound=variant.keep_original_sound,
-        model=variant.model,
-        take=variant.take,
-        variables=dict(variant.variables),
-        options=dict(variant.options),
-    )
-    return Verdict(key=key(variant), slug=variant.slug, axes=axes, says=says, at=NOON)
+    return Verdict(key=key(variant), slug=variant.slug, axes=AxisValues.of(variant), says=says, at=NOON)
 
 
 def key(variant: Variant) -> str:
