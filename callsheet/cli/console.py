@@ -6,6 +6,9 @@ With `--json` exactly one document is written to standard output. Colours follow
 import io
 import json
 import logging
+import select
+import signal
+import socket
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
@@ -109,7 +112,21 @@ def can_ask() -> bool:
 def ask(question: str) -> bool:
     """A person's answer, on standard error so that standard output stays a result. Anything but a yes is a no."""
     show(err, (f"{question} [y/N] ", "bold"), end="")
+    _wait_for_a_line()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _wait_for_a_line() -> None:
+    """Until standard input can be read, or a signal came. A Ctrl-C in the instant before a read blocks would be heard only
+    after the line; Python writes it to this socket even then."""
+    heard, tell = socket.socketpair()
+    with heard, tell:
+        tell.setblocking(False)
+        before = signal.set_wakeup_fd(tell.fileno())
+        try:
+            select.select([sys.stdin, heard], [], [])
+        finally:
+            signal.set_wakeup_fd(before)
 
 
 def document(value: Any) -> None:

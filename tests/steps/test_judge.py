@@ -120,9 +120,9 @@ def test_a_home_that_cannot_be_written_is_told(disk: Shelf, manifest: Manifest, 
     [
         (None, "the verdicts cannot be read: No such file"),
         ("", "these are no verdicts: invalid JSON"),
-        ('{"campaign": "x"}', "these are no verdicts: draft: field required"),
+        ('{"campaign": "x"}', "these are no verdicts: draft: Field required"),
         (verdicts(campaign="winter").model_dump_json(), "holds verdicts of the campaign 'winter'"),
-        (verdicts(given(1)).model_dump_json().replace("approve", "adore"), "verdicts.0.says: input should be"),
+        (verdicts(given(1)).model_dump_json().replace("approve", "adore"), "verdicts.0.says: Input should be"),
         (
             verdicts().model_dump_json().replace('"schema_version":1', '"schema_version":2'),
             "these verdicts are of version 2",
