@@ -19,11 +19,11 @@ def rows(folder: Path) -> Iterator[Row]:
     folder.mkdir(parents=True)
     film = footage.large(folder)
     facts = probe.clip(film)
-    source = asyncio.run(look.of_film(film, facts, time_limit=LIMIT))
+    source = quality.Traits(asyncio.run(look.of_film(film, facts, time_limit=LIMIT)))
 
     def checked() -> None:
-        seen = asyncio.run(look.of_film(film, facts, time_limit=LIMIT))
-        quality.measure(seen, source, source.sound)
+        seen = quality.Traits(asyncio.run(look.of_film(film, facts, time_limit=LIMIT)))
+        quality.measure(seen, source, source.look.sound)
 
     def decoded() -> None:
         asyncio.run(command.check_decodes(film, time_limit=LIMIT))

@@ -4,7 +4,8 @@ Whatever the source does too is no defect: title cards stand still, fades are bl
 on both, and what counts is what the film has and its source has not at about the same second.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -59,6 +60,48 @@ AUDIBLE = -60.0
 SILENT, BELOW = -75.0, 20.0
 
 
+class Traits:
+    """What is worked out about one film alone, once: an edit is measured against the traits of its source, and forty edits
+    have the same source. Safe to share between threads, which at worst work something out twice."""
+
+    def __init__(self, look: Look) -> None:
+        self.look = look
+
+    @property
+    def dark(self) -> Numbers:
+        """Luma below which 2 % of each frame lie."""
+        return self._levels[0]
+
+    @property
+    def bright(self) -> Numbers:
+        """Luma below which 98 % of each frame lie."""
+        return self._levels[1]
+
+    @cached_property
+    def moving(self) -> "_Moving":
+        return _moving(self)
+
+    @cached_property
+    def swings(self) -> Numbers:
+        return _swings(self.look)
+
+    @cached_property
+    def outside(self) -> Numbers:
+        return _outside(self.look)
+
+    @cached_property
+    def bars(self) -> float:
+        return _bars(self)
+
+    @cached_property
+    def _levels(self) -> tuple[Numbers, Numbers]:
+        luma = self.look.luma
+        flat = np.sort(luma.reshape(len(luma), -1)[:, ::3], axis=1, kind="stable")  # by radix, which is quick for bytes
+        at_most = flat.shape[1] - 1
+        dark, bright = (flat[:, min(int(share * flat.shape[1]), at_most)].astype(np.float64) for share in (0.02, 0.98))
+        return dark, bright
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Moving:
     """How a film moves, worked out once. parts: how much each part changes from each frame to the next, (count - 1, GRID *
@@ -68,22 +111,26 @@ class _Moving:
     parts: Numbers
     over: Numbers
 
+    def where_shown(self, is_blank: Flags) -> "_Moving":
+        """With movement in what is blank, which does not count as frozen, too."""
+        return replace(self, parts=np.where(is_blank[:, None], MOVES, self.parts))
+
     @property
     def whole(self) -> Numbers:
         return np.asarray(self.parts.max(axis=1, initial=0.0))
 
 
-def measure(film: Look, source: Look | None, sound: Samples | None) -> Measured:
+def measure(traits: Traits, source: Traits | None, sound: Samples | None) -> Measured:
     """Everything that is measured of a film. source: the clip that it is an edit of. sound: of its clip."""
-    mine, theirs = _moving(film), None if source is None else _moving(source)
-    is_blank = _is_blank(film, source)
-    mine.parts[is_blank[1:]] = MOVES  # what is blank does not count as frozen, too
+    film, theirs = traits.look, None if source is None else source.moving
+    is_blank = _is_blank(traits, source)
+    mine = traits.moving.where_shown(is_blank[1:])
     frozen = _longest_hold(mine, mine.whole, theirs, None)
     part, overlay = None, None
-    if source is not None and theirs is not None and _is_same_shape(film, source):
+    if source is not None and theirs is not None and _is_same_shape(film, source.look):
         part = _part(mine, theirs, frozen)
-        overlay = _overlay(film, source)
-    jumps, jump = _jumps(film, source)
+        overlay = _overlay(film, source.look)
+    jumps, jump = _jumps(traits, source)
     return Measured(
         frames=len(film.times),
         seconds=film.end - float(film.times[0]),
@@ -96,8 +143,8 @@ def measure(film: Look, source: Look | None, sound: Samples | None) -> Measured:
         part=part,
         jumps=jumps,
         jump=jump,
-        colours=_colours(film, source),
-        bars=max(0.0, _bars(film) - (_bars(source) if source is not None else 0.0)),
+        colours=_colours(traits, source),
+        bars=max(0.0, traits.bars - (source.bars if source is not None else 0.0)),
         change=None if overlay is None else overlay[0],
         likeness=None if overlay is None else overlay[1],
         backwards=None if overlay is None else overlay[2],
@@ -113,7 +160,8 @@ def _is_same_shape(film: Look, source: Look) -> bool:
 # --- movement ----------------------------------------------------------------------------------------------------------
 
 
-def _moving(look: Look) -> _Moving:
+def _moving(traits: Traits) -> _Moving:
+    look = traits.look
     luma = look.luma.astype(np.int16)
     step = max(1, round(SPAN * look.rate))
     parts = _in_parts(luma[1:], luma[:-1])
@@ -121,7 +169,7 @@ def _moving(look: Look) -> _Moving:
     # Of each change from frame to frame, the change over the time around it; at both ends that of the nearest.
     at = np.clip(np.arange(len(parts)) - step // 2, 0, max(len(far) - 1, 0))
     over = far[at] if len(far) else parts.copy()
-    over[_quantiles(look, 0.98)[0][1:] <= DARK] = 0.0  # what moves in the dark, a harder look makes black
+    over[traits.bright[1:] <= DARK] = 0.0  # what moves in the dark, a harder look makes black
     return _Moving(look=look, parts=parts, over=over)
 
 
@@ -239,19 +287,13 @@ def _short_runs(flags: Flags) -> Flags:
 # --- black and plain ---------------------------------------------------------------------------------------------------
 
 
-def _quantiles(look: Look, *shares: float) -> list[NDArray[np.float64]]:
-    flat = np.sort(look.luma.reshape(len(look.luma), -1)[:, ::3], axis=1)
-    return [flat[:, min(int(share * flat.shape[1]), flat.shape[1] - 1)].astype(np.float64) for share in shares]
-
-
-def _is_blank(film: Look, source: Look | None) -> Flags:
+def _is_blank(traits: Traits, source: Traits | None) -> Flags:
     """Frames that are black or plain where the source shows something."""
-    low, high = _quantiles(film, 0.02, 0.98)
+    film, low, high = traits.look, traits.dark, traits.bright
     is_blank = (high <= BLACK) | ((high - low <= PLAIN) & _is_grey_flat(film))
     if source is not None:
-        source_low, source_high = _quantiles(source, 0.02, 0.98)
-        fine = (source_high <= DARK) | (source_high - source_low <= 2 * PLAIN)
-        is_blank &= ~_near(fine, source.times, film.times)
+        fine = (source.bright <= DARK) | (source.bright - source.dark <= 2 * PLAIN)
+        is_blank &= ~_near(fine, source.look.times, film.times)
     else:
         is_blank &= (film.times > film.times[0] + 1) & (film.times < film.end - 1) | is_blank.all()
     return np.asarray(is_blank)
@@ -326,12 +368,12 @@ def _around(values: Numbers, of: Numbers, at: Numbers, reach: float) -> Numbers:
     return np.asarray([values[a:b].max(initial=0.0) for a, b in zip(first, last, strict=True)])
 
 
-def _jumps(film: Look, source: Look | None) -> tuple[int, float]:
+def _jumps(traits: Traits, source: Traits | None) -> tuple[int, float]:
     """Turns of the brightness in the worst second, and the largest. A single frame that flashes counts as many."""
-    swings = _swings(film)
+    film, swings = traits.look, traits.swings
     allowed = np.full(len(swings), JUMP)
     if source is not None:
-        allowed += MORE * _around(_swings(source), source.times, film.times, NEAR)
+        allowed += MORE * _around(source.swings, source.look.times, film.times, NEAR)
     over = swings > allowed
     ends = np.searchsorted(film.times, film.times + 1.0)
     total = np.concatenate([[0], np.cumsum(over)])
@@ -340,13 +382,14 @@ def _jumps(film: Look, source: Look | None) -> tuple[int, float]:
     return (max(worst, FLASHED) if largest > FLASH else worst), largest
 
 
-def _colours(film: Look, source: Look | None) -> int:
+def _colours(traits: Traits, source: Traits | None) -> int:
     """Frames in impossible colours, and frames that leave the colours around them for a moment."""
-    wrong = _outside(film) > COLOURED
+    film = traits.look
+    wrong = traits.outside > COLOURED
     tinted = _tinted(film)
     if source is not None:
-        wrong &= ~_near(_outside(source) > COLOURED / 2, source.times, film.times)
-        tinted &= ~_near(_tinted(source, TINTED / 3), source.times, film.times)
+        wrong &= ~_near(source.outside > COLOURED / 2, source.look.times, film.times)
+        tinted &= ~_near(_tinted(source.look, TINTED / 3), source.look.times, film.times)
     return int((wrong | tinted).sum())
 
 
@@ -373,9 +416,9 @@ def _tinted(look: Look, codes: float = TINTED) -> Flags:
     return tinted
 
 
-def _bars(look: Look) -> float:
+def _bars(traits: Traits) -> float:
     """Share of the height, or of the width, in black bars on both sides."""
-    lit = look.luma[_quantiles(look, 0.98)[0] > DARK]
+    lit = traits.look.luma[traits.bright > DARK]
     if not len(lit):
         return 0.0
     bright = np.percentile(lit[:: max(1, len(lit) // 40)], 95, axis=0)

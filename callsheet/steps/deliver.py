@@ -62,7 +62,7 @@ from callsheet.sweep import Variant
 from callsheet.take import State, Take
 
 if TYPE_CHECKING:
-    from callsheet.media.look import Look
+    from callsheet.media.quality import Traits
 
 log = logging.getLogger("callsheet.takes")
 
@@ -81,7 +81,7 @@ class Result:
     path: Path
     downloaded: Downloaded
     facts: ClipFacts
-    look: "Look | None"
+    look: "Traits | None"
 
 
 async def deliver(take_id: int, label: str) -> str:
@@ -156,8 +156,7 @@ async def fetch(
     downloaded = await asyncio.to_thread(_kept, target) or await _download(studio, take, target, on_bytes)
     try:
         facts = await asyncio.to_thread(probe.clip, target)
-        async with studio.decoders:
-            look = await inspecting.decoded(target, facts)
+        look = await inspecting.decoded(studio, target, downloaded.sha256, facts)
         _refuse_other_length(facts.seconds, seconds)
     except (ToolMissing, command.TookTooLong) as error:
         error.spent = "yes"  # that says nothing about the file, which stays

@@ -6,7 +6,7 @@ and the log says why.
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -21,18 +21,20 @@ from callsheet.plan import Line
 from callsheet.quality import Asked, judge, sound_of, spoken
 from callsheet.sidecar import Quality
 from callsheet.steps import prepare
-from callsheet.steps.cache import PreparedFile
 from callsheet.steps.studio import Studio
 from callsheet.sweep import Variant
 from callsheet.take import Take
 
 if TYPE_CHECKING:
     from callsheet.media.look import Look
+    from callsheet.media.quality import Traits
 
 log = logging.getLogger("callsheet.takes")
 
 #: Looks at sources that are kept, 5 MB each: variants of one clip come home at about the same time.
 MOST_LOOKS = 16
+#: Looks at results that are kept: a sandbox that copies, for a load test, sends the same film again and again.
+MOST_FILMS = 4
 
 
 def time_limit(facts: ClipFacts) -> timedelta:
@@ -40,24 +42,24 @@ def time_limit(facts: ClipFacts) -> timedelta:
     return timedelta(seconds=60 + 30 * float(facts.seconds))
 
 
-async def decoded(path: Path, facts: ClipFacts) -> "Look | None":
+async def decoded(studio: Studio, path: Path, sha256: str, facts: ClipFacts) -> "Traits | None":
     """Decode a result to its last frame. ToolMissing, TookTooLong; ToolFailed where its picture is damaged.
 
-    None where only the look at it failed: its sound is damaged, there is no room for the small copy, it is too long.
+    The same bytes once, for as long as they are remembered. None where only the look at it failed: its sound is damaged,
+    there is no room for the small copy, it is too long.
     """
-    from callsheet.media import look  # slow to load, and not needed before something is sent
-
     try:
-        return await look.of_film(path, facts, time_limit=time_limit(facts))
+        return await _once(studio.films, MOST_FILMS, sha256, lambda: _looked(studio, path, facts))
     except ToolMissing:
         raise
     except Exception as error:  # whatever it is: the decode alone says whether the film is good
-        await command.check_decodes(path, time_limit=time_limit(facts))
+        async with studio.decoders:
+            await command.check_decodes(path, time_limit=time_limit(facts))
         log.warning("%s is not checked: %s", path.name, error)
         return None
 
 
-async def inspect(studio: Studio, line: Line, take: Take, film: "Look | None") -> Quality | None:
+async def inspect(studio: Studio, line: Line, take: Take, film: "Traits | None") -> Quality | None:
     """The verdict of every check on this result. None where it cannot be had: that is logged, and loses nothing."""
     if film is None:
         return None
@@ -92,37 +94,45 @@ def counted(qualities: Iterable[Quality | None]) -> str:
     return f"{len(flagged)} of {len(known)} flagged: {counts}"
 
 
-async def _sources(studio: Studio, variant: Variant) -> "tuple[Look | None, Look | None]":
+async def _sources(studio: Studio, variant: Variant) -> "tuple[Traits | None, Traits | None]":
     """(what the film is an edit of, what its sound is compared with)."""
     if not variant.clip:
         return None, None
-    seen = await _seen(studio, await prepare.prepared_clip(studio, variant))
+    clip = await prepare.prepared_clip(studio, variant)
+    seen = await _once(studio.looks, MOST_LOOKS, clip.sha256, lambda: _looked(studio, clip.path))
     return (seen if catalogue.model(variant.model).kind == "edit" else None), seen
 
 
-async def _seen(studio: Studio, clip: PreparedFile) -> "Look":
-    """The look at a prepared clip, once for all variants of it; those that were asked for last are kept."""
-    work = studio.looks.pop(clip.sha256, None)
+async def _once(
+    known: "dict[str, asyncio.Task[Traits]]",
+    most: int,
+    sha256: str,
+    look: "Callable[[], Coroutine[None, None, Traits]]",
+) -> "Traits":
+    """The look at these bytes, once for all that ask; those that were asked for last are kept, and no failure is."""
+    work = known.pop(sha256, None)
     if work is None or (work.done() and (work.cancelled() or work.exception() is not None)):
-        work = asyncio.create_task(_looked(clip.path))
-    studio.looks[clip.sha256] = work
-    while len(studio.looks) > MOST_LOOKS:
-        del studio.looks[next(iter(studio.looks))]
+        work = asyncio.create_task(look())
+    known[sha256] = work
+    while len(known) > most:
+        del known[next(iter(known))]
     return await asyncio.shield(work)
 
 
-async def _looked(path: Path) -> "Look":
-    from callsheet.media import look, probe
+async def _looked(studio: Studio, path: Path, facts: ClipFacts | None = None) -> "Traits":
+    from callsheet.media import look, probe, quality  # slow to load, and not needed before something is sent
 
-    facts = await asyncio.to_thread(probe.clip, path)
-    return await look.of_film(path, facts, time_limit=time_limit(facts))
+    if facts is None:
+        facts = await asyncio.to_thread(probe.clip, path)
+    async with studio.decoders:
+        return quality.Traits(await look.of_film(path, facts, time_limit=time_limit(facts)))
 
 
-def _judged(line: Line, film: "Look", source: "Look | None", sound: "Look | None") -> Quality:
+def _judged(line: Line, film: "Traits", source: "Traits | None", sound: "Traits | None") -> Quality:
     from callsheet.media import quality
 
-    measured = quality.measure(film, source, None if sound is None else sound.sound)
-    return judge(measured, asked_of(line, sound, is_edit=source is not None))
+    measured = quality.measure(film, source, None if sound is None else sound.look.sound)
+    return judge(measured, asked_of(line, None if sound is None else sound.look, is_edit=source is not None))
 
 
 def asked_of(line: Line, clip: "Look | None", *, is_edit: bool) -> Asked:

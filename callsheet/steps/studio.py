@@ -43,7 +43,7 @@ from callsheet.steps.shelve import Shelf, shelf_of
 
 if TYPE_CHECKING:
     from callsheet.evidence import Verdict
-    from callsheet.media.look import Look
+    from callsheet.media.quality import Traits
     from callsheet.provider.client import Accepted, Staged
     from callsheet.sidecar import Quality
     from callsheet.steps.cache import PreparedFile
@@ -129,8 +129,9 @@ class Studio:
     estimates: dict[int, timedelta | None] = field(default_factory=dict)
     #: Why jobs failed in this run, by take.
     failures: dict[int, Failure] = field(default_factory=dict)
-    #: Looks at prepared clips by digest, and what was found of results that came home in this run, by take.
-    looks: "dict[str, asyncio.Task[Look]]" = field(default_factory=dict)
+    #: Looks at prepared clips and at results by digest, and what was found of results of this run, by take.
+    looks: "dict[str, asyncio.Task[Traits]]" = field(default_factory=dict)
+    films: "dict[str, asyncio.Task[Traits]]" = field(default_factory=dict)
     qualities: "dict[int, Quality]" = field(default_factory=dict)
     #: Why the walks of variants ended without a deliverable, by label.
     causes: dict[str, Cause] = field(default_factory=dict)
@@ -332,7 +333,7 @@ async def _opened(
                         yield studio
                 finally:
                     _current.reset(token)
-                    await _stopped([*studio.prepared.values(), *studio.looks.values()])
+                    await _stopped([*studio.prepared.values(), *studio.looks.values(), *studio.films.values()])
             await _room_made(studio)
 
 

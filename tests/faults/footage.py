@@ -152,10 +152,10 @@ def _measured_once(measure: Callable[..., Any]) -> Callable[..., Any]:
     """Of the same looks; they are kept, so that one is known by its place in memory."""
     known: dict[tuple[int, ...], Any] = {}
 
-    def measured(*looks: Any) -> Any:
-        places = tuple(map(id, looks))
+    def measured(film: quality.Traits, source: quality.Traits | None, sound: Any) -> Any:
+        places = (id(film.look), 0 if source is None else id(source.look), id(sound))
         if places not in known:
-            known[places] = measure(*looks)
+            known[places] = measure(film, source, sound)
         return known[places]
 
     return measured
@@ -226,4 +226,4 @@ def compare(films: Iterable[look.Look | None], source: look.Look | None) -> None
     """Have measured what a run measures."""
     for film in films:
         if film is not None and source is not None:
-            quality.measure(film, source, source.sound)
+            quality.measure(quality.Traits(film), quality.Traits(source), source.sound)

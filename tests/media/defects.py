@@ -20,6 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from callsheet.media import command, look, probe, quality
+from callsheet.media.quality import Traits
 from callsheet.quality import Asked, Sound, flags, judge, spoken
 from callsheet.sidecar import Quality
 
@@ -447,9 +448,9 @@ class Bench:
 
     folder: Path
     _sources: dict[Source, Path] = field(default_factory=dict)
-    _looks: dict[Source, look.Look] = field(default_factory=dict)
+    _looks: dict[Source, Traits] = field(default_factory=dict)
 
-    def source(self, source: Source) -> look.Look:
+    def source(self, source: Source) -> Traits:
         if source not in self._looks:
             path = make_source(source, self.folder / f"source-{abs(hash(source))}.mp4")
             self._sources[source] = path
@@ -462,11 +463,11 @@ class Bench:
         result = seen(make_film(film, self._sources[film.source], target))
         if not KEEPS:
             target.unlink()
-        return judge(quality.measure(result, source, source.sound), asked_of(film, source))
+        return judge(quality.measure(result, source, source.look.sound), asked_of(film, source.look))
 
 
-def seen(path: Path) -> look.Look:
-    return asyncio.run(look.of_film(path, probe.clip(path), time_limit=LIMIT))
+def seen(path: Path) -> Traits:
+    return Traits(asyncio.run(look.of_film(path, probe.clip(path), time_limit=LIMIT)))
 
 
 def asked_of(film: Film, source: look.Look) -> Asked:

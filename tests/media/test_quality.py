@@ -37,8 +37,8 @@ def test_what_is_good_is_not_flagged(slice_: list[tuple[defects.Film, list[str],
 
 async def test_the_same_film_is_measured_the_same_twice(pattern: Film) -> None:
     film = pattern("same.mp4", sound="4")
-    looks = [await look.of_film(film, probe.clip(film), time_limit=LIMIT) for _ in range(2)]
-    first, second = (quality.measure(one, looks[0], looks[0].sound) for one in looks)
+    looks = [quality.Traits(await look.of_film(film, probe.clip(film), time_limit=LIMIT)) for _ in range(2)]
+    first, second = (quality.measure(one, looks[0], looks[0].look.sound) for one in looks)
     assert first == second
     assert first.change == 0.0
 
