@@ -14,7 +14,7 @@ VARIANTS ?= 600
 RANDOM_KILLS := tests/e2e/test_killed.py::test_killed_at_random_and_run_again_it_has_paid_once_and_archived_all
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast faults kills quality test-scale bench check format matrix words schema lock ui clean
+.PHONY: help install demo test test-slow test-fast faults kills quality test-scale bench check format matrix words schema lock ui clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -33,8 +33,11 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP)  ## a real campaign, free and offline: clips in, archive and review board out
 	$(BIN)/callsheet run specs/hello.yaml --sandbox --yes
 
-test: $(STAMP)  ## every test
-	$(BIN)/python -m pytest $(ABREAST)
+test: $(STAMP)  ## every test but the slow ones
+	$(BIN)/python -m pytest $(ABREAST) -m "not slow"
+
+test-slow: $(STAMP)  ## the slow ones: runs that are killed or stopped, schedules and approvals on a server, renders
+	$(BIN)/python -m pytest $(ABREAST) -m slow
 
 test-fast: $(STAMP)  ## the pure part, in seconds
 	$(BIN)/python -m pytest $(ABREAST) tests/unit tests/test_architecture.py -q

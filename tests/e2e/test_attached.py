@@ -5,9 +5,13 @@ import re
 import signal
 from collections.abc import Mapping
 
+import pytest
+
 from tests import books
 from tests.e2e.conftest import PATIENCE, SPEC, NewStudio
 from tests.e2e.instants import VARIANTS, assert_paid_once_and_archived, has_begun, laid_out, states, wait_until
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_second_run_shows_the_first_and_takes_over_when_it_is_killed(

@@ -15,6 +15,8 @@ from tests.e2e.browser import browser
 from tests.e2e.conftest import PATIENCE, SPEC, Ended, NewStudio, Studio
 from tests.e2e.instants import CAMPAIGN, PRICE, VARIANTS
 
+pytestmark = pytest.mark.slow
+
 PLACE = "s3://studio/finals"
 
 

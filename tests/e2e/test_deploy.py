@@ -9,6 +9,8 @@ import pytest
 
 from .conftest import CAMPAIGN, NewStudio, Studio
 
+pytestmark = pytest.mark.slow
+
 CRON = 'schedule: {cron: "0 6 * * 1", timezone: Asia/Shanghai}\n'
 TWICE = "specs/pier.yaml"
 

@@ -3,7 +3,11 @@
 import json
 from typing import Any
 
+import pytest
+
 from tests.e2e.conftest import SPEC, Studio
+
+pytestmark = pytest.mark.slow
 
 
 def entries(studio: Studio) -> dict[tuple[str, int], dict[str, Any]]:

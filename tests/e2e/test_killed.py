@@ -36,6 +36,8 @@ from tests.e2e.instants import (
     wait_until,
 )
 
+pytestmark = pytest.mark.slow
+
 #: Begins when an instant of a running command has come, and lasts while it is killed.
 At = Callable[[Studio, Running], AbstractContextManager[None]]
 

@@ -12,6 +12,8 @@ from callsheet.ledger.book import Booking, Ledger
 from tests.e2e.conftest import PATIENCE, SPEC, NewStudio, Studio
 from tests.steps.local_provider import LocalProvider, serving
 
+pytestmark = pytest.mark.slow
+
 QUESTION = "1 take is reserved and never sent (take 1); to send it costs 36 credits"
 
 

@@ -22,6 +22,8 @@ from tests.e2e.instants import (
     wait_until,
 )
 
+pytestmark = pytest.mark.slow
+
 WORDS = "Interrupted. What was submitted goes on at the provider; run the campaign again to collect it."
 #: Seconds. A sandbox that nobody uses looks twice a second, and gives answers under way two more.
 FAREWELL = 10.0

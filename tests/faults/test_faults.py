@@ -16,6 +16,8 @@ from .virtual import Loop, Stalled, Time
 from .weather import CALM, SUBMIT, Fate, Weather
 from .workers import Lived, Order, live
 
+pytestmark = pytest.mark.slow
+
 FLOW = Path(__file__).parent.parent.parent / "flows/campaign.py"
 #: Weather in which each breakage shows soon, and what is then said of it.
 SHOWS: Mapping[str, tuple[Weather, str]] = {

@@ -10,10 +10,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from callsheet.ledger.book import Ledger
 from tests.flows.conftest import ROOT, Flow, Server
 from tests.steps.footage import make_studio
 from tests.steps.local_provider import serving
+
+pytestmark = pytest.mark.slow
 
 KEY = "sk-evo-4f9d27c1e8b35a60"
 DOCUMENT = """\

@@ -25,6 +25,8 @@ from tests.flows.conftest import PATIENCE, ROOT, Flow, Server
 from tests.steps.footage import make_studio
 from tests.steps.local_provider import ACCEPT_THEN_500, FAIL_LATER, SIGNATURE, LocalProvider, serving
 
+pytestmark = pytest.mark.slow
+
 KEY = "sk-evo-4f9d27c1e8b35a60"
 PROMPTS = {
     "dusk": "Re-light the scene at dusk.",

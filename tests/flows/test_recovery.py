@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from callsheet.approval import Ruling
 from callsheet.credits import Credits
 from callsheet.ledger.book import Ledger
@@ -19,6 +21,8 @@ from tests import books
 from tests.flows.conftest import PATIENCE, ROOT, Flow, Server
 from tests.steps.footage import make_studio
 from tests.steps.local_provider import LocalProvider, serving
+
+pytestmark = pytest.mark.slow
 
 KEY = "sk-evo-4f9d27c1e8b35a60"
 DOCUMENT = """\

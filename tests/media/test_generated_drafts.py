@@ -21,6 +21,8 @@ from callsheet.sandbox.engine import Shot
 from callsheet.sandbox.shot import Part, parts_of
 from tests.media.conftest import Film
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 Picture = NDArray[np.float64]
 

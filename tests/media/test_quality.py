@@ -11,6 +11,8 @@ from callsheet.quality import flags, spoken
 from tests.media import defects
 from tests.media.conftest import Film
 
+pytestmark = pytest.mark.slow
+
 LIMIT = timedelta(minutes=1)
 
 

@@ -19,6 +19,8 @@ from callsheet.sandbox import arts, engine, looks, style
 from callsheet.sandbox.engine import Shot
 from tests.media.conftest import Film
 
+pytestmark = pytest.mark.slow
+
 Frames = NDArray[np.float64]
 
 

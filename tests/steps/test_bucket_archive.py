@@ -18,6 +18,8 @@ from tests.buckets import BucketServer, refusing
 from .local_provider import LocalProvider
 from .shoot import CAMPAIGN, run, takes
 
+pytestmark = pytest.mark.slow
+
 IN_BUCKET = f"{CAMPAIGN}archive: {{to: s3://studio/finals}}\n"
 
 

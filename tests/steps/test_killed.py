@@ -18,6 +18,8 @@ from tests.books import assert_paid_once_and_archived
 from .footage import ROOT, make_studio
 from .walk import INSTANTS
 
+pytestmark = pytest.mark.slow
+
 VARIANTS = 2
 #: `make kills` dies at every instant; `tests/faults` does, too, in every weather, and in virtual time.
 SOME = (
