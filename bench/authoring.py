@@ -49,7 +49,7 @@ def rows(folder: Path) -> Iterator[Row]:
 def lay_out(folder: Path) -> None:
     """A studio with the sample media of this checkout."""
     (folder / "specs").mkdir(parents=True)
-    for name in ("prefect.yaml", "media"):
+    for name in ("prefect.yaml", "prefect.toml", "media"):
         source = ROOT / name
         shutil.copytree(source, folder / name) if source.is_dir() else shutil.copy(source, folder / name)
 
