@@ -36,7 +36,7 @@ demo: $(STAMP)  ## a real campaign, free and offline: clips in, archive and revi
 test: $(STAMP)  ## every test but the slow ones
 	$(BIN)/python -m pytest $(ABREAST) -m "not slow"
 
-test-slow: $(STAMP)  ## the slow ones: runs that are killed or stopped, schedules and approvals on a server, renders
+test-slow: $(STAMP)  ## the slow ones: runs that are killed or stopped, servers, browsers, renders
 	$(BIN)/python -m pytest $(ABREAST) -m slow
 
 test-fast: $(STAMP)  ## the pure part, in seconds

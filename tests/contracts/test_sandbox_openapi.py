@@ -19,6 +19,8 @@ from callsheet.sandbox.policy import Policy
 from callsheet.sandbox.server import serving
 from tests.contracts.test_sandbox_models import BODIES
 
+pytestmark = pytest.mark.slow
+
 DOCUMENT = openapi.document("http://127.0.0.1")
 api = schemathesis.openapi.from_dict(DOCUMENT)
 CHECKS = [

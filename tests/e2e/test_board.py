@@ -28,6 +28,8 @@ from callsheet.verdicts import Verdict, Verdicts
 from tests.conftest import free_port
 from tests.e2e.browser import Browser, Page, browser
 
+pytestmark = pytest.mark.slow
+
 SIZES = {"16:9": (96, 54), "1:1": (64, 64), "9:16": (54, 96)}
 PROMPTS = {"dusk": "Re-light the scene at dusk.", "neon": "Neon signs, wet ground."}
 

@@ -19,6 +19,8 @@ from callsheet.steps.settings import VARIABLES, Settings
 from tests.conftest import free_port
 from tests.e2e.conftest import COMMAND, PATIENCE, ROOT, Ended, Studio
 
+pytestmark = pytest.mark.slow
+
 SPEC = "specs/summer-launch.yaml"
 
 

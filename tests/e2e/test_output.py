@@ -9,6 +9,8 @@ import pytest
 
 from tests.e2e.conftest import COMMAND, PATIENCE, SPEC, Ended, Studio
 
+pytestmark = pytest.mark.slow
+
 HUNG_UP = 141
 
 

@@ -12,6 +12,8 @@ import pytest
 from callsheet.media import probe
 from tests.e2e.conftest import NewStudio, Studio, film
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def bench(new_studio: NewStudio) -> Studio:

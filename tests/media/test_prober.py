@@ -16,6 +16,8 @@ from callsheet.errors import Unacceptable
 from callsheet.media import probe
 from callsheet.media.prober import Prober, ProberDied
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent.parent
 CLIP = ROOT / "media/clips/cup.mp4"
 

@@ -25,6 +25,8 @@ from callsheet.steps.cache import PreparedFile
 from .local_provider import LocalProvider
 from .shoot import CAMPAIGN, run
 
+pytestmark = pytest.mark.slow
+
 ONE = """\
 import asyncio, sys
 from pathlib import Path

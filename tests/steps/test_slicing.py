@@ -23,6 +23,8 @@ from callsheet.take import State
 from .local_provider import LocalProvider
 from .shoot import ODD, run
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = """\
   good: A good one.
   odd: An odd one.
