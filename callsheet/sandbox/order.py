@@ -145,8 +145,8 @@ def _unknown(body: Mapping[str, Any], model: Model) -> Iterator[str]:
 
 def ignored_header(names: tuple[str, ...]) -> dict[str, str] | None:
     """Names that a client made up, as a header can carry them."""
-    plain = ", ".join(_UNSHOWN.sub("?", name) for name in names)
-    return {"X-Ignored-Parameters": plain[:MOST_IGNORED]} if names else None
+    plain = ", ".join(_UNSHOWN.sub("?", name) or "?" for name in names)
+    return {"X-Ignored-Parameters": plain[:MOST_IGNORED].strip()} if names else None
 
 
 def known_fields(model: Model) -> Iterator[str]:

@@ -8,13 +8,14 @@ from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
+import h11
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from callsheet import tariff
 from callsheet.catalogue import Options, models
-from callsheet.sandbox import billing, pricing
+from callsheet.sandbox import billing, order, pricing
 from callsheet.sandbox.policy import Policy
 from callsheet.sandbox.server import serving
 from tests.contracts.test_sandbox import Encode, Sandbox, client_of, encode, error_of, picture
@@ -333,3 +334,13 @@ async def test_a_quote_names_what_it_did_not_read(sandbox: Sandbox) -> None:
         "/v1/agent-estimates", json={"model_id": "kling-o3-text-to-video", "parameters": known}
     )
     assert "x-ignored-parameters" not in fine.headers
+
+
+@pytest.mark.parametrize(
+    "names", [("0", ""), ("",), (" ",), ("a" * 80,) * 9, ("\r\nX-Other: 1", "\u00e9"), ("x" * 498, "y")]
+)
+def test_whatever_a_field_is_called_the_header_that_names_it_can_be_sent(names: tuple[str, ...]) -> None:
+    header = order.ignored_header(names)
+    assert header is not None
+    h11.Response(status_code=200, headers=[*header.items()], reason=b"OK")
+    assert header["X-Ignored-Parameters"]
