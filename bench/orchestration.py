@@ -1,7 +1,8 @@
 """What it costs to have a campaign run as a flow: 500 variants of 20 s, 100 at a time, against the floor and a plain script.
 
 The provider is a sandbox that copies; the Prefect server is one on SQLite that runs already, and clips are prepared, as on the
-second run of a day. The plain script does the same calls with asyncio and httpx: submit, ask, fetch, digest, write.
+second run of a day. Its films are alike, so that few are decoded: `bench.checks` has what that costs. The plain script does the
+same calls with asyncio and httpx: submit, ask, fetch, digest, write.
 """
 
 import asyncio
