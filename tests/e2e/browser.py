@@ -129,11 +129,16 @@ class Page:
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(file) for file in files])
 
     def click(self, selector: str, *, times: int = 1) -> None:
-        """A real click in the middle of the first match, scrolled into view; times: 2 for a double click."""
+        """A real click in the middle of the first match, scrolled into view; times: 2 for a double click.
+
+        It waits for two frames first, as a hand does: what the last key or click set off (a dialog that closes tells
+        its page in a task of its own, and the page scrolls back then) has happened before the place is measured.
+        """
         box = self.ask(
-            f"(() => {{ const node = document.querySelector({json.dumps(selector)});"
+            "new Promise(frame => requestAnimationFrame(() => requestAnimationFrame(frame))).then(() => {"
+            f" const node = document.querySelector({json.dumps(selector)});"
             " node.scrollIntoView({block: 'center', behavior: 'instant'}); const box = node.getBoundingClientRect();"
-            " return [box.x + box.width / 2, box.y + box.height / 2] })()"
+            " return [box.x + box.width / 2, box.y + box.height / 2] })"
         )
         for count in range(1, times + 1):
             for kind in ("mousePressed", "mouseReleased"):
