@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from callsheet.errors import ToolFailed
 from callsheet.limits import ClipFacts
+from callsheet.media import frames as pictures
 from callsheet.media.command import PROTOCOLS, source, write
 
 Pixels = NDArray[np.uint8]
@@ -34,13 +35,15 @@ MOST_FRAMES = 3600
 @dataclass(frozen=True, kw_only=True)
 class Look:
     """times: of each frame, seconds from the beginning of the file. luma: (count, height, width); chroma: (count, 2, half the
-    height, half the width). sound: -1 to 1, mono, from second 0; None for no track."""
+    height, half the width). sound: -1 to 1, mono, from second 0; None for no track. poster: the frame in the middle as a JPEG
+    (`media.frames`); None where the film is over before."""
 
     facts: ClipFacts
     times: Numbers
     luma: Pixels
     chroma: Pixels
     sound: Samples | None
+    poster: bytes | None = None
 
     @property
     def rate(self) -> float:
@@ -67,8 +70,10 @@ async def of_film(path: Path, facts: ClipFacts, *, time_limit: timedelta) -> Loo
         raise TooLong(f"it has more than {MOST_FRAMES} frames.")
     width, height = _small(facts)
     file = source(path, xerror=None)
-    picture = file["V:0"].filter("scale", width, height, flags="area", out_range="tv").filter("format", "yuv420p")
-    streams = [picture]
+    both = file["V:0"].filter_multi_output("split")
+    picture = both[0].filter("scale", width, height, flags="area", out_range="tv").filter("format", "yuv420p")
+    middle = both[1].filter("select", f"if(isnan(prev_selected_t),gte(t,{float(facts.seconds / 2):.6f}),0)")
+    streams = [picture, pictures.small(middle).filter("format", "rgb24")]
     if facts.has_sound:
         sound = file["a:0"].filter("aresample", SAMPLE_RATE, **{"async": 1, "first_pts": 0})
         streams.append(sound.filter("aformat", sample_fmts="s16", channel_layouts="mono"))
@@ -85,7 +90,7 @@ def _small(facts: ClipFacts) -> tuple[int, int]:
 
 
 def _options(facts: ClipFacts) -> dict[str, Any]:
-    picture = {"c:v": "rawvideo", "fps_mode": "passthrough", "frames:v": MOST_FRAMES + 1}
+    picture = {"c:v": "rawvideo", "fps_mode": "passthrough", "frames:v:0": MOST_FRAMES + 1}
     sound = {"c:a": "pcm_s16le"} if facts.has_sound else {}
     return {"f": "nut", **picture, **sound, "map_metadata": -1, "map_chapters": -1}
 
@@ -97,11 +102,16 @@ def _read(small: Path, facts: ClipFacts, size: tuple[int, int]) -> Look:
     frames: list[Pixels] = []
     times: list[float] = []
     heard: list[NDArray[np.int16]] = []
+    poster: bytes | None = None
     with av.open(f"file:{small}", options={"protocol_whitelist": PROTOCOLS, "format_whitelist": "nut"}) as container:
+        still = container.streams.video[1]
         for packet in container.demux():
             if not packet.size or packet.pts is None or packet.time_base is None:
                 continue
-            if packet.stream.type == "video":
+            if packet.stream.index == 1:
+                pixels = np.frombuffer(bytes(packet), dtype=np.uint8)
+                poster = pictures.jpeg(pixels.reshape(still.height, still.width, 3))
+            elif packet.stream.type == "video":
                 frames.append(np.frombuffer(bytes(packet), dtype=np.uint8, count=area * 3 // 2))
                 times.append(float(Fraction(packet.pts) * packet.time_base))
             else:
@@ -116,5 +126,6 @@ def _read(small: Path, facts: ClipFacts, size: tuple[int, int]) -> Look:
         times=np.asarray(times),
         luma=whole[:, :area].reshape(-1, height, width),
         chroma=whole[:, area:].reshape(-1, 2, height // 2, width // 2),
+        poster=poster,
         sound=(np.concatenate(heard) / 32768).astype(np.float32) if heard else None,
     )

@@ -52,7 +52,7 @@ from callsheet.sidecar import (
     VersionsRecord,
     read,
 )
-from callsheet.steps import clock, mark, prepare
+from callsheet.steps import clock, mark, pictures, prepare
 from callsheet.steps import inspect as inspecting
 from callsheet.steps import studio as studios
 from callsheet.steps.mark import Film
@@ -101,12 +101,15 @@ async def deliver(take_id: int, label: str) -> str:
 
         result = await fetch(studio, take, moved, seconds=_seconds(line))
         quality = await inspecting.inspect(studio, line, take, result.look)
+        poster = result.look.look.poster if result.look else None
         result = replace(result, look=None)  # it may wait for its turn to be archived, and a look is large
         sent = take
         take = await archive(
             studio, take, result, _names(studio, line), lambda file: _sidecar(studio, line, sent, result, file, quality)
         )
         log.info("take %d %s: %s, %s credits, %s", take.id, take.slug, take.state, take.cost, take.archive)
+        if poster is not None:
+            await pictures.keep(studio, take, poster)
     forget(studio, take)
     flagged = inspecting.words(studio.qualities.get(take.id))
     studio.tell(label, "deliver", "done", 1.0, f"{take.archive}{flagged}")

@@ -13,7 +13,7 @@ from callsheet import sidecar as sidecars
 from callsheet.archive.store import Store
 from callsheet.causes import Cause
 from callsheet.credits import Credits, total
-from callsheet.errors import ArchiveError, MediaError, NothingToShoot, WouldOverwrite
+from callsheet.errors import ArchiveError, MediaError, NothingToShoot
 from callsheet.ledger.book import Ledger
 from callsheet.limits import ClipFacts
 from callsheet.media import frames
@@ -21,7 +21,7 @@ from callsheet.plan import Line, Plan, decimal_seconds, keys_of
 from callsheet.review import board
 from callsheet.routing import PLAY
 from callsheet.sidecar import AxisValues, Manifest, ManifestEntry, Quality, Sidecar
-from callsheet.steps import clock, deliver, inspect, judge, outcome, prepare
+from callsheet.steps import clock, deliver, inspect, judge, outcome, pictures, prepare
 from callsheet.steps import settings as environment
 from callsheet.steps import studio as studios
 from callsheet.steps.cache import PreparedFile
@@ -210,9 +210,9 @@ async def wrap(
         campaign=plan.campaign,
         route=plan.route,
         ended=ended,
-        files=studio.store.spoken(_folder(studio)),
-        manifest=studio.shelf.folder.path(f"{_folder(studio)}/manifest.json"),
-        board=studio.shelf.folder.path(f"{_folder(studio)}/{BOARD}"),
+        files=studio.store.spoken(pictures.folder(studio)),
+        manifest=studio.shelf.folder.path(f"{pictures.folder(studio)}/manifest.json"),
+        board=studio.shelf.folder.path(f"{pictures.folder(studio)}/{BOARD}"),
         link=_link(studio, BOARD),
         strays=strays,
     )
@@ -220,7 +220,7 @@ async def wrap(
 
 def _link(studio: Studio, name: str) -> str:
     base = studio.drawn.settings.archive_url
-    return address_of(studio.store, f"{_folder(studio)}/{name}", base) if base else ""
+    return address_of(studio.store, f"{pictures.folder(studio)}/{name}", base) if base else ""
 
 
 def laid_out(loaded: Loaded) -> tuple[Shelf, Manifest]:
@@ -320,13 +320,13 @@ async def write_manifest(studio: Studio, reasons: Mapping[str, str]) -> tuple[Ma
         entries=entries,
     )
     text = manifest.model_dump_json(indent=2) + "\n"
-    await asyncio.to_thread(studio.shelf.replace_text, f"{_folder(studio)}/manifest.json", text)
+    await asyncio.to_thread(studio.shelf.replace_text, f"{pictures.folder(studio)}/manifest.json", text)
     return manifest, held
 
 
 def _of_earlier_rounds(studio: Studio, known: Collection[str]) -> list[ManifestEntry]:
     """What reviews have added, as long as its file is there: the campaign does not have it, and its board would lose it."""
-    folder = _folder(studio)
+    folder = pictures.folder(studio)
     try:
         written = studio.store.read(f"{folder}/manifest.json")
         before = None if written is None else sidecars.read(Manifest, written)
@@ -367,11 +367,15 @@ async def _pictured(studio: Studio) -> None:
 
 async def _held(studio: Studio, lines: Collection[Line]) -> Held:
     clips = {line.variant.label: clip for line in lines if line.take and (clip := await _prepared(studio, line))}
-    keys = {key for clip in clips.values() for key in (_source_key(studio, clip), _poster_key(studio, clip.sha256))}
+    keys = {
+        key
+        for clip in clips.values()
+        for key in (pictures.source_key(studio, clip), pictures.poster_key(studio, clip.sha256))
+    }
     keys.add(judge.key_of(studio.plan.campaign))
     for line in lines:
         if line.take is not None and line.take.archive:
-            keys |= {line.take.archive, _beside(line.take), _poster_key(studio, line.take.sha256)}
+            keys |= {line.take.archive, _beside(line.take), pictures.poster_key(studio, line.take.sha256)}
     there = dict(await asyncio.to_thread(studio.store.sizes, keys))
     if studio.shelf.is_apart:
         small = {key: size for key, size in there.items() if key.endswith((".json", ".jpg"))}
@@ -498,7 +502,7 @@ async def _source(studio: Studio, line: Line, held: Held) -> dict[str, Any]:
     clip = held.clips.get(line.variant.label)
     if clip is None:
         return {}
-    video = _source_key(studio, clip)
+    video = pictures.source_key(studio, clip)
     await _kept(studio, video, clip.path, clip.sha256, held)
     poster = await _poster(studio, clip.path, clip.sha256, clip.seconds, held)
     return {"source": _from_manifest(studio, video), "source_poster": poster}
@@ -530,13 +534,11 @@ def _facts(film: Path) -> ClipFacts:
 async def _poster(studio: Studio, video: Path | None, sha256: str, seconds: Any, held: Held) -> str | None:
     """A still from the middle; video: None where it is not on this machine. A board without one picture is better than a
     run that fails for it, so that is logged."""
-    key = _poster_key(studio, sha256)
+    key = pictures.poster_key(studio, sha256)
     if key not in held.there:
         if video is None:
             return None
-        # Of this run: slices of one machine make the same pictures at the same time.
-        made = studio.home / "incoming" / f"poster-{sha256[:16]}-{studio.run.id}.jpg"
-        made.parent.mkdir(parents=True, exist_ok=True)
+        made = pictures.unfinished(studio, sha256)
         try:
             length = seconds if seconds is not None else (await asyncio.to_thread(_facts, video)).seconds
             await frames.poster(video, made, seconds=length)
@@ -552,21 +554,10 @@ async def _poster(studio: Studio, video: Path | None, sha256: str, seconds: Any,
 async def _kept(studio: Studio, key: str, file: Path, sha256: str, held: Held) -> None:
     """Have a file of the board in the archive, and on its shelf."""
     if key not in held.there:
-        try:
-            await asyncio.to_thread(studio.store.put, key, file, sha256=sha256)
-        except WouldOverwrite:  # another run drew the same picture at this moment, in other bytes
-            log.info("%s was put there by another run", key)
+        await pictures.put(studio, key, file, sha256)
         held.there[key] = file.stat().st_size
     if not studio.shelf.has(key, held.there[key]):
         await asyncio.to_thread(studio.shelf.keep, key, file)
-
-
-def _source_key(studio: Studio, clip: PreparedFile) -> str:
-    return f"{_folder(studio)}/review/sources/{clip.sha256[:16]}{clip.path.suffix}"
-
-
-def _poster_key(studio: Studio, sha256: str) -> str:
-    return f"{_folder(studio)}/review/posters/{sha256[:16]}.jpg"
 
 
 def _beside(take: Take) -> str:
@@ -574,14 +565,9 @@ def _beside(take: Take) -> str:
     return f"{take.archive.removesuffix('.mp4')}.json"
 
 
-def _folder(studio: Studio) -> str:
-    """The campaign's folder in the archive: manifest and board live there."""
-    return naming.slug_part(studio.plan.campaign)
-
-
 def _from_manifest(studio: Studio, key: str) -> str:
     """A key of the store as seen from the folder of the manifest."""
-    return naming.seen_from(_folder(studio), key)
+    return naming.seen_from(pictures.folder(studio), key)
 
 
 def _read_sidecar(shelf: Shelf, key: str, held: Held) -> Sidecar | None:
