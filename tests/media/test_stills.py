@@ -2,6 +2,7 @@
 
 import subprocess
 from dataclasses import replace
+from datetime import timedelta
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -14,7 +15,7 @@ from PIL import Image, ImageCms
 from callsheet.catalogue import ImageLimits
 from callsheet.errors import ToolFailed, Unacceptable
 from callsheet.limits import StillFacts, StillPreparation, still_preparation
-from callsheet.media import command, frames, probe, stills
+from callsheet.media import command, frames, look, probe, stills
 
 from . import heic, icc
 
@@ -328,3 +329,15 @@ async def test_a_poster_of_a_moment_after_the_end_fails_and_leaves_nothing(cup: 
     with pytest.raises(ToolFailed):
         await frames.poster(cup, tmp_path / "poster.jpg", seconds=Fraction(60))
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_the_poster_of_a_decode_is_the_one_that_is_made_alone(cup: Path, tmp_path: Path) -> None:
+    facts = probe.clip(cup)
+    await frames.poster(cup, tmp_path / "alone.jpg", seconds=facts.seconds)
+    seen = await look.of_film(cup, facts, time_limit=timedelta(seconds=60))
+    assert seen.poster is not None
+    both = [Image.open(tmp_path / "alone.jpg"), Image.open(BytesIO(seen.poster))]
+    alone, beside = (np.asarray(picture.convert("RGB")).astype(int) for picture in both)
+    assert alone.shape == beside.shape == (360, 480, 3)
+    assert np.abs(alone - beside).mean() < 3
+    assert len(seen.poster) < 2 * (tmp_path / "alone.jpg").stat().st_size

@@ -11,9 +11,9 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from callsheet.errors import CannotWrite, NothingToShoot
-from callsheet.media import look
-from callsheet.steps import bulletin, look_up, outcome
+from callsheet.errors import ArchiveError, CannotWrite, NothingToShoot
+from callsheet.media import frames, look
+from callsheet.steps import bulletin, look_up, outcome, pictures
 from callsheet.steps import settings as environment
 
 from .local_provider import LocalProvider
@@ -137,3 +137,47 @@ async def test_verdicts_of_a_campaign_whose_files_are_gone_say_nothing(one: Path
     one.unlink()
     assert look_up.look_up(settings, ledger, takes(one), spec=None) == {}
     ledger.close()
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of films whose poster was made by an ffmpeg of its own."""
+    names: list[str] = []
+    poster = frames.poster
+
+    async def alone(video: Path, target: Path, *, seconds: Any) -> None:
+        names.append(video.name)
+        await poster(video, target, seconds=seconds)
+
+    monkeypatch.setattr(frames, "poster", alone)
+    return names
+
+
+async def test_the_poster_of_a_result_comes_from_the_decode_that_it_goes_through(
+    one: Path, provider: LocalProvider, drawn: list[str]
+) -> None:
+    await run(one)
+    entry = archived(one, "manifest")["entries"][0]
+    assert (one.parent.parent / "archive/tiny" / entry["poster"]).read_bytes().startswith(b"\xff\xd8")
+    assert entry["poster"] != entry["source_poster"]
+    assert f"{LABEL}--t1.mp4" not in drawn
+
+
+async def test_a_poster_that_could_not_be_put_is_made_in_the_end_and_loses_nothing(
+    one: Path, provider: LocalProvider, drawn: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = pictures.put
+    refused: list[str] = []
+
+    async def full(at: Any, key: str, file: Path, digest: str) -> None:
+        if not refused:
+            refused.append(key)
+            raise ArchiveError("The disk is full.")
+        await put(at, key, file, digest)
+
+    monkeypatch.setattr(pictures, "put", full)
+    account, _ = await run(one)
+    assert account.message == "1 of 1 archived"
+    entry = archived(one, "manifest")["entries"][0]
+    assert refused == [f"tiny/{entry['poster']}"]
+    assert f"{LABEL}--t1.mp4" in drawn
