@@ -5,7 +5,7 @@ its end was cut off, or that all of it was written anew from some entry on: whoe
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from callsheet import digest
@@ -47,7 +47,7 @@ class Entry:
 
     def hashed(self) -> str:
         """What its hash has to be."""
-        facts: dict[str, Canonical] = asdict(self)
+        facts: dict[str, Canonical] = {**vars(self)}
         del facts["hash"]
         return digest.of_json(facts)
 

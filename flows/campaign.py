@@ -52,6 +52,8 @@ from callsheet.steps import submit as submitting
 
 #: Starts a second; the server's event queue drops, silently, what comes much faster (measured).
 STARTS_PER_SECOND = 50
+#: Of what waits for a place anyway.
+LATER_PER_SECOND = 10
 #: Seconds between two words about one encode, about a whole campaign, and between two looks whether the run was cancelled.
 PROGRESS_PERIOD = 1.0
 CAMPAIGN_PERIOD = 2.0
@@ -145,10 +147,16 @@ async def show_encode(label: str, moved: "asyncio.Queue[float]") -> None:
         log.warning("the progress of %s is not shown: %s", label, redact(str(error)))
 
 
+def _begins(number: int, in_flight: int) -> float:
+    """Seconds until a variant begins: as many as may be sent at once soon, the others so that they do not keep those waiting."""
+    rest = max(number - in_flight, 0)
+    return (number - rest) / STARTS_PER_SECOND + rest / LATER_PER_SECOND
+
+
 async def shoot(label: str, number: int, at: studio.Studio) -> None:
     """One variant's walk. What is sent is bounded by `in_flight`, what is sent and not home yet by `on_the_way`, preparation by
     its own limit; what an earlier run has sent is only brought home."""
-    await asyncio.sleep(number / STARTS_PER_SECOND)
+    await asyncio.sleep(_begins(number, at.drawn.settings.max_in_flight))
 
     async def make() -> int:
         stopping.refuse(at, label)

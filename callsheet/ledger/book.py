@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, case, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from callsheet import approval, digest
@@ -37,6 +37,26 @@ from callsheet.take import CHARGED, HELD, State, Take, may
 _TAKE = tuple(column for column in takes.c if column.name not in ("request", "identity"))
 #: What an entry of the journal covers: everything but the request, which is erased.
 _MOVED = tuple(column for column in takes.c if column.name != "request")
+# Statements of every step of every take, put together once: SQLAlchemy takes longer to do so than SQLite to answer them.
+_BY_ID = select(*_TAKE).where(takes.c.id == bindparam("take"))
+_WHOLE_BY_ID = select(*_MOVED).where(takes.c.id == bindparam("take"))
+_CHANGED = update(takes).where(takes.c.id == bindparam("take")).returning(*_TAKE)
+_ADDED = insert(takes).returning(*_TAKE)
+_SECOND = (
+    select(*_TAKE)
+    .where(takes.c.route.in_(bindparam("routes", expanding=True)), takes.c.key == bindparam("key"))
+    .where(
+        takes.c.state.in_(sorted(HELD))
+        | ((takes.c.id > bindparam("supersedes")) & (takes.c.state.in_(sorted(CHARGED)) | (takes.c.charged > 0)))
+    )
+    .order_by(takes.c.id.desc())
+    .limit(1)
+)
+_LAST_TAKE = select(func.max(takes.c.id))
+_EXPECTED = case((takes.c.state.in_(sorted(HELD | CHARGED)), takes.c.price), else_=0)
+_SUMS = select(takes.c.state, func.sum(func.coalesce(func.nullif(takes.c.charged, 0), _EXPECTED))).group_by(takes.c.state)
+_LAST_ENTRY = select(journal.c.id, journal.c.hash).order_by(journal.c.id.desc()).limit(1)
+_WRITTEN = insert(journal)
 #: A job that was sent so long ago and is still under way takes no room of a route any more.
 FORGOTTEN = timedelta(hours=24)
 MINUTE = timedelta(minutes=1)
@@ -343,7 +363,7 @@ class Ledger:
     def take(self, take_id: int) -> Take:
         """KeyError when there is no such take."""
         with self._reading() as connection:
-            row = connection.execute(select(*_TAKE).where(takes.c.id == take_id)).mappings().one_or_none()
+            row = connection.execute(_BY_ID, {"take": take_id}).mappings().one_or_none()
         if row is None:
             raise KeyError(take_id)
         return _take(row)
@@ -501,7 +521,7 @@ class Ledger:
         self._refuse_a_dear_month(connection, booking)
         at = self._now()
         row = {
-            "id": (connection.execute(select(func.max(takes.c.id))).scalar_one() or 0) + 1,
+            "id": (connection.execute(_LAST_TAKE).scalar_one() or 0) + 1,
             "campaign": booking.campaign,
             "route": booking.route,
             "slug": booking.slug,
@@ -517,20 +537,11 @@ class Ledger:
             "occurrence": booking.occurrence,
         }
         _write_down(connection, row, before="")
-        return _take(connection.execute(insert(takes).values(**row).returning(*_TAKE)).mappings().one())
+        return _take(connection.execute(_ADDED, row).mappings().one())
 
     def _refuse_second_take(self, connection: Connection, booking: Booking) -> None:
-        newer = connection.execute(
-            select(*_TAKE)
-            .where(_on(booking.routes), takes.c.key == booking.key)
-            .where(
-                takes.c.state.in_(sorted(HELD))
-                | ((takes.c.id > booking.supersedes) & (takes.c.state.in_(sorted(CHARGED)) | (takes.c.charged > 0)))
-            )
-            .order_by(takes.c.id.desc())
-            .limit(1)
-        ).mappings()
-        row = newer.one_or_none()
+        of_content = {"routes": sorted(booking.routes), "key": booking.key, "supersedes": booking.supersedes}
+        row = connection.execute(_SECOND, of_content).mappings().one_or_none()
         if row is not None:
             raise TakeAlreadyLive(
                 f"take {row['id']} of the same content is {row['state']} since {row['updated_at']:%Y-%m-%d %H:%M} UTC.",
@@ -593,7 +604,7 @@ class Ledger:
         limits: Limits | None = None,
         **values: Any,
     ) -> Take:
-        row = connection.execute(select(*_MOVED).where(takes.c.id == take_id)).mappings().one_or_none()
+        row = connection.execute(_WHOLE_BY_ID, {"take": take_id}).mappings().one_or_none()
         if row is None:
             raise KeyError(take_id)
         _refuse_illegal(row, then)
@@ -603,8 +614,7 @@ class Ledger:
             self._refuse_too_many(connection, row["route"], limits)
         values = {**values, "state": then, "updated_at": self._now()}
         _write_down(connection, {**row, **values}, before=row["state"])
-        moved = connection.execute(update(takes).where(takes.c.id == take_id).values(**values).returning(*_TAKE))
-        return _take(moved.mappings().one())
+        return _take(connection.execute(_CHANGED, {"take": take_id, **values}).mappings().one())
 
     def _refuse_too_many(self, connection: Connection, route: str, limits: Limits) -> None:
         """By what the ledger knows of the route's takes, so a killed process leaves no count behind."""
@@ -644,7 +654,7 @@ class Ledger:
 
 def _write_down(connection: Connection, row: Mapping[str, Any], *, before: str) -> None:
     """The next entry of the journal: the take goes from `before` to what `row` says. In the writer's transaction."""
-    last = connection.execute(select(journal.c.id, journal.c.hash).order_by(journal.c.id.desc()).limit(1)).one_or_none()
+    last = connection.execute(_LAST_ENTRY).one_or_none()
     number, former = (0, GENESIS) if last is None else last
     sent = row.get("submitted_at")
     entry = Entry(
@@ -665,8 +675,7 @@ def _write_down(connection: Connection, row: Mapping[str, Any], *, before: str) 
         sha256=row.get("sha256") or "",
         terms=_terms(row),
     ).sealed(former=former)
-    written = {**asdict(entry), "at": row["updated_at"], "submitted_at": sent}
-    connection.execute(insert(journal).values(**written))
+    connection.execute(_WRITTEN, {**vars(entry), "at": row["updated_at"], "submitted_at": sent})
 
 
 def _terms(row: Mapping[str, Any]) -> str:
@@ -722,9 +731,7 @@ def _money(
     connection: Connection, campaign: str | None, route: Routes, only: ColumnElement[bool] | None = None
 ) -> Money:
     """The sum of `Take.cost`, worked out by the database. campaign None: of all."""
-    expected = case((takes.c.state.in_(sorted(HELD | CHARGED)), takes.c.price), else_=0)
-    cost = func.coalesce(func.nullif(takes.c.charged, 0), expected)
-    query = select(takes.c.state, func.sum(cost)).where(_on(route)).group_by(takes.c.state)
+    query = _SUMS.where(_on(route))
     if campaign is not None:
         query = query.where(takes.c.campaign == campaign)
     if only is not None:

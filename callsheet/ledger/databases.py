@@ -8,14 +8,15 @@ import os
 import socket
 import sqlite3
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.pool import NullPool, QueuePool
 
 from callsheet.errors import LedgerUnreachable
 from callsheet.redact import redact
@@ -24,7 +25,8 @@ from callsheet.redact import redact
 PATIENCE = timedelta(seconds=30)
 #: How long a database on another machine has to answer a call.
 CALLING = timedelta(seconds=10)
-#: Connections of one process, at most: PostgreSQL has 100 for everybody unless told otherwise.
+#: Connections of one process: PostgreSQL has 100 for everybody unless told otherwise, and so gives no more. SQLite keeps so many
+#: open: a new one reads the schema, and the last one that is closed copies the journal into the file, which doubles a commit.
 CONNECTIONS = 5
 #: Keys in one query; SQLite takes 32,766 values, and older ones 999.
 KEYS_AT_ONCE = 500
@@ -53,16 +55,32 @@ def engine_of(url: str, *, alone: bool = False) -> Engine:
 def _sqlite(url: URL) -> Engine:
     # hide_parameters: an error's text would else quote what was to be written, signed URLs among it.
     engine = create_engine(
-        url, poolclass=NullPool, connect_args={"timeout": PATIENCE.total_seconds()}, hide_parameters=True
+        url,
+        poolclass=QueuePool,
+        pool_size=CONNECTIONS,
+        max_overflow=-1,
+        connect_args={"timeout": PATIENCE.total_seconds(), "check_same_thread": False},
+        hide_parameters=True,
     )
-    _have_file(Path(url.database or ""))
+    # At the end of the process, too: the journal beside the file is then empty, and the file alone is the ledger.
+    weakref.finalize(engine, engine.pool.dispose)
+    file = Path(url.database or "")
+    _have_file(file)
 
     @event.listens_for(engine, "connect")
-    def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    def _prepare(connection: sqlite3.Connection, record: Any) -> None:
+        record.info["file"] = _which(file)
         connection.isolation_level = None  # SQLAlchemy emits BEGIN itself, below
         _write_ahead(connection)
         for pragma in ("synchronous=full", "foreign_keys=on", "secure_delete=on"):
             connection.execute(f"pragma {pragma}")
+
+    @event.listens_for(engine, "checkout")
+    def _refuse_another_file(_connection: sqlite3.Connection, record: Any, _fairy: object) -> None:
+        """Whoever deletes or replaces the ledger of a run must hear of it: an open connection would go on with a file that
+        nobody has. What is opened instead is what is there now."""
+        if record.info["file"] != _which(file):
+            raise DisconnectionError
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -84,6 +102,15 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                 raise
             time.sleep(0.01)
+
+
+def _which(file: Path) -> tuple[int, int] | None:
+    """What a name stands for now; None for nothing."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _have_file(file: Path) -> None:
