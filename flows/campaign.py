@@ -9,6 +9,7 @@ import asyncio
 import logging
 import re
 import signal
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
@@ -59,6 +60,9 @@ PROGRESS_PERIOD = 1.0
 CAMPAIGN_PERIOD = 2.0
 HEED_PERIOD = 5.0
 CANCELLED = "cancelled in Prefect"
+#: Seconds after which a thread that looks at a film, or ships events, lets the one that sends go on (Python: 5 ms). Of 500
+#: renders of 20 s, 100 at a time, the last came home 2.7 s sooner.
+SWITCH_INTERVAL = 0.001
 
 T = TypeVar("T")
 
@@ -147,21 +151,26 @@ async def show_encode(label: str, moved: "asyncio.Queue[float]") -> None:
         log.warning("the progress of %s is not shown: %s", label, redact(str(error)))
 
 
+def _says_more_than_its_state(record: logging.LogRecord) -> bool:
+    """What Prefect writes at the end of every task run that went well its state says already; five of them are a variant's."""
+    return record.levelno > logging.INFO or not str(record.msg).startswith("Finished in state")
+
+
 def _begins(number: int, in_flight: int) -> float:
-    """Seconds until a variant begins: as many as may be sent at once soon, the others so that they do not keep those waiting."""
+    """Seconds until a variant begins: as many as may be sent at once, soon; the others so that they do not hold those up."""
     rest = max(number - in_flight, 0)
     return (number - rest) / STARTS_PER_SECOND + rest / LATER_PER_SECOND
 
 
 async def shoot(label: str, number: int, at: studio.Studio) -> None:
-    """One variant's walk. What is sent is bounded by `in_flight`, what is sent and not home yet by `on_the_way`, preparation by
-    its own limit; what an earlier run has sent is only brought home."""
+    """One variant's walk. What is sent is bounded by `in_flight`, what is sent and not home yet by `on_the_way`, preparation
+    and uploads by limits of their own; what an earlier run has sent is only brought home."""
     await asyncio.sleep(_begins(number, at.drawn.settings.max_in_flight))
 
     async def make() -> int:
         stopping.refuse(at, label)
-        await stage(label)
-        take = await submit(label)
+        with at.sending.held():
+            take = await submit(label)
         await follow(label, take)
         return take
 
@@ -175,9 +184,12 @@ async def shoot(label: str, number: int, at: studio.Studio) -> None:
             return
         stopping.refuse(at, label)
         await prepare(label)
+        stopping.refuse(at, label)
+        await stage(label)  # before its place comes free: while it is uploaded another renders
         async with at.on_the_way:
             async with at.in_flight:
                 take = await retaking.until_made(label, make)
+            await at.sending.given()
             await deliver(label, take)
 
 
@@ -428,6 +440,8 @@ async def walk(
 ) -> "State[Any]":
     """Everything that is left to do, and how it ended. shared: the plan that others have made most of, with the reasons
     that they told by label."""
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    logging.getLogger("prefect.task_runs").addFilter(_says_more_than_its_state)
     labels = outcome.to_walk(at.plan)
     is_part = at.drawn.loaded.part is not None
     left = [] if is_part else strays.found(at)

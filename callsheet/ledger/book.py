@@ -12,7 +12,7 @@ gets IllegalTransition or TakeAlreadyLive and has changed nothing.
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -54,7 +54,9 @@ _SECOND = (
 )
 _LAST_TAKE = select(func.max(takes.c.id))
 _EXPECTED = case((takes.c.state.in_(sorted(HELD | CHARGED)), takes.c.price), else_=0)
-_SUMS = select(takes.c.state, func.sum(func.coalesce(func.nullif(takes.c.charged, 0), _EXPECTED))).group_by(takes.c.state)
+_SUMS = select(takes.c.state, func.sum(func.coalesce(func.nullif(takes.c.charged, 0), _EXPECTED))).group_by(
+    takes.c.state
+)
 _LAST_ENTRY = select(journal.c.id, journal.c.hash).order_by(journal.c.id.desc()).limit(1)
 _WRITTEN = insert(journal)
 #: A job that was sent so long ago and is still under way takes no room of a route any more.

@@ -25,8 +25,8 @@ from callsheet.redact import redact
 PATIENCE = timedelta(seconds=30)
 #: How long a database on another machine has to answer a call.
 CALLING = timedelta(seconds=10)
-#: Connections of one process: PostgreSQL has 100 for everybody unless told otherwise, and so gives no more. SQLite keeps so many
-#: open: a new one reads the schema, and the last one that is closed copies the journal into the file, which doubles a commit.
+#: Connections of one process. PostgreSQL gives no more: it has 100 for everybody unless told otherwise. Of SQLite's so many
+#: stay open: a new one reads the schema, and the last one to be closed copies the journal into the file.
 CONNECTIONS = 5
 #: Keys in one query; SQLite takes 32,766 values, and older ones 999.
 KEYS_AT_ONCE = 500

@@ -1,10 +1,10 @@
-"""A gate that lets so many through at a time, and of those who wait the most urgent first."""
+"""Who goes first: a gate that lets so many through at a time, the most urgent first; and work that others give way to."""
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import datetime
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import datetime, timedelta
 from itertools import count
 
 
@@ -45,3 +45,30 @@ class Gate:
             if not turn.done():
                 self._free -= 1
                 turn.set_result(None)
+
+
+class Precedence:
+    """`with first.held():` has precedence; whoever does `await first.given()` begins when nobody has it, and after `patience`
+    at the latest. For one event loop."""
+
+    def __init__(self, patience: timedelta) -> None:
+        self._patience = patience.total_seconds()
+        self._holders = 0
+        self._nobody = asyncio.Event()
+        self._nobody.set()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        self._holders += 1
+        self._nobody.clear()
+        try:
+            yield
+        finally:
+            self._holders -= 1
+            if not self._holders:
+                self._nobody.set()
+
+    async def given(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._patience):
+                await self._nobody.wait()

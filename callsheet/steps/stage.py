@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from callsheet.provider.client import Staged
+from callsheet.provider.staging import Staging
 from callsheet.steps import choose, clock, prepare
 from callsheet.steps import studio as studios
 from callsheet.steps.cache import PreparedFile
@@ -50,15 +51,18 @@ async def _once(studio: Studio, file: PreparedFile, route: str, called: str) -> 
     place, staging = (route, file.sha256), studio.counter(route).staging
     work = studio.staged.get(place)
     if work is None or _is_stale(work, staging.margin):
-        work = studio.staged[place] = asyncio.create_task(
-            staging.put(file.path, sha256=file.sha256, suffix=file.path.suffix, called=called)
-        )
+        work = studio.staged[place] = asyncio.create_task(_put(studio, staging, file, called))
     try:
         return await asyncio.shield(work)
     except Exception:
         if studio.staged.get(place) is work:
             del studio.staged[place]
         raise
+
+
+async def _put(studio: Studio, staging: Staging, file: PreparedFile, called: str) -> Staged:
+    async with studio.stagings:
+        return await staging.put(file.path, sha256=file.sha256, suffix=file.path.suffix, called=called)
 
 
 def _is_stale(work: "asyncio.Task[Staged]", margin: timedelta) -> bool:

@@ -35,7 +35,7 @@ from callsheet.steps import bring, hints, leftovers, make_room, mark, presence
 from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment
 from callsheet.steps.draw_up import Drawn
-from callsheet.steps.gate import Gate
+from callsheet.steps.gate import Gate, Precedence
 from callsheet.steps.load import Loaded, load
 from callsheet.steps.progress import Event, Listener, Stage, nobody
 from callsheet.steps.settings import Settings
@@ -68,8 +68,11 @@ class Counter:
 #: first a fair share of it; twenty at once would all come late together.
 DOWNLOADS = 4
 
-#: Results that go to the archive at a time, for the same reason.
-UPLOADS = 4
+#: Results that go to the archive at a time, and prepared files that go to a provider, for the same reason.
+UPLOADS, STAGINGS = 4, 4
+
+#: How long a result waits for what is being sent, where a hundred jobs end at once.
+GIVES_WAY = timedelta(seconds=3)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +110,9 @@ class Studio:
     listener: Listener = nobody
     #: Who may fetch its result now.
     downloads: Gate = field(default_factory=lambda: Gate(DOWNLOADS))
+    stagings: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(STAGINGS))
+    #: Sending goes before bringing home: a render takes minutes, and a result can wait for seconds.
+    sending: Precedence = field(default_factory=lambda: Precedence(GIVES_WAY))
     uploads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UPLOADS))
     #: Results that are decoded at a time: a hundred may come home at once, and each is an ffmpeg.
     decoders: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(max(2, command.cores())))
