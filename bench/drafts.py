@@ -21,7 +21,7 @@ from callsheet.sandbox import engine, output
 from callsheet.sandbox.engine import Shot
 
 #: Each measured so often, in turns with what it is compared with.
-TIMES = 3
+TIMES = 7
 PROMPT = "The scene at dusk in light rain, film grain"
 
 

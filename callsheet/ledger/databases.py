@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from callsheet.errors import LedgerUnreachable
@@ -66,21 +66,33 @@ def _sqlite(url: URL) -> Engine:
     weakref.finalize(engine, engine.pool.dispose)
     file = Path(url.database or "")
     _have_file(file)
+    opened = _which(file)
+
+    def refuse_another_file() -> None:
+        """An open connection would go on with a file that nobody has, and a new one would mix its journal into another."""
+        if opened != _which(file):
+            raise LedgerUnreachable(
+                f"{file.name} was removed or replaced while this process had it open, and what is written now would be lost.",
+                where=str(file),
+                hint="Put the file back where it was, or start again once no run is at work.",
+                retry="never",
+            )
+
+    @event.listens_for(engine, "do_connect")
+    def _look_first(*_connecting: object) -> None:
+        refuse_another_file()
 
     @event.listens_for(engine, "connect")
-    def _prepare(connection: sqlite3.Connection, record: Any) -> None:
-        record.info["file"] = _which(file)
+    def _prepare(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # SQLAlchemy emits BEGIN itself, below
         _write_ahead(connection)
-        for pragma in ("synchronous=full", "foreign_keys=on", "secure_delete=on"):
+        # wal_autocheckpoint: into the file with every commit, so that a copy of the file alone lacks nothing.
+        for pragma in ("synchronous=full", "foreign_keys=on", "secure_delete=on", "wal_autocheckpoint=1"):
             connection.execute(f"pragma {pragma}")
 
     @event.listens_for(engine, "checkout")
-    def _refuse_another_file(_connection: sqlite3.Connection, record: Any, _fairy: object) -> None:
-        """Whoever deletes or replaces the ledger of a run must hear of it: an open connection would go on with a file that
-        nobody has. What is opened instead is what is there now."""
-        if record.info["file"] != _which(file):
-            raise DisconnectionError
+    def _look_again(*_connection: object) -> None:
+        refuse_another_file()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

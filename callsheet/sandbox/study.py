@@ -75,7 +75,7 @@ async def of_stills(stills: tuple[tuple[Path, str], ...]) -> list[Numbers]:
 
 async def _study(path: Path, digest: str) -> Studied:
     facts = await facts_of(path, digest)
-    sampled = await samples.of_clip(path, facts)
+    sampled = await samples.in_passing(path, facts)
     chosen = np.linspace(0, len(sampled.frames) - 1, min(PALETTE_FRAMES, len(sampled.frames))).astype(int)
     lab = await asyncio.to_thread(colour.lab_of_pixels, sampled.frames[chosen][:, ::2, ::2])
     return Studied(facts=facts, sampled=sampled, lab=lab)

@@ -3,6 +3,8 @@
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from callsheet.ledger.tables import SCHEMA_VERSION
 
 from .ledgers import BOOKING
 
+ROOT = Path(__file__).parents[2]
 #: Ledgers as the Callsheet of that version laid them out and filled them.
 OLD = {number: (Path(__file__).parent / f"ledger-{number}.sql").read_text("utf-8") for number in (1, 2)}
 
@@ -152,3 +155,39 @@ def test_an_older_callsheet_that_has_the_ledger_open_moves_nothing_any_more(old:
     with pytest.raises(sqlite3.IntegrityError, match="illegal"):
         raw.execute("update takes set state = 'submitting', request = '{}', updated_at = '2026' where id = 4")
     raw.close()
+
+
+def test_a_ledger_that_somebody_removes_meanwhile_is_not_written_on_with(file: Path, tmp_path: Path) -> None:
+    """An open connection would go on with a file that nobody has, and what was paid would be lost."""
+    ledger = Ledger(f"sqlite:///{file}")
+    taken = ledger.reserve(BOOKING)
+    kept = file.rename(tmp_path / "kept.sqlite")
+    for is_replaced in (False, True):
+        if is_replaced:
+            Ledger(f"sqlite:///{file}").close()
+        with pytest.raises(LedgerUnreachable, match="was removed or replaced"):
+            ledger.submitting(taken.id, request={})
+        with pytest.raises(LedgerUnreachable, match="was removed or replaced"):
+            ledger.takes()
+    kept.replace(file)
+    assert str(ledger.submitting(taken.id, request={}).state) == "submitting"
+    ledger.close()
+
+
+def test_a_copy_of_the_file_alone_has_all_that_was_committed(file: Path, tmp_path: Path) -> None:
+    ledger = Ledger(f"sqlite:///{file}")
+    ledger.reserve(BOOKING)
+    copy = tmp_path / "copy.sqlite"
+    copy.write_bytes(file.read_bytes())
+    assert rows(copy, "select state from takes") == [("reserved",)]
+    ledger.close()
+
+
+def test_a_process_that_ends_leaves_the_whole_ledger_in_one_file(file: Path) -> None:
+    script = (
+        "import sys; from callsheet.ledger.book import Ledger; from tests.contracts.ledgers import BOOKING;"
+        " ledger = Ledger(f'sqlite:///{sys.argv[1]}'); ledger.reserve(BOOKING)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(file)], check=True, cwd=ROOT)
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+    assert rows(file, "select state from takes") == [("reserved",)]

@@ -1,9 +1,10 @@
-"""The gate of the downloads: so many at a time, and the one whose link dies first goes first."""
+"""The gate of the downloads: so many at a time, and the one whose link dies first goes first; and who gives way to whom."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from callsheet.steps.gate import Gate
+from callsheet.steps.gate import Gate, Precedence
 from tests import virtual
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -98,3 +99,48 @@ def test_who_is_cancelled_just_when_its_turn_comes_passes_it_on() -> None:
         return await asyncio.wait_for(last, 1)
 
     assert virtual.run(come())
+
+
+def begun(*holds: tuple[float, float], comes: float, patience: float = 3) -> float:
+    """When somebody begins who comes at this second, while others have precedence from one second to another."""
+
+    async def come() -> float:
+        first = Precedence(timedelta(seconds=patience))
+
+        async def hold(since: float, until: float) -> None:
+            await asyncio.sleep(since)
+            with first.held():
+                await asyncio.sleep(until - since)
+
+        async def wait() -> float:
+            await asyncio.sleep(comes)
+            await first.given()
+            return asyncio.get_running_loop().time()
+
+        waits = asyncio.create_task(wait())
+        await asyncio.gather(waits, *(hold(*seconds) for seconds in holds))
+        return waits.result()
+
+    return virtual.run(come())
+
+
+def test_who_gives_way_begins_when_nobody_has_precedence() -> None:
+    assert begun(comes=1) == 1
+    assert begun((0, 2), comes=1) == 2
+    assert begun((0, 2), (1, 3), comes=1) == 3
+    assert begun((0, 2), comes=2.5) == 2.5
+
+
+def test_who_gives_way_waits_no_longer_than_it_is_patient() -> None:
+    assert begun((0, 60), comes=1) == 4
+
+
+def test_what_fails_keeps_no_precedence() -> None:
+    async def come() -> float:
+        first = Precedence(timedelta(seconds=3))
+        with suppress(RuntimeError), first.held():
+            raise RuntimeError
+        await first.given()
+        return asyncio.get_running_loop().time()
+
+    assert virtual.run(come()) == 0
