@@ -51,7 +51,8 @@ class Health:
             self._down_until = max(self._down_until, now + wait)
 
     def _pause(self) -> float:
-        return min(OPEN_FOR * 2.0 ** (self._refusals - OPENS_AFTER), OPEN_AT_MOST)
+        doubled = min(self._refusals - OPENS_AFTER, 10)  # a thousand jobs may be refused at once
+        return min(OPEN_FOR * 2.0**doubled, OPEN_AT_MOST)
 
 
 def in_order(offers: Sequence[Offer], health: Mapping[str, Health], now: float) -> Iterator[Offer]:

@@ -8,7 +8,6 @@ import os
 import socket
 import sqlite3
 import time
-import weakref
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import NullPool
 
 from callsheet.errors import LedgerUnreachable
 from callsheet.redact import redact
@@ -25,8 +24,7 @@ from callsheet.redact import redact
 PATIENCE = timedelta(seconds=30)
 #: How long a database on another machine has to answer a call.
 CALLING = timedelta(seconds=10)
-#: Connections of one process. PostgreSQL gives no more: it has 100 for everybody unless told otherwise. Of SQLite's so many
-#: stay open: a new one reads the schema, and the last one to be closed copies the journal into the file.
+#: Connections of one process, at most: PostgreSQL has 100 for everybody unless told otherwise.
 CONNECTIONS = 5
 #: Keys in one query; SQLite takes 32,766 values, and older ones 999.
 KEYS_AT_ONCE = 500
@@ -55,44 +53,16 @@ def engine_of(url: str, *, alone: bool = False) -> Engine:
 def _sqlite(url: URL) -> Engine:
     # hide_parameters: an error's text would else quote what was to be written, signed URLs among it.
     engine = create_engine(
-        url,
-        poolclass=QueuePool,
-        pool_size=CONNECTIONS,
-        max_overflow=-1,
-        connect_args={"timeout": PATIENCE.total_seconds(), "check_same_thread": False},
-        hide_parameters=True,
+        url, poolclass=NullPool, connect_args={"timeout": PATIENCE.total_seconds()}, hide_parameters=True
     )
-    # At the end of the process, too: the journal beside the file is then empty, and the file alone is the ledger.
-    weakref.finalize(engine, engine.pool.dispose)
-    file = Path(url.database or "")
-    _have_file(file)
-    opened = _which(file)
-
-    def refuse_another_file() -> None:
-        """An open connection would go on with a file that nobody has, and a new one would mix its journal into another."""
-        if opened != _which(file):
-            raise LedgerUnreachable(
-                f"{file.name} was removed or replaced while this process had it open, and what is written now would be lost.",
-                where=str(file),
-                hint="Put the file back where it was, or start again once no run is at work.",
-                retry="never",
-            )
-
-    @event.listens_for(engine, "do_connect")
-    def _look_first(*_connecting: object) -> None:
-        refuse_another_file()
+    _have_file(Path(url.database or ""))
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # SQLAlchemy emits BEGIN itself, below
         _write_ahead(connection)
-        # wal_autocheckpoint: into the file with every commit, so that a copy of the file alone lacks nothing.
-        for pragma in ("synchronous=full", "foreign_keys=on", "secure_delete=on", "wal_autocheckpoint=1"):
+        for pragma in ("synchronous=full", "foreign_keys=on", "secure_delete=on"):
             connection.execute(f"pragma {pragma}")
-
-    @event.listens_for(engine, "checkout")
-    def _look_again(*_connection: object) -> None:
-        refuse_another_file()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -114,15 +84,6 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                 raise
             time.sleep(0.01)
-
-
-def _which(file: Path) -> tuple[int, int] | None:
-    """What a name stands for now; None for nothing."""
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _have_file(file: Path) -> None:

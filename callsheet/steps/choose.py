@@ -90,6 +90,11 @@ def refused(counter: Counter, model: str, error: ProviderError) -> ProviderError
     return error
 
 
+def why_stopped(counter: Counter, model: str) -> ProviderError | None:
+    """The refusal that stopped this route for this model, while a variant waited for its turn; None where nothing did."""
+    return _why_stopped(counter, model) if counter.health.stopped or model in counter.refused else None
+
+
 def _why_stopped(counter: Counter, model: str) -> ProviderError:
     """The refusal that stopped it, for one more variant that was not sent because of it."""
     first = counter.refused.get(model) or counter.refusal

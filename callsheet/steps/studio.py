@@ -50,6 +50,11 @@ if TYPE_CHECKING:
     from callsheet.steps.stand_by import Elsewhere
 
 
+#: Jobs that are being sent to a route at a time; an answer takes a second or less. A thousand at once would wait for
+#: connections, and for each other's work, until their time is up (measured: 169 of 1,000 in doubt).
+SENDERS = 16
+
+
 @dataclass(kw_only=True)
 class Counter:
     """A route at work: its client, its files service, its watch, and how it fares."""
@@ -59,6 +64,7 @@ class Counter:
     staging: Staging
     watch: Watch
     health: Health = field(default_factory=Health)
+    senders: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SENDERS))
     #: The refusal of its key or its account that stopped it, and those of single models.
     refusal: ProviderError | None = None
     refused: dict[str, ProviderError] = field(default_factory=dict)

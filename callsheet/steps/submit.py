@@ -136,8 +136,48 @@ def _refuse_unapproved(line: Line, offer: Offer) -> None:
 
 
 async def _send_first(studio: Studio, line: Line, take: Take) -> Take:
+    """Once the route has room for one more, and in its turn. The intent is committed only then: what waits for its turn is not
+    in doubt if this process ends."""
     counter = studio.counter(take.route)
-    take, body = await _intent(studio, line, take)
+    while True:
+        body = await _request(studio, line, take.route)  # anew each time: its links have to live long enough
+        async with counter.senders:
+            try:
+                take = _intent(studio, line, take, body)
+            except RouteBusy as error:
+                busy = error
+            else:
+                return await _sent(studio, line, take, body)
+        if choose.gives_way(studio, line, counter):
+            why = f"route {take.route} has no room and does not answer."
+            _release(studio, take, f"not sent; {why}")
+            studio.dearer -= take.price - line.costs
+            raise Unavailable(why, where=take.slug) from busy
+        wait = busy.after.total_seconds() if busy.after else 1.0
+        studio.tell(line.variant.label, "submit", "began", detail=busy.what)
+        await asyncio.sleep(max(wait, 0.05) * random.uniform(1, 1.2))  # noqa: S311 - spreads load, guards nothing
+
+
+def _intent(studio: Studio, line: Line, take: Take, body: JobRequest) -> Take:
+    """SUBMITTING, committed. RouteBusy. NotApproved where the run is to stop, or the refusal that stopped the route meanwhile:
+    the hold is released then."""
+    counter = studio.counter(take.route)
+    if studio.stopping:
+        _release(studio, take, f"not sent; {studio.stopping}")
+        studio.dearer -= take.price - line.costs
+        stopping.refuse(studio, line.variant.label)
+    if refusal := choose.why_stopped(counter, line.variant.model):
+        raise _refused(studio, line, take, refusal, f"not sent; {refusal.what}")
+    request = body.body()
+    kept = {**request, ACCOUNT: counter.provider.route.account}
+    take = studio.ledger.submitting(take.id, request=kept, run=studio.run.id, limits=counter.card.limits)
+    _expect_call(studio, take, weighing.token_of(request))
+    return take
+
+
+async def _sent(studio: Studio, line: Line, take: Take, body: JobRequest) -> Take:
+    """What came of the request that leaves now."""
+    counter = studio.counter(take.route)
     _log(take)
     choose.sending(counter)
     try:
@@ -146,13 +186,18 @@ async def _send_first(studio: Studio, line: Line, take: Take) -> Take:
         raise _held(studio, take, error) from error
     except (Rejected, Unavailable) as error:
         told = choose.refused(counter, line.variant.model, error)
-        _release(studio, take, _short(error))
-        studio.dearer -= take.price - line.costs
-        if isinstance(told, Unauthorized | InsufficientCredit) and choose.another_serves(studio, line):
-            told.retry = "safe"  # it was not accepted, and the next try goes to another route
-        raise told from None
+        raise _refused(studio, line, take, told, _short(error)) from None
     choose.took(counter)
     return _accepted(studio, take, accepted)
+
+
+def _refused(studio: Studio, line: Line, take: Take, told: ProviderError, reason: str) -> ProviderError:
+    """The hold given back for what was provably not accepted, and the error to raise."""
+    _release(studio, take, reason)
+    studio.dearer -= take.price - line.costs
+    if isinstance(told, Unauthorized | InsufficientCredit) and choose.another_serves(studio, line):
+        told.retry = "safe"  # the next try goes to another route
+    return told
 
 
 def _release(studio: Studio, take: Take, reason: str) -> None:
@@ -162,34 +207,6 @@ def _release(studio: Studio, take: Take, reason: str) -> None:
     except RunInProgress as error:
         error.spent = "unknown"
         raise
-
-
-async def _intent(studio: Studio, line: Line, take: Take) -> tuple[Take, JobRequest]:
-    """SUBMITTING, committed, once the route has room for one more; and the request, whose links live long enough."""
-    counter = studio.counter(take.route)
-    sent_to = {ACCOUNT: counter.provider.route.account}
-    while True:
-        body = await _request(studio, line, take.route)
-        if studio.stopping:
-            _release(studio, take, f"not sent; {studio.stopping}")
-            studio.dearer -= take.price - line.costs
-            stopping.refuse(studio, line.variant.label)
-        try:
-            request = body.body()
-            take = studio.ledger.submitting(
-                take.id, request={**request, **sent_to}, run=studio.run.id, limits=counter.card.limits
-            )
-            _expect_call(studio, take, weighing.token_of(request))
-            return take, body
-        except RouteBusy as busy:
-            if choose.gives_way(studio, line, counter):
-                why = f"route {take.route} has no room and does not answer."
-                _release(studio, take, f"not sent; {why}")
-                studio.dearer -= take.price - line.costs
-                raise Unavailable(why, where=take.slug) from busy
-            wait = busy.after.total_seconds() if busy.after else 1.0
-            studio.tell(line.variant.label, "submit", "began", detail=busy.what)
-            await asyncio.sleep(max(wait, 0.05) * random.uniform(1, 1.2))  # noqa: S311 - spreads load, guards nothing
 
 
 def _expect_call(studio: Studio, take: Take, token: str) -> None:
@@ -237,7 +254,8 @@ async def _sent_again(studio: Studio, take: Take) -> tuple[Accepted | ProviderEr
     studio.ledger.refuse_foreign(take, run=studio.run.id)
     try:
         provider = studio.counter(take.route).provider
-        return await provider.submit(Replay(sent=sent), idempotency_key=take.idempotency_key), True
+        async with studio.counter(take.route).senders:
+            return await provider.submit(Replay(sent=sent), idempotency_key=take.idempotency_key), True
     except Unavailable:
         raise
     except ProviderError as error:
