@@ -23,7 +23,7 @@ Numbers = NDArray[np.float64]
 #: Frames looked at in a second of clip, and the long side of each, in pixels.
 PER_SECOND = 6
 LONG_SIDE = 160
-#: Options of a decoder: frames that no other refers to are left out, about half of them, and blocks are not smoothed, which
+#: Options of a decoder: frames that no other refers to are left out, and blocks are not smoothed, which
 #: 160 pixels do not show.
 IN_PASSING = MappingProxyType({"skip_frame": "noref", "skip_loop_filter": "all"})
 #: Wall clock for looking through one clip.
@@ -55,7 +55,7 @@ async def of_clip(
 
 
 async def in_passing(path: Path, facts: ClipFacts) -> Sampled:
-    """The whole clip at less than half the cost: for colours, not for what has to be the same on every version of a decoder.
+    """The whole clip, of which less is decoded: for colours, not for what has to be the same on every version of a decoder.
 
     As `of_clip`, but a sample may be of a frame that is up to some tenths of a second older.
     """
