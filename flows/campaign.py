@@ -9,7 +9,6 @@ import asyncio
 import logging
 import re
 import signal
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
@@ -54,14 +53,12 @@ from callsheet.steps import submit as submitting
 #: Starts a second; the server's event queue drops, silently, what comes much faster (measured).
 STARTS_PER_SECOND = 50
 #: Of what waits for a place anyway.
-LATER_PER_SECOND = 10
+LATER_PER_SECOND = 20
 #: Seconds between two words about one encode, about a whole campaign, and between two looks whether the run was cancelled.
 PROGRESS_PERIOD = 1.0
 CAMPAIGN_PERIOD = 2.0
 HEED_PERIOD = 5.0
 CANCELLED = "cancelled in Prefect"
-#: Seconds after which a thread that looks at a film, or ships events, lets the one that sends go on (Python: 5 ms).
-SWITCH_INTERVAL = 0.001
 
 T = TypeVar("T")
 
@@ -150,16 +147,23 @@ async def show_encode(label: str, moved: "asyncio.Queue[float]") -> None:
         log.warning("the progress of %s is not shown: %s", label, redact(str(error)))
 
 
-def _begins(number: int, in_flight: int) -> float:
-    """Seconds until a variant begins: as many as may be sent at once, soon; the others so that they do not hold those up."""
-    rest = max(number - in_flight, 0)
-    return (number - rest) / STARTS_PER_SECOND + rest / LATER_PER_SECOND
+async def make_ready(label: str, at: studio.Studio) -> None:
+    """Everything that comes before a place at the provider."""
+    stopping.refuse(at, label)
+    await prepare(label)
+    stopping.refuse(at, label)
+    await stage(label)  # before its place comes free: while it is uploaded another renders
 
 
 async def shoot(label: str, number: int, at: studio.Studio) -> None:
     """One variant's walk. What is sent is bounded by `in_flight`, what is sent and not home yet by `on_the_way`, preparation
-    and uploads by limits of their own; what an earlier run has sent is only brought home."""
-    await asyncio.sleep(_begins(number, at.drawn.settings.max_in_flight))
+    and uploads by limits of their own; what an earlier run has sent is only brought home.
+
+    As many as may be sent at once begin soon; those that have to wait for a place anyway are made ready when nothing is sent.
+    """
+    paid = outcome.paid_take(at.plan, label)
+    later = 0 if paid is not None else max(number - at.drawn.settings.max_in_flight, 0)
+    await asyncio.sleep((number - later) / STARTS_PER_SECOND + later / LATER_PER_SECOND)
 
     async def make() -> int:
         stopping.refuse(at, label)
@@ -171,15 +175,16 @@ async def shoot(label: str, number: int, at: studio.Studio) -> None:
     with outcome.end_told(label):
         if outcome.is_elsewhere(label) and await wait_for(label):
             return
-        paid = outcome.paid_take(at.plan, label)
         if paid is not None:
             await follow(label, paid)
             await deliver(label, paid)
             return
-        stopping.refuse(at, label)
-        await prepare(label)
-        stopping.refuse(at, label)
-        await stage(label)  # before its place comes free: while it is uploaded another renders
+        if later:
+            await at.sending.given()
+            await make_ready(label, at)
+        else:
+            with at.sending.held():
+                await make_ready(label, at)
         async with at.on_the_way:
             async with at.in_flight:
                 take = await retaking.until_made(label, make)
@@ -434,7 +439,6 @@ async def walk(
 ) -> "State[Any]":
     """Everything that is left to do, and how it ended. shared: the plan that others have made most of, with the reasons
     that they told by label."""
-    sys.setswitchinterval(SWITCH_INTERVAL)
     labels = outcome.to_walk(at.plan)
     is_part = at.drawn.loaded.part is not None
     left = [] if is_part else strays.found(at)

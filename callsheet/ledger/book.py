@@ -52,6 +52,12 @@ _SECOND = (
     .order_by(takes.c.id.desc())
     .limit(1)
 )
+_OF_KEYS = (
+    select(*_TAKE)
+    .where(takes.c.route.in_(bindparam("routes", expanding=True)), takes.c.key.in_(bindparam("keys", expanding=True)))
+    .order_by(takes.c.id)
+)
+_IDENTITIES = select(takes.c.id, takes.c.identity).where(takes.c.id.in_(bindparam("takes", expanding=True)))
 _LAST_TAKE = select(func.max(takes.c.id))
 _EXPECTED = case((takes.c.state.in_(sorted(HELD | CHARGED)), takes.c.price), else_=0)
 _SUMS = select(takes.c.state, func.sum(func.coalesce(func.nullif(takes.c.charged, 0), _EXPECTED))).group_by(
@@ -412,7 +418,7 @@ class Ledger:
         with self._reading() as connection:
             for begin in range(0, len(take_ids), BATCH):
                 batch = take_ids[begin : begin + BATCH]
-                rows = connection.execute(select(takes.c.id, takes.c.identity).where(takes.c.id.in_(batch)))
+                rows = connection.execute(_IDENTITIES, {"takes": batch})
                 found.update({row.id: row.identity for row in rows})
         return found
 
@@ -442,11 +448,11 @@ class Ledger:
     def newest(self, keys: Sequence[str], *, route: Routes) -> dict[str, Take]:
         """The newest take of each key that holds or has cost something, else the newest of any state."""
         found: dict[str, Take] = {}
-        query = select(*_TAKE).where(_on(route)).order_by(takes.c.id)
+        routes = [route] if isinstance(route, str) else sorted(route)
         with self._reading() as connection:
             for batch in databases.batches(keys):
-                some = query.where(takes.c.key.in_(batch))
-                for take in map(_take, connection.execute(some).mappings()):
+                rows = connection.execute(_OF_KEYS, {"routes": routes, "keys": batch}).mappings()
+                for take in map(_take, rows):
                     if _outranks(take, found.get(take.key)):
                         found[take.key] = take
         return found

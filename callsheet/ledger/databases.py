@@ -8,6 +8,7 @@ import os
 import socket
 import sqlite3
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from callsheet.errors import LedgerUnreachable
 from callsheet.redact import redact
@@ -24,7 +25,8 @@ from callsheet.redact import redact
 PATIENCE = timedelta(seconds=30)
 #: How long a database on another machine has to answer a call.
 CALLING = timedelta(seconds=10)
-#: Connections of one process, at most: PostgreSQL has 100 for everybody unless told otherwise.
+#: Connections of one process: PostgreSQL has 100 for everybody unless told otherwise, and so gives no more. SQLite keeps so
+#: many open: a new one reads the schema (1.5 ms; a transaction takes 0.2).
 CONNECTIONS = 5
 #: Keys in one query; SQLite takes 32,766 values, and older ones 999.
 KEYS_AT_ONCE = 500
@@ -53,16 +55,49 @@ def engine_of(url: str, *, alone: bool = False) -> Engine:
 def _sqlite(url: URL) -> Engine:
     # hide_parameters: an error's text would else quote what was to be written, signed URLs among it.
     engine = create_engine(
-        url, poolclass=NullPool, connect_args={"timeout": PATIENCE.total_seconds()}, hide_parameters=True
+        url,
+        poolclass=QueuePool,
+        pool_size=CONNECTIONS,
+        max_overflow=-1,
+        connect_args={"timeout": PATIENCE.total_seconds(), "check_same_thread": False},
+        hide_parameters=True,
     )
-    _have_file(Path(url.database or ""))
+    weakref.finalize(engine, engine.pool.dispose)  # the last one that is closed empties the journal beside the file
+    file = Path(url.database or "")
+    _have_file(file)
+    opened: set[tuple[int, int] | None] = set()  # the one file that connections were opened to
+
+    def refuse_another_file() -> None:
+        """What goes on with an open connection would be written to a file that nobody has, and a new connection would mix the
+        journal that lies there into another."""
+        if opened and _which(file) not in opened:
+            raise LedgerUnreachable(
+                f"{file.name} was removed or replaced while this process had it open, and what is written now would be lost.",
+                where=str(file),
+                hint="Put the file back where it was, or start again once no run is at work.",
+                retry="never",
+            )
+
+    @event.listens_for(engine, "do_connect")
+    def _look_first(*_connecting: object) -> None:
+        refuse_another_file()
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+        opened.add(_which(file))
         connection.isolation_level = None  # SQLAlchemy emits BEGIN itself, below
         _write_ahead(connection)
-        for pragma in ("synchronous=full", "foreign_keys=on", "secure_delete=on"):
+        # wal_autocheckpoint: into the file with every commit, so that a copy of the file alone lacks nothing.
+        for pragma in ("synchronous=full", "foreign_keys=on", "secure_delete=on", "wal_autocheckpoint=1"):
             connection.execute(f"pragma {pragma}")
+
+    @event.listens_for(engine, "engine_disposed")
+    def _forget(_engine: Engine) -> None:
+        opened.clear()  # nothing is open any more
+
+    @event.listens_for(engine, "checkout")
+    def _look_again(*_connection: object) -> None:
+        refuse_another_file()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -84,6 +119,15 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                 raise
             time.sleep(0.01)
+
+
+def _which(file: Path) -> tuple[int, int] | None:
+    """What a name stands for now; None for nothing."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _have_file(file: Path) -> None:

@@ -77,8 +77,8 @@ DOWNLOADS = 4
 #: Results that go to the archive at a time, and prepared files that go to a provider, for the same reason.
 UPLOADS, STAGINGS = 4, 4
 
-#: How long a result waits for what is being sent, where a hundred jobs end at once.
-GIVES_WAY = timedelta(seconds=3)
+#: How long results, and variants that wait for a place, wait for what is being sent where a hundred jobs end at once.
+GIVES_WAY = timedelta(seconds=20)
 
 
 @dataclass(frozen=True, kw_only=True)

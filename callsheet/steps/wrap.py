@@ -197,7 +197,10 @@ async def wrap(
     studio = studios.current()
     plan = plan or studio.plan
     walked = set(outcome.to_walk(plan))
-    ended = tuple(_ended(studio, line, errors.get(line.variant.label, ""), walked) for line in plan.lines)
+    takes = studio.ledger.newest([line.key for line in plan.lines], route=studio.plan.routes)
+    ended = tuple(
+        _ended(studio, line, takes.get(line.key), errors.get(line.variant.label, ""), walked) for line in plan.lines
+    )
     if not is_part:
         manifest, held = await write_manifest(studio, {item.line.key: item.reason for item in ended if item.reason})
         judged = judge.key_of(plan.campaign) in held.there
@@ -409,10 +412,9 @@ def _line(drawn: Drawn, variant: Variant, key: str, planned: Line | None, takes:
     )
 
 
-def _ended(studio: Studio, line: Line, error: str, walked: Collection[str]) -> Ended:
+def _ended(studio: Studio, line: Line, take: Take | None, error: str, walked: Collection[str]) -> Ended:
     if line.key in studio.inherited:
         line = line._replace(owner="")  # another run's no more
-    take = studio.ledger.newest([line.key], route=studio.plan.routes).get(line.key)
     if take is not None:
         deliver.forget(studio, take)  # a run that was killed right after the archive had it
     if line.action == "skip":

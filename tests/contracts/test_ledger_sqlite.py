@@ -157,6 +157,23 @@ def test_an_older_callsheet_that_has_the_ledger_open_moves_nothing_any_more(old:
     raw.close()
 
 
+def test_a_ledger_that_somebody_removes_meanwhile_is_not_written_on_with(file: Path, tmp_path: Path) -> None:
+    """An open connection would go on with a file that nobody has, and what was paid would be lost."""
+    ledger = Ledger(f"sqlite:///{file}")
+    taken = ledger.reserve(BOOKING)
+    kept = file.rename(tmp_path / "kept.sqlite")
+    for is_replaced in (False, True):
+        if is_replaced:
+            Ledger(f"sqlite:///{file}").close()
+        with pytest.raises(LedgerUnreachable, match="was removed or replaced"):
+            ledger.submitting(taken.id, request={})
+        with pytest.raises(LedgerUnreachable, match="was removed or replaced"):
+            ledger.takes()
+    kept.replace(file)
+    assert str(ledger.submitting(taken.id, request={}).state) == "submitting"
+    ledger.close()
+
+
 def test_a_copy_of_the_file_alone_has_all_that_was_committed(file: Path, tmp_path: Path) -> None:
     ledger = Ledger(f"sqlite:///{file}")
     ledger.reserve(BOOKING)

@@ -47,6 +47,7 @@ class Simulator:
         world = World(fate=Fate(seed=seed, kind=kind, weather=climate or weather.of(seed)))
         ground, given = self._ground, world.fate.weather
         os.environ["EVOLINK_IDEMPOTENCY"] = kind
+        databases.engine_of(f"sqlite:///{ground.ledger}").dispose()
         ground.cleared(slack=given.slack, retakes=given.retakes, has_ledger=seed % LAID_OUT_ANEW != 0)
         for number, crash in enumerate((*given.crashes, None)):
             world, _ = self._lived(world, crash)
@@ -192,8 +193,8 @@ def simulator() -> Iterator[Simulator]:
 
 
 def _set_environment() -> None:
-    # The file of the ledger always has the same name here, and an engine without a pool keeps nothing but how statements
-    # are compiled: to make it once saves half of the time of a world.
+    # The file of the ledger always has the same name here, and an engine whose connections were closed keeps nothing but how
+    # statements are compiled: to make it once saves half of the time of a world.
     databases.engine_of = functools.cache(databases.engine_of)
     for name in [name for name in os.environ if name.startswith(("EVOLINK_", "CALLSHEET_"))]:
         del os.environ[name]
