@@ -1,6 +1,7 @@
 """Preparation of clips, against the ffmpeg that a person would run by hand."""
 
 import asyncio
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,13 +10,16 @@ from fractions import Fraction
 from pathlib import Path
 from statistics import mean, median
 
+import httpx
+
 from bench import footage
 from bench.authoring import lay_out
 from bench.row import Row
 from callsheet import catalogue
 from callsheet.limits import ClipPreparation, clip_preparation
 from callsheet.media import clips, command, probe
-from callsheet.steps import prepare, studio
+from callsheet.steps import prepare, stage, studio
+from callsheet.steps.studio import Studio
 
 MODEL = "kling-o1-video-edit"
 LIMITS = catalogue.model(MODEL).clip_limits
@@ -36,6 +40,7 @@ def rows(folder: Path) -> Iterator[Row]:
     yield from _many(folder, large)
     yield from _limited(folder)
     yield _once(folder / "studio")
+    yield _naive(folder / "shared", large)
 
 
 def _preparation(source: Path, *, start: Fraction | None = None, end: Fraction | None = None) -> ClipPreparation:
@@ -185,3 +190,55 @@ def _once(folder: Path) -> Row:
     variants = asyncio.run(every_variant())
     made = len(list((folder / ".callsheet/cache/clips").glob("[!.]*.mp4")))
     return Row(what=f"preparations of {variants:,} variants", ours=made, against="clips", theirs=40, unit="", at_most=1)
+
+
+def _naive(folder: Path, large: Path) -> Row:
+    """Twelve variants of two clips, prepared and uploaded, against a script that does both for each variant in turn."""
+    lay_out(folder)
+    shutil.copy(large, folder / "media/large.mp4")
+    cuts = {f"cut-{number}": Fraction(number, 2) for number in range(2)}
+    lines = [
+        "campaign: naive",
+        f"model: {MODEL}",
+        "clips:",
+        *(
+            f"  {name}: {{source: media/large.mp4, trim: {float(s)}s..{float(s + SECONDS)}s}}"
+            for name, s in cuts.items()
+        ),
+        "prompts: {one: Number one., two: Number two., three: Number three.}",
+        "aspect_ratios: [16:9, 9:16]",
+    ]
+    spec = folder / "specs/naive.yaml"
+    spec.write_text("\n".join(lines) + "\n")
+
+    async def both() -> tuple[float, float]:
+        async with studio.opened(spec, sandbox=True) as at:
+            labels = [line.variant.label for line in at.plan.lines]
+            began = time.perf_counter()
+            await asyncio.gather(*(prepare.prepare(label) for label in labels))
+            await asyncio.gather(*(stage.stage(label) for label in labels))
+            ours = time.perf_counter() - began
+            began = time.perf_counter()
+            for line in at.plan.lines:
+                made = folder / "one.mp4"
+                start = cuts[line.variant.clip]
+                _by_hand(large, made, start, _preparation(large, start=start, end=start + SECONDS))
+                await _uploaded(at, made)
+            return ours, time.perf_counter() - began
+
+    ours, theirs = asyncio.run(both())
+    return Row(
+        what="12 variants of 2 clips, prepared and uploaded",
+        ours=ours,
+        against="a script, for each by itself",
+        theirs=theirs,
+        at_most=0.25,
+    )
+
+
+async def _uploaded(at: Studio, file: Path) -> None:
+    route = next(iter(at.counters.values())).provider.route
+    headers = {"Authorization": f"Bearer {route.key.get_secret_value()}"}
+    async with httpx.AsyncClient(base_url=route.files, headers=headers, timeout=60, trust_env=False) as http:
+        with file.open("rb") as body:
+            (await http.post("/api/v1/files/upload/stream", files={"file": (file.name, body)})).raise_for_status()
