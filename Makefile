@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+TOOLS  := build/tools
+FUZZER := build/fuzzer
 
 # As many tests at a time as there are cores, those of one file in one process: they share what is slow to set up.
 ABREAST := -n auto --maxprocesses 4 --dist loadfile
@@ -11,10 +13,11 @@ ABREAST := -n auto --maxprocesses 4 --dist loadfile
 SEEDS ?= 10000
 KILLS ?= 20
 VARIANTS ?= 600
+SECONDS ?= 60
 RANDOM_KILLS := tests/e2e/test_killed.py::test_killed_at_random_and_run_again_it_has_paid_once_and_archived_all
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-fast faults kills quality test-scale bench check format matrix words schema lock ui clean
+.PHONY: help install demo test test-slow test-fast faults kills quality test-scale bench check format docs schema fuzz sbom advisories release lock ui clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -67,16 +70,38 @@ format: $(STAMP)  ## let ruff lay out the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-matrix: $(STAMP)  ## rewrite the table in docs/media.md from the tests' list
+docs: schema  ## write again what documents have from the code: the reference, licences, tables, schemas
+	$(BIN)/python -m tests.reference
+	$(BIN)/python -m tests.licences
 	$(BIN)/python -m tests.media.matrix
-
-words: $(STAMP)  ## rewrite the tables in docs/drafts.md from the words that drafts know
 	$(BIN)/python -m tests.media.vocabulary
 
-schema: $(STAMP)  ## rewrite specs/campaign.schema.json and docs/schemas/ from the models
+schema: $(STAMP)
 	$(BIN)/callsheet schema > specs/campaign.schema.json
 	for name in sidecar stray manifest verdicts; do \
 	  $(BIN)/callsheet schema --of $$name > docs/schemas/$$name.schema.json || exit 1; done
+
+fuzz: $(FUZZER)  ## hostile campaigns, documents, answers and names, for SECONDS=60 each
+	PYTHONPATH=$(FUZZER) $(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+
+$(FUZZER): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(FUZZER) 'atheris==3.*'
+
+sbom: $(TOOLS)  ## dist/sbom.json: what is installed, with licences (CycloneDX)
+	mkdir -p dist
+	$(TOOLS)/bin/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml -o dist/sbom.json $(BIN)/python
+
+advisories: $(TOOLS)  ## known holes in what the lock pins, by a public database
+	$(TOOLS)/bin/pip-audit --disable-pip --require-hashes -r requirements.lock
+
+# What only a release needs stays out of the lock and of .venv.
+$(TOOLS): $(STAMP)
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check 'cyclonedx-bom==7.*' 'pip-audit==2.*'
+
+release: $(STAMP)  ## dist/: wheel and sdist, each installed alone and tried
+	rm -rf dist && $(BIN)/python -m hatchling build -t wheel -t sdist -d dist
+	$(BIN)/python -m tests.release dist
 
 lock: $(STAMP)  ## compile the pins again (uv writes no index URL with these flags)
 	$(BIN)/python -m pip install --quiet uv

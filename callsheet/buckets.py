@@ -29,7 +29,7 @@ DAMAGED = frozenset(
     {"BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "InvalidDigest", "IncompleteBody"}
 )
 
-INSTALL = "Install it: pip install 'boto3>=1.40'."
+INSTALL = "Install it: pip install 'callsheet[s3]'"
 WHO = "Say who asks: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; AWS_ENDPOINT_URL_S3 for other stores."
 _ALLOW = "Allow it to these keys, or use others: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 _ADVICE = {

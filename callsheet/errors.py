@@ -121,11 +121,19 @@ class CallsheetError(Exception):
 
 
 class SpecError(CallsheetError):
+    """The campaign, a setting or the command line cannot be used as written.
+
+    Do: Each message says where and what; `callsheet check SPEC` finds all of them at once.
+    """
+
     exit_code = 2
 
 
 class SpecSyntax(SpecError):
-    """The file is not readable as YAML. `problems` holds exactly one problem."""
+    """The file is not readable as YAML. `problems` holds exactly one problem.
+
+    Do: Correct the line that is named. A text with `: `, ` #` or a leading `{{` goes in quotes.
+    """
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message, where=problem.place, hint=problem.hint)
@@ -133,7 +141,10 @@ class SpecSyntax(SpecError):
 
 
 class SpecInvalid(SpecError):
-    """The file is YAML but not a campaign that can run. `problems` holds every mistake, in the order of the file."""
+    """The file is YAML but not a campaign that can run. `problems` holds every mistake, in the order of the file.
+
+    Do: Correct what is named; specs/README.md has every key with an example.
+    """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         ordered = tuple(sorted(problems, key=lambda p: (p.file, p.line, p.column)))
@@ -148,42 +159,78 @@ class SpecInvalid(SpecError):
 
 
 class NothingToShoot(SpecError):
-    """The sweep, or what --only left of it, is empty."""
+    """The sweep, or what --only left of it, is empty.
+
+    Do: Look at `callsheet plan SPEC`, and widen `--only`, `--skip` or `sweep:`.
+    """
+
+
+class PackageMissing(SpecError):
+    """A part of Callsheet that this needs is not installed.
+
+    Do: The message has the command that installs it.
+    """
 
 
 # --- 3: media -------------------------------------------------------------------------------------------------------
 
 
 class MediaError(CallsheetError):
+    """A media file is damaged or unsuitable, or ffmpeg failed.
+
+    Do: The message names the file; `callsheet prepare FILE` tries it alone.
+    """
+
     exit_code = 3
 
 
 class ToolMissing(MediaError):
-    """ffmpeg cannot be run on this machine."""
+    """ffmpeg cannot be run on this machine.
+
+    Do: `callsheet doctor` says what is missing and how to get it.
+    """
 
 
 class ToolFailed(MediaError):
-    """ffmpeg ended badly, ran out of time, or made something other than what was asked."""
+    """ffmpeg ended badly, ran out of time, or made something other than what was asked.
+
+    Do: Look whether the file plays; export it again, or name another one. The message has ffmpeg's last words.
+    """
 
 
 class CannotWrite(MediaError):
-    """A prepared file cannot be written: the disk is full, or the folder is not ours."""
+    """A prepared file cannot be written: the disk is full, or the folder is not ours.
+
+    Do: Make room, or set `CALLSHEET_HOME` to a folder that can be written.
+    """
 
 
 class Unacceptable(MediaError):
-    """A file is damaged, is not what its name says, or cannot be made what the model accepts."""
+    """A file is damaged, is not what its name says, or cannot be made what the model accepts.
+
+    Do: Export the file again, or trim it: docs/media.md has what is taken and what is converted.
+    """
 
 
 class CacheUnusable(MediaError):
-    """The folder of prepared media and copies of sources cannot be written."""
+    """The folder of prepared media and copies of sources cannot be written.
+
+    Do: Make room or correct the permissions of the folder, or set `CALLSHEET_HOME`.
+    """
 
 
 class SourceError(MediaError):
-    """A source of another machine is not there, may not be read, or is not followed. `what` begins with its verb."""
+    """A source of another machine is not there, may not be read, or is not followed. `what` begins with its verb.
+
+    Do: Correct the address, or who may read it; a private network needs `CALLSHEET_PRIVATE_SOURCES`.
+    """
 
 
 class SourceUnreachable(SourceError):
-    """Its host does not answer now, or broke off again and again; what came so far is kept for the next try."""
+    """Its host does not answer now, or broke off again and again; what came so far is kept for the next try.
+
+    Do: Run again; what came is kept.
+    """
 
     retry = "safe"
 
@@ -192,25 +239,45 @@ class SourceUnreachable(SourceError):
 
 
 class BudgetError(CallsheetError):
+    """A run is not to spend this.
+
+    Do: Nothing was sent beyond what is held already: `callsheet spend` shows it.
+    """
+
     exit_code = 4
 
 
 class BudgetExceeded(BudgetError):
-    """Held + charged + this would pass the ceiling."""
+    """Held + charged + this would pass the ceiling.
+
+    Do: Raise `budget:`, `--max-usd` or `CALLSHEET_MONTHLY_BUDGET`, or render less: `--only`, `--pilot pairwise`,
+    `plan --suggest`.
+    """
 
 
 class PlanChanged(BudgetError):
-    """What was approved is not what would run now."""
+    """What was approved is not what would run now.
+
+    Do: The message names what moved. Look at the new plan and approve that.
+    """
 
 
 class NotApproved(BudgetError):
-    """A person has to confirm this run and has not."""
+    """A person has to confirm this run and has not.
+
+    Do: Answer at the prompt, pass `--yes`, or answer the form in Prefect (docs/approval.md).
+    """
 
 
 # --- 5: provider ----------------------------------------------------------------------------------------------------
 
 
 class ProviderError(CallsheetError):
+    """The provider refused, is out of reach, or did not give a result.
+
+    Do: The message has its words and the id of the request, for its support.
+    """
+
     exit_code = 5
 
     def __init__(self, what: str, *, says: ProviderSays | None = None, **facts: Any) -> None:
@@ -219,29 +286,48 @@ class ProviderError(CallsheetError):
 
 
 class Rejected(ProviderError):
-    """The provider refused the request before charging; the same request will be refused again."""
+    """The provider refused the request before charging; the same request will be refused again.
+
+    Do: Change what it names. `callsheet check` and `plan` find what can be known before.
+    """
 
 
 class Unauthorized(Rejected):
-    """401 or 403: the key is wrong, expired, or may not use this model."""
+    """401 or 403: the key is wrong, expired, or may not use this model.
+
+    Do: Check `EVOLINK_API_KEY`: `callsheet doctor --online` asks the provider about it.
+    """
 
 
 class InsufficientCredit(Rejected):
-    """402: the account or the key has not enough credit."""
+    """402: the account or the key has not enough credit.
+
+    Do: Top up the account, then run again: what is archived is skipped.
+    """
 
 
 class ContentRefused(Rejected):
-    """The provider's content policy refused the prompt or the media."""
+    """The provider's content policy refused the prompt or the media.
+
+    Do: Change the prompt or the media; the same ones are refused again.
+    """
 
 
 class Unavailable(ProviderError):
-    """The provider could not be reached or asked for patience; provably nothing was accepted."""
+    """The provider could not be reached or asked for patience; provably nothing was accepted.
+
+    Do: Run again later; a run tries a while by itself.
+    """
 
     retry = "safe"
 
 
 class SubmissionInDoubt(ProviderError):
-    """A submission left this machine and no answer says what became of it. Never sent again as a new request."""
+    """A submission left this machine and no answer says what became of it. Never sent again as a new request.
+
+    Do: `callsheet reconcile SPEC` asks for evidence and says what is left for a person to decide
+    (docs/recovery.md).
+    """
 
     spent = "unknown"
 
@@ -252,6 +338,8 @@ class JobFailed(ProviderError):
     take_id: the take whose job it was; 0 where that is another run's. refunded: did the credits come back, in the
     provider's word; None where it gave none. may_retake: it failed for a passing reason and nothing stays charged, so a
     new take costs no more than this one would have.
+
+    Do: Run again; `retakes:` does so by itself where the reason passes and nothing was charged.
     """
 
     def __init__(
@@ -264,57 +352,94 @@ class JobFailed(ProviderError):
 
 
 class ResultExpired(ProviderError):
-    """The link of a paid result is dead. A status read may still give a fresh one."""
+    """The link of a paid result is dead. A status read may still give a fresh one.
+
+    Do: Run again: a fresh link is asked for. Where there is none, `callsheet reconcile SPEC --lost TAKE` gives it
+    up.
+    """
 
     spent = "yes"
 
 
 class ResultDamaged(ProviderError):
-    """The provider delivered something other than the promised video (truncated, a web page, undecodable)."""
+    """The provider delivered something other than the promised video (truncated, a web page, undecodable).
+
+    Do: Run again; what came is kept beside. The same damage twice is for the provider's support.
+    """
 
     spent = "yes"
     retry = "safe"
 
 
 class RouteBusy(ProviderError):
-    """A route takes no more jobs at the moment; there is room after `after`. Nothing has left this machine."""
+    """A route takes no more jobs at the moment; there is room after `after`. Nothing has left this machine.
+
+    Do: Nothing; a run waits for room by itself.
+    """
 
     retry = "safe"
 
 
 class StagingFailed(ProviderError):
-    """An input cannot be put into the bucket that CALLSHEET_STAGING names, or could not be read there."""
+    """An input cannot be put into the bucket that CALLSHEET_STAGING names, or could not be read there.
+
+    Do: Check the bucket of `CALLSHEET_STAGING` and AWS's settings ([archive.md](../archive.md#staging-in-a-
+    bucket)).
+    """
 
 
 class PortTaken(ProviderError):
-    """A server that this run needs on this machine cannot listen on its port."""
+    """A server that this run needs on this machine cannot listen on its port.
+
+    Do: Free the port, or choose another one with `--port` or `PREFECT_SERVER_API_PORT`.
+    """
 
 
 # --- 6: ledger ------------------------------------------------------------------------------------------------------
 
 
 class LedgerError(CallsheetError):
+    """The ledger is out of reach, of another version, or somebody else works on that take.
+
+    Do: Nothing was bought that it does not know.
+    """
+
     exit_code = 6
 
 
 class IllegalTransition(LedgerError):
-    """A take was asked to go where its state does not lead."""
+    """A take was asked to go where its state does not lead.
+
+    Do: Please report it: the ledger refused a step that Callsheet should not have asked for.
+    """
 
 
 class TakeAlreadyLive(LedgerError):
-    """Another run already owns a take of this variant. It is theirs to finish; this one must not pay for a second."""
+    """Another run already owns a take of this variant. It is theirs to finish; this one must not pay for a second.
+
+    Do: Wait for the other run, or run again: the plan then attaches to its take.
+    """
 
 
 class RunInProgress(LedgerError):
-    """Another run works on this right now, or has taken it over."""
+    """Another run works on this right now, or has taken it over.
+
+    Do: Wait for it, or look at it in Prefect; `callsheet run` on the same campaign shows it.
+    """
 
 
 class SchemaOutdated(LedgerError):
-    """The ledger was written by another version of Callsheet."""
+    """The ledger was written by another version of Callsheet.
+
+    Do: Use the newest Callsheet on this ledger; the message says which side is older.
+    """
 
 
 class LedgerUnreachable(LedgerError):
-    """The database cannot be opened, locked or written in time."""
+    """The database cannot be opened, locked or written in time.
+
+    Do: Check that its folder or server can be reached and written; run again.
+    """
 
     retry = "safe"
 
@@ -323,34 +448,55 @@ class LedgerUnreachable(LedgerError):
 
 
 class ArchiveError(CallsheetError):
+    """The archive cannot take a result.
+
+    Do: What is paid for stays held and on this machine: mend the cause and run again.
+    """
+
     exit_code = 7
     spent: Spent = "yes"
 
 
 class StoreUnreachable(ArchiveError):
-    """The archive cannot be written now: disk full, no permission, network."""
+    """The archive cannot be written now: disk full, no permission, network.
+
+    Do: Make room, correct permissions or the network, and run again.
+    """
 
     retry = "safe"
 
 
 class ChecksumMismatch(ArchiveError):
-    """What was read back is not what was written."""
+    """What was read back is not what was written.
+
+    Do: Run again; a disk that does so twice is broken.
+    """
 
     retry = "safe"
 
 
 class WouldOverwrite(ArchiveError):
-    """A different file already has this name; nothing in the archive is ever replaced."""
+    """A different file already has this name; nothing in the archive is ever replaced.
+
+    Do: Move the other file away, or change `archive: {name: …}`.
+    """
 
 
 class CannotSign(ArchiveError):
-    """A film cannot be signed with the C2PA key that is configured."""
+    """A film cannot be signed with the C2PA key that is configured.
+
+    Do: Check `CALLSHEET_C2PA_CERT` and `CALLSHEET_C2PA_KEY` (docs/marking.md#signed-with-c2pa), or
+    unset both.
+    """
 
 
 # --- 8: place -------------------------------------------------------------------------------------------------------
 
 
 class NoCheckout(CallsheetError):
-    """No folder with a prefect.yaml above the working directory: there are no flows to run."""
+    """No folder with a prefect.yaml above the working directory: there are no flows to run.
+
+    Do: Change into the checkout, or lay one out: `callsheet init my-campaign`.
+    """
 
     exit_code = 8

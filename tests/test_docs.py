@@ -17,15 +17,18 @@ from callsheet.campaign import Campaign, Sources, parse
 from callsheet.campaign_form import CAMPAIGN
 from callsheet.campaign_text import MAX_TAKES
 from callsheet.cli.main import INTERRUPTED, UNEXPECTED, app
+from callsheet.cli.terminal import HUNG_UP
 from callsheet.errors import CallsheetError
 from callsheet.plan import Action
 from callsheet.sandbox import faults, openapi
 from callsheet.steps.settings import VARIABLES, Settings
 from callsheet.sweep import expand
 from callsheet.take import State
+from tests import licences, reference
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+REFERENCE = {path.name: path.read_text("utf-8") for path in (ROOT / "docs/reference").glob("*.md")}
 GUIDE = (ROOT / "specs/README.md").read_text("utf-8")
 #: What a checkout holds that nobody here wrote.
 FOREIGN = {".venv", ".callsheet", "archive", ".pytest_cache", ".git", "node_modules"}
@@ -152,15 +155,6 @@ def test_every_command_that_a_document_names_exists_with_its_options(document: P
         assert used <= options(words[0]), words
 
 
-def test_the_table_of_commands_has_every_command_and_only_their_options() -> None:
-    table = rows(README, "command")
-    said = {row[0].strip("`").split()[1]: row for row in table}
-    assert said.keys() == {name for name, command in COMMANDS.items() if not command.hidden}
-    for name, (_, text) in said.items():
-        named_options = {word for span in re.findall(r"`([^`]+)`", text) for word in re.findall(r"--[a-z-]+", span)}
-        assert named_options <= options(name), name
-
-
 def test_every_command_but_those_that_print_text_takes_json() -> None:
     assert {name for name in COMMANDS if "--json" not in options(name)} == {"webhooks", "sandbox", "schema"}
 
@@ -183,21 +177,31 @@ def families() -> dict[int, str]:
 
 
 def test_the_table_of_exit_codes_agrees_with_the_errors() -> None:
-    table = {int(code): classes.strip("`") for code, _, classes in rows(README, "code")}
+    table = {int(code): classes.strip("`") for code, _, classes in rows(REFERENCE["errors.md"], "code")}
     assert {code: name for code, name in table.items() if name} == families()
-    assert {code for code, name in table.items() if not name} == {0, 1, 9, INTERRUPTED}
+    assert {code for code, name in table.items() if not name} == {0, 1, 9, INTERRUPTED, HUNG_UP}
     assert families()[UNEXPECTED] == "CallsheetError"
 
 
 def test_the_table_of_settings_agrees_with_the_settings() -> None:
-    table = {row[0].strip("`"): row[1].strip("`") for row in rows(README, "setting")}
+    table = {row[0].strip("`"): row[1].strip("`") for row in rows(REFERENCE["settings.md"], "variable")}
     fields = {name: getattr(Settings(), variable.setting) for name, variable in VARIABLES.items()}
     assert table.keys() == fields.keys()
     for name, default in fields.items():
         if default is not None:
-            assert table[name] == str(default), name
+            assert table[name] == (str(default) or "–"), name
     assert table["EVOLINK_API_KEY"] == "–"
-    assert table["CALLSHEET_LEDGER"] == "ledger.sqlite` in there"
+    assert table["CALLSHEET_LEDGER"] == "sqlite:///.callsheet/ledger.sqlite"
+
+
+@pytest.mark.parametrize("name", reference.pages())
+def test_the_reference_is_that_of_the_code(name: str) -> None:
+    assert (reference.FOLDER / name).read_text("utf-8") == reference.pages()[name], "make docs"
+
+
+def test_the_page_of_licences_has_everything_that_is_pinned() -> None:
+    told = {row[0]: row[1] for row in rows(licences.PAGE.read_text("utf-8"), "package")}
+    assert told == dict(licences.pinned()), "make docs"
 
 
 @pytest.mark.parametrize("word", [str(state) for state in State])
@@ -225,6 +229,16 @@ def test_the_changelog_has_a_section_for_what_is_not_released_yet() -> None:
 def test_the_campaign_in_the_readme_is_hello() -> None:
     (text,) = fences(README, "yaml")
     assert parse(text, file="README.md") == parse((ROOT / "specs/hello.yaml").read_bytes(), file="specs/hello.yaml")
+
+
+@pytest.mark.parametrize("document", ["README.zh.md", "docs/author.md"])
+def test_the_campaigns_of_a_document_are_campaigns(document: str) -> None:
+    first, *more = fences((ROOT / document).read_text("utf-8"), "yaml")
+    whole = dict(re.findall(r"(?m)^([a-z_]+)(:(?:.*\n(?:[ #\n].*\n?|\n)*))", first))
+    for fragment in more or [""]:
+        keys = re.findall(r"^([a-z_]+):", fragment, re.M)
+        rest = "".join(f"{key}{text}" for key, text in whole.items() if key not in keys)
+        assert expand(parse(rest + fragment, file=document))
 
 
 def completed(fragment: str) -> Campaign:

@@ -41,6 +41,7 @@ def deploy(
     """
     from callsheet.steps import timetable
 
+    checkout.require_prefect("deploy")
     root = settings.find_checkout(Path.cwd(), *(spec.absolute().parent for spec in specs or ()))
     named, unread = (specs, []) if specs else timetable.of_checkout(root)
     for file in unread:

@@ -53,6 +53,7 @@ def run(
     from callsheet.steps import record, studio
 
     began = time.monotonic()
+    checkout.require_prefect("run")
     if again_flagged:
         again = [*(again or ()), *options.flagged(spec, sandbox=sandbox)]
     selection = options.selection(only, skip, again, limit, pilot, verdicts, promote)

@@ -431,7 +431,7 @@ def test_without_boto_an_archive_in_a_bucket_says_what_to_install(small: Path) -
     words = [sys.executable, "-c", code, KEY, str(small), sha(small.read_bytes())]
     ended = subprocess.run(words, cwd=CHECKOUT, capture_output=True, text=True, timeout=60)
     assert "needs boto3, which is not installed" in ended.stdout, ended.stderr
-    assert "pip install 'boto3>=1.40'" in ended.stdout
+    assert "pip install 'callsheet[s3]'" in ended.stdout
 
 
 def test_fifty_films_at_once_are_never_in_memory(tmp_path: Path) -> None:

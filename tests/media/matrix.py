@@ -1,6 +1,6 @@
 """Every kind of clip that preparation knows: how a test makes one, what is decided about it, and what comes out.
 
-The table of docs/media.md is this list; `python -m tests.media.matrix` (`make matrix`) writes it there.
+The table of docs/media.md is this list; `python -m tests.media.matrix` (`make docs`) writes it there.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from callsheet.limits import ClipFacts, spoken_rate, spoken_seconds
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/media.md"
-BEGIN, END = "<!-- the list in tests/media/matrix.py: make matrix -->", "<!-- end of the list -->"
+BEGIN, END = "<!-- the list in tests/media/matrix.py: make docs -->", "<!-- end of the list -->"
 
 X264 = ("-c:v", "libx264", "-preset", "ultrafast")
 H264 = (*X264, "-pix_fmt", "yuv420p")

@@ -59,4 +59,4 @@ def test_every_other_file_is_refused_in_the_words_of_the_page(
 
 def test_the_page_has_the_list_as_it_is() -> None:
     page = matrix.PAGE.read_text("utf-8")
-    assert page == matrix.written(page), "make matrix"
+    assert page == matrix.written(page), "make docs"

@@ -24,7 +24,7 @@ Frames = NDArray[np.float64]
 
 def test_the_page_has_every_word_and_no_other() -> None:
     page = vocabulary.PAGE.read_text("utf-8")
-    assert page == vocabulary.written(page), "make words"
+    assert page == vocabulary.written(page), "make docs"
 
 
 @pytest.mark.parametrize("word", LEXICON, ids=lambda word: word.name)

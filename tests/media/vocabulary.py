@@ -1,4 +1,4 @@
-"""The words that drafts know, as the tables of docs/drafts.md; `make words` writes them there."""
+"""The words that drafts know, as the tables of docs/drafts.md; `make docs` writes them there."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,7 +8,7 @@ from callsheet.sandbox import arts, camera, lexicon, scenes, stocks, tricks
 from callsheet.sandbox.word import spoken
 
 PAGE = Path(__file__).parents[2] / "docs/drafts.md"
-BEGIN, END = "<!-- the words of callsheet/sandbox: make words -->", "<!-- end of the words -->"
+BEGIN, END = "<!-- the words of callsheet/sandbox: make docs -->", "<!-- end of the words -->"
 
 
 class Said(Protocol):

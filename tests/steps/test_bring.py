@@ -251,7 +251,7 @@ def test_without_boto_an_s3_source_says_what_to_install(spec: Path) -> None:
     )
     ended = subprocess.run([sys.executable, "-c", script, str(spec)], capture_output=True, text=True, timeout=60)
     assert "s3://raw/cup.mp4 needs boto3, which is not installed." in ended.stdout, ended.stderr
-    assert "pip install 'boto3>=1.40'" in ended.stdout
+    assert "pip install 'callsheet[s3]'" in ended.stdout
 
 
 def test_the_survey_of_a_brought_campaign_is_of_the_copy(remote: Path, server: WebServer) -> None:
