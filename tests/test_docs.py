@@ -177,7 +177,7 @@ def families() -> dict[int, str]:
 
 
 def test_the_table_of_exit_codes_agrees_with_the_errors() -> None:
-    table = {int(code): classes.strip("`") for code, _, classes in rows(REFERENCE["errors.md"], "code")}
+    table = {int(code): classes.strip("`") for code, *_, classes in rows(REFERENCE["errors.md"], "code")}
     assert {code: name for code, name in table.items() if name} == families()
     assert {code for code, name in table.items() if not name} == {0, 1, 9, INTERRUPTED, HUNG_UP}
     assert families()[UNEXPECTED] == "CallsheetError"
@@ -234,11 +234,10 @@ def test_the_campaign_in_the_readme_is_hello() -> None:
 @pytest.mark.parametrize("document", ["README.zh.md", "docs/author.md"])
 def test_the_campaigns_of_a_document_are_campaigns(document: str) -> None:
     first, *more = fences((ROOT / document).read_text("utf-8"), "yaml")
-    whole = dict(re.findall(r"(?m)^([a-z_]+)(:(?:.*\n(?:[ #\n].*\n?|\n)*))", first))
-    for fragment in more or [""]:
-        keys = re.findall(r"^([a-z_]+):", fragment, re.M)
-        rest = "".join(f"{key}{text}" for key, text in whole.items() if key not in keys)
-        assert expand(parse(rest + fragment, file=document))
+    keys: dict[str, str] = {}
+    for fence in (first, *more):
+        keys |= dict(re.findall(r"^([a-z_]+)(:.*\n(?: .*\n|\n)*)", fence, re.M))
+        assert expand(parse("".join(f"{key}{text}" for key, text in keys.items()), file=document))
 
 
 def completed(fragment: str) -> Campaign:

@@ -22,7 +22,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "init": ("init", ("init my-campaign", "init")),
     "check": ("check", ("check specs/hello.yaml", "check specs/*.yaml --json")),
     "plan": ("plan", ("plan specs/hello.yaml", "plan specs/hello.yaml --paid --only 'bunny--*'")),
-    "run": ("run", ("run specs/hello.yaml --sandbox", "run specs/hello.yaml --only 'cup--none--*' --max-usd 1")),
+    "run": ("run", ("run specs/hello.yaml --sandbox", "run specs/hello.yaml --only 'cup--none--*' --max-usd 3")),
     "deploy": ("deploy", ("deploy", "deploy specs/hello.yaml --sandbox")),
     "status": ("status", ("status", "status specs/hello.yaml --json")),
     "spend": ("status", ("spend",)),

@@ -1,0 +1,168 @@
+"""Every command of `callsheet` in a code block of a document, typed as it stands there, in a studio that has what is named.
+
+What is changed: a question is answered (`--yes`), a server gets a free port and is stopped once it serves. The paid provider
+is a sandbox on this machine. Commands that need another machine are tested where ELSEWHERE says.
+"""
+
+import json
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import pytest
+
+from .conftest import CAMPAIGN, PATIENCE, ROOT, Ended, NewStudio, Studio, film
+
+pytestmark = pytest.mark.slow
+
+FOREIGN = {".venv", ".callsheet", "archive", "build", ".git", "decisions"}
+DOCUMENTS = sorted(
+    path.relative_to(ROOT) for path in ROOT.rglob("*.md") if not FOREIGN & set(path.relative_to(ROOT).parts)
+)
+SERVERS = {"sandbox", "webhooks"}
+#: The beginning of a command, and the test that runs it with what it needs.
+ELSEWHERE = {
+    "CALLSHEET_STAGING=s3://": "tests/steps/test_bucket_archive.py",
+    "callsheet verify s3://": "tests/steps/test_verify.py",
+    "callsheet deploy": "tests/e2e/test_deploy.py",
+    "callsheet prepare": "tests/e2e/test_prepare.py",
+}
+#: Where a document shows what goes wrong.
+ENDS = {
+    "callsheet check specs/beach.yaml": (2, 0),
+    "callsheet reconcile specs/hello.yaml --not-accepted 12": (6,),  # nothing is in doubt
+}
+
+
+class Typed(NamedTuple):
+    """A line of a document, and the YAML that stands before it."""
+
+    line: str
+    yaml: tuple[str, ...]
+
+
+def typed(document: Path) -> Iterator[Typed]:
+    yaml: list[str] = []
+    for language, block in re.findall(r"^```(\w*)\n(.*?)^```", (ROOT / document).read_text("utf-8"), re.M | re.S):
+        if language == "yaml":
+            yaml.append(block)
+        for line in block.splitlines() if language != "yaml" else ():
+            for part in line.strip().removeprefix("$ ").partition("  #")[0].split(" && "):
+                if re.match(r"(?:[A-Z_]+=\S+ )*callsheet ", part):
+                    yield Typed(part.strip(), tuple(yaml))
+
+
+WITH_COMMANDS = [document for document in DOCUMENTS if any(typed(document))]
+
+
+def is_elsewhere(line: str) -> bool:
+    return any(line.startswith(begin) for begin in ELSEWHERE)
+
+
+@pytest.mark.parametrize(("begin", "test"), ELSEWHERE.items())
+def test_what_is_tested_elsewhere_is(begin: str, test: str) -> None:
+    words = begin.replace("=", " ").split()
+    assert (words[0] if words[0] != "callsheet" else words[1]) in (ROOT / test).read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def paid(new_studio: NewStudio) -> Iterator[Mapping[str, str]]:
+    """A provider that takes a key."""
+    served = new_studio().start("sandbox", "--port", "0", "--engine", "copy")
+    try:
+        assert served.stdout is not None
+        url = re.search(r"http://[\d.:]+", served.stdout.readline())
+        assert url is not None
+        yield {"EVOLINK_BASE_URL": url[0], "EVOLINK_API_KEY": "sk-any"}
+    finally:
+        served.terminate()
+        served.communicate(timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("document", WITH_COMMANDS, ids=str)
+def test_the_commands_of_a_document_do_what_they_are_said_to(
+    document: Path, new_studio: NewStudio, prefect: Mapping[str, str], paid: Mapping[str, str]
+) -> None:
+    studio = new_studio(**prefect, **paid, BROWSER="true")
+    furnish(studio)
+    if any(re.search("review|verdicts|verify", line) for line, _ in typed(document)):
+        for spec in ("specs/hello.yaml", "specs/tiny.yaml"):
+            assert studio.call("run", spec, "--sandbox", "--yes").code == 0
+        judge(studio, Path(studio.settings["HOME"]) / "Downloads/verdicts.json")
+    for line, yaml in typed(document):
+        if is_elsewhere(line):
+            continue
+        (studio.root / "specs/beach.yaml").write_text(together(yaml) or CAMPAIGN)
+        if "--verdicts archive/hello/" in line or "--approved" in line:
+            judge(studio, studio.root / "archive/hello/verdicts.json")
+        ended = do(studio, line)
+        assert ended.code in ENDS.get(line, (0,)), f"{line}\n{ended.out[-2000:]}\n{ended.err[-2000:]}"
+
+
+def furnish(studio: Studio) -> None:
+    """What the documents name."""
+    shutil.copytree(ROOT / "media", studio.root / "media", dirs_exist_ok=True)
+    for name in ("hello.yaml", "starter.yaml"):
+        shutil.copy(ROOT / "specs" / name, studio.root / "specs" / name)
+    shutil.copy(ROOT / "specs/starter.yaml", studio.root / "specs/my-campaign.yaml")
+    film(studio.root / "media/clips/beach.mp4", "testsrc2=s=1280x720:r=24:d=14")
+    (studio.root / "media/clips/beach.mp4").rename(studio.root / "media/clips/beach.mov")
+    (Path(studio.settings["HOME"]) / "Downloads").mkdir()
+
+
+def judge(studio: Studio, file: Path) -> None:
+    """A reviewer's verdicts on the first three films of hello that are there: one of each kind."""
+    manifest = json.loads((studio.root / "archive/hello/manifest.json").read_text())
+    entries = [entry for entry in manifest["entries"] if entry["deliverable"]]
+    said = [
+        {**{name: entry[name] for name in ("key", "slug", "axes")}, "says": says, "at": "2026-11-26T12:00:00Z"}
+        for entry, says in zip(entries, ("approve", "reject", "retake"), strict=False)
+    ]
+    file.write_text(json.dumps({"campaign": "hello", "draft": True, "plan": "0" * 64, "verdicts": said}))
+
+
+def together(fences: tuple[str, ...]) -> str:
+    """A campaign, and what was put in place of its keys since."""
+    keys: dict[str, str] = {}
+    for fence in fences:
+        keys |= dict(re.findall(r"(?m)^([a-z_]+)(:.*\n(?: .*\n|\n)*)", fence))
+    return "".join(f"{key}{text}" for key, text in keys.items()) if "campaign" in keys else ""
+
+
+def do(studio: Studio, line: str) -> Ended:
+    words = shlex.split(line.partition(" > ")[0].replace("~", studio.settings["HOME"]))
+    settings = dict(word.split("=", 1) for word in words[: words.index("callsheet")])
+    _, command, *globs = words[len(settings) :]
+    rest = [one for word in globs for one in expanded(studio.root, word)]
+    if command in SERVERS or "--serve" in rest:
+        if "--port" in rest:
+            del rest[rest.index("--port") : rest.index("--port") + 2]
+        return served(studio, command, *rest, "--port", "0")
+    if command == "run" and "--yes" not in rest:
+        rest.append("--yes")
+    return studio.call(command, *rest, **settings)
+
+
+def expanded(root: Path, word: str) -> list[str]:
+    """As a shell would."""
+    found = sorted(str(path.relative_to(root)) for path in root.glob(word)) if "/*" in word else []
+    return found or [word]
+
+
+def served(studio: Studio, *words: str) -> Ended:
+    """Started, asked something, stopped."""
+    running = studio.start(*words, stderr=subprocess.STDOUT)
+    assert running.stdout is not None
+    said = running.stdout.readline()
+    address = re.search(r"http://\S+", said)
+    assert address is not None, said
+    assert httpx.get(address[0], trust_env=False, timeout=PATIENCE).status_code < 500
+    running.send_signal(signal.SIGINT)
+    out, _ = running.communicate(timeout=PATIENCE)
+    return Ended(code=running.returncode, out=said + out, err="")
