@@ -234,7 +234,23 @@ def _read(spec: Path) -> bytes:
 
 def sources(root: Path) -> Sources:
     """How the files are read that a campaign names: those it extends, and prompts."""
-    return Sources(document=lambda name: _text(Path(name), name), prompt=lambda path: _text(root / path, path))
+    return Sources(document=lambda name: _text(Path(name), name), prompt=lambda path: _prompt(root, path))
+
+
+def _prompt(root: Path, path: str) -> bytes:
+    """A text of this studio, which goes to the provider: whoever wrote the campaign must not choose a file of the machine's."""
+    file = root / path
+    try:
+        inside = file.resolve().relative_to(root.resolve()).parts
+    except (OSError, ValueError):
+        inside = ("..",)
+    if any(part.startswith(".") for part in inside):
+        what = "lies outside of the studio" if inside == ("..",) else "is a hidden file"
+        raise SpecError(
+            f"{path} {what}, and a prompt is sent to the provider.",
+            hint="Copy the text to where specs/ is, as specs/dusk.txt.",
+        )
+    return _text(file, path)
 
 
 def _text(file: Path, name: str) -> bytes:

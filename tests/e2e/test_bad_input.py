@@ -187,6 +187,25 @@ CASES = {
         "Check the download, or use another file.",
         before=NONE,
     ),
+    "a prompt from a file of the machine": spec(
+        2,
+        "dusk: {file: /etc/hostname}",
+        "9:16: error: prompts.dusk.file: /etc/hostname lies outside of the studio, and a prompt is sent to the provider.",
+        "Copy the text to where specs/ is, as specs/dusk.txt.",
+        before=DUSK,
+    ),
+    "a prompt from a link that leads out of the studio": Case(
+        code=2,
+        change=(DUSK, "dusk: {file: specs/out.txt}"),
+        prepare=lambda studio: (studio.root / "specs/out.txt").symlink_to("/etc/hostname"),
+        message=f"{SPEC}:9:16: error: prompts.dusk.file: specs/out.txt lies outside of the studio, and a prompt is sent to",
+    ),
+    "a prompt from the file with the key": Case(
+        code=2,
+        change=(DUSK, "dusk: {file: .env}"),
+        prepare=lambda studio: (studio.root / ".env").write_text("EVOLINK_API_KEY=sk-evo-0123456789\n"),
+        message=f"{SPEC}:9:16: error: prompts.dusk.file: .env is a hidden file, and a prompt is sent to the provider.",
+    ),
     # the file
     "a campaign that is not there": Case(
         words=("run", "specs/tinny.yaml", "--sandbox", "--yes"),
