@@ -196,16 +196,20 @@ def problems(found: Iterable[Problem]) -> None:
 
 
 def _excerpt(problem: Problem) -> Sequence[str]:
-    """The line of the file and a caret; nothing where the file is gone or the line is not in it."""
+    """The line of the file and a caret; nothing where the file is gone, the line is not in it, or a secret is."""
     if not problem.line:
         return ()
     from rich.cells import cell_len
+
+    from callsheet.redact import redact
 
     try:
         with Path(problem.file).open("rb") as file:
             text = file.read(MAX_BYTES).decode("utf-8", errors="replace")
         line = text.splitlines()[problem.line - 1]
     except (OSError, IndexError):
+        return ()
+    if redact(line) != line:
         return ()
     begin = max(0, problem.column - 1 - LEAD) if len(line) > EXCERPT else 0
     shown = "".join(c if c.isprintable() else "·" for c in line[begin : begin + EXCERPT])

@@ -206,6 +206,12 @@ CASES = {
         prepare=lambda studio: (studio.root / ".env").write_text("EVOLINK_API_KEY=sk-evo-0123456789\n"),
         message=f"{SPEC}:9:16: error: prompts.dusk.file: .env is a hidden file, and a prompt is sent to the provider.",
     ),
+    "a campaign that extends the file with the key": Case(
+        code=2,
+        change=("campaign: tiny", "extends: ../.env\ncampaign: tiny"),
+        prepare=lambda studio: (studio.root / ".env").write_text("EVOLINK_API_KEY=sk-evo-secret-0123456789\n"),
+        message=".env:1:1: error: what is extended is a mapping of keys, and this is text.",
+    ),
     # the file
     "a campaign that is not there": Case(
         words=("run", "specs/tinny.yaml", "--sandbox", "--yes"),
