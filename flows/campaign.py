@@ -439,6 +439,8 @@ async def walk(
 ) -> "State[Any]":
     """Everything that is left to do, and how it ended. shared: the plan that others have made most of, with the reasons
     that they told by label."""
+    # Of each task run Prefect would ship, besides its state, a line that says the state.
+    logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)
     labels = outcome.to_walk(at.plan)
     is_part = at.drawn.loaded.part is not None
     left = [] if is_part else strays.found(at)

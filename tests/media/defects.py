@@ -268,7 +268,9 @@ def _flicker(dice: random.Random, film: Film) -> Film:
 def _flash(dice: random.Random, film: Film) -> Film:
     at = round(_stretch(dice, 0.1, 0.2)[0] * RATE) / RATE
     filters = f"drawbox=c=white@0.9:t=fill:enable='between(t,{at - 0.005:.3f},{at + 0.035:.3f})'"
-    return _then(film, "one white frame", filters, "flicker", "blank")
+    # At another rate than the film's own the encoder leaves frames out, and this one may be among them.
+    options = ("-crf", "23") if "-r" in film.options else film.options
+    return _then(film, "one white frame", filters, "flicker", "blank", options=options)
 
 
 def _low_rate(dice: random.Random, film: Film) -> Film:
