@@ -131,9 +131,13 @@ def _which(file: Path) -> tuple[int, int] | None:
 
 
 def _have_file(file: Path) -> None:
-    """A new ledger for its owner only: it holds signed URLs. SQLite gives its journals the permissions of the file."""
+    """A new ledger for its owner only: it holds signed URLs. SQLite gives its journals the permissions of the file.
+
+    One that is there is not opened: whoever closes a file gives up every lock of the process on it, and another process would
+    then take itself for the last one and remove the journal that is written to here (sqlite.org/howtocorrupt, 2.2).
+    """
     try:
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError:
         return  # opening it tells what is wrong, in the words of the database
 

@@ -174,6 +174,20 @@ def test_a_ledger_that_somebody_removes_meanwhile_is_not_written_on_with(file: P
     ledger.close()
 
 
+def test_a_second_ledger_of_this_process_takes_no_lock_from_the_first(file: Path) -> None:
+    """Whoever closes a file gives up every lock of the process on it: another process would then take itself for the last one
+    and remove the journal that is written to here."""
+    first = Ledger(f"sqlite:///{file}")
+    taken = first.reserve(BOOKING)
+    Ledger(f"sqlite:///{file}").close()
+    script = "import sys; from callsheet.ledger.book import Ledger; Ledger(f'sqlite:///{sys.argv[1]}').close()"
+    subprocess.run([sys.executable, "-c", script, str(file)], check=True, cwd=ROOT)
+    assert file.with_name(f"{file.name}-wal").exists()
+    first.submitting(taken.id, request={})
+    assert rows(file, "select state from takes") == [("submitting",)]
+    first.close()
+
+
 def test_a_copy_of_the_file_alone_has_all_that_was_committed(file: Path, tmp_path: Path) -> None:
     ledger = Ledger(f"sqlite:///{file}")
     ledger.reserve(BOOKING)
