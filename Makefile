@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 TOOLS  := build/tools
 FUZZER := build/fuzzer
+FUZZED := $(FUZZER)/.installed
+TOOLED := $(TOOLS)/.installed
 
 # As many tests at a time as there are cores, those of one file in one process: they share what is slow to set up.
 ABREAST := -n auto --maxprocesses 4 --dist loadfile
@@ -81,23 +83,25 @@ schema: $(STAMP)
 	for name in sidecar stray manifest verdicts; do \
 	  $(BIN)/callsheet schema --of $$name > docs/schemas/$$name.schema.json || exit 1; done
 
-fuzz: $(FUZZER)  ## hostile campaigns, documents, answers and names, for SECONDS=60 each
+fuzz: $(FUZZED)  ## hostile campaigns, documents, answers and names, for SECONDS=60 each
 	PYTHONPATH=$(FUZZER) $(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
-$(FUZZER): $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(FUZZER) 'atheris==3.*'
+$(FUZZED): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(FUZZER) 'atheris==3.*'
+	@touch $@
 
-sbom: $(TOOLS)  ## dist/sbom.json: what is installed, with licences (CycloneDX)
+sbom: $(TOOLED)  ## dist/sbom.json: what is installed, with licences (CycloneDX)
 	mkdir -p dist
 	$(TOOLS)/bin/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml -o dist/sbom.json $(BIN)/python
 
-advisories: $(TOOLS)  ## known holes in what the lock pins, by a public database
+advisories: $(TOOLED)  ## known holes in what the lock pins, by a public database
 	$(TOOLS)/bin/pip-audit --disable-pip --require-hashes -r requirements.lock
 
 # What only a release needs stays out of the lock and of .venv.
-$(TOOLS): $(STAMP)
+$(TOOLED): $(STAMP)
 	$(PYTHON) -m venv $(TOOLS)
 	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check 'cyclonedx-bom==7.*' 'pip-audit==2.*'
+	@touch $@
 
 release: $(STAMP)  ## dist/: wheel and sdist, each installed alone and tried
 	rm -rf dist && $(BIN)/python -m hatchling build -t wheel -t sdist -d dist

@@ -23,8 +23,7 @@ def _line(row: dict[str, Any]) -> str:
     at_most, at_least = row["at_most"], row["at_least"]
     aim = f"≤ {at_most:g}" if at_most is not None else f"≥ {at_least:g}" if at_least is not None else ""
     ratio = f"{row['ratio']:.2f}" if row["holds"] else f"**{row['ratio']:.2f}**"
-    amounts = (f"{row[side]:.4g} {row['unit']}".strip() for side in ("ours", "theirs"))
-    ours, theirs = amounts
+    ours, theirs = (f"{row[side]:.4g} {row['unit']}".strip() for side in ("ours", "theirs"))
     return f"| {row['what']} | {ours} | {row['against']} | {theirs} | {ratio} | {aim} |"
 
 

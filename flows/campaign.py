@@ -147,14 +147,6 @@ async def show_encode(label: str, moved: "asyncio.Queue[float]") -> None:
         log.warning("the progress of %s is not shown: %s", label, redact(str(error)))
 
 
-async def make_ready(label: str, at: studio.Studio) -> None:
-    """Everything that comes before a place at the provider."""
-    stopping.refuse(at, label)
-    await prepare(label)
-    stopping.refuse(at, label)
-    await stage(label)  # before its place comes free: while it is uploaded another renders
-
-
 async def shoot(label: str, number: int, at: studio.Studio) -> None:
     """One variant's walk. What is sent is bounded by `in_flight`, what is sent and not home yet by `on_the_way`, preparation
     and uploads by limits of their own; what an earlier run has sent is only brought home.
@@ -162,7 +154,7 @@ async def shoot(label: str, number: int, at: studio.Studio) -> None:
     As many as may be sent at once begin soon; those that have to wait for a place anyway are made ready when nothing is sent.
     """
     paid = outcome.paid_take(at.plan, label)
-    later = 0 if paid is not None else max(number - at.drawn.settings.max_in_flight, 0)
+    later = 0 if paid is not None else max(number + 1 - at.drawn.settings.max_in_flight, 0)
     await asyncio.sleep((number - later) / STARTS_PER_SECOND + later / LATER_PER_SECOND)
 
     async def make() -> int:
@@ -181,10 +173,10 @@ async def shoot(label: str, number: int, at: studio.Studio) -> None:
             return
         if later:
             await at.sending.given()
-            await make_ready(label, at)
-        else:
-            with at.sending.held():
-                await make_ready(label, at)
+        stopping.refuse(at, label)
+        await prepare(label)
+        stopping.refuse(at, label)
+        await stage(label)  # before its place comes free: while it is uploaded another renders
         async with at.on_the_way:
             async with at.in_flight:
                 take = await retaking.until_made(label, make)
@@ -439,8 +431,6 @@ async def walk(
 ) -> "State[Any]":
     """Everything that is left to do, and how it ended. shared: the plan that others have made most of, with the reasons
     that they told by label."""
-    # Of each task run Prefect would ship, besides its state, a line that says the state.
-    logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)
     labels = outcome.to_walk(at.plan)
     is_part = at.drawn.loaded.part is not None
     left = [] if is_part else strays.found(at)

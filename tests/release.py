@@ -36,7 +36,7 @@ def _try(requirement: str, place: Path) -> None:
     _do(callsheet, "init", "studio", folder=place, given=given)
     for words in (("check",), ("plan", "--sandbox"), ("run", "--sandbox", "--yes", "--limit", "1", "--ephemeral")):
         command, *rest = words
-        _do(callsheet, command, "specs/starter.yaml", *rest, folder=place / "studio", given=given)
+        _do(callsheet, command, "specs/studio.yaml", *rest, folder=place / "studio", given=given)
     if not list((place / "studio/archive").rglob("*.mp4")):
         raise RuntimeError("the run archived nothing")
 

@@ -25,14 +25,11 @@ from callsheet.steps.settings import VARIABLES, Settings
 from callsheet.sweep import expand
 from callsheet.take import State
 from tests import licences, reference
+from tests.documents import DOCUMENTS, ROOT, blocks, fences, named, together
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 REFERENCE = {path.name: path.read_text("utf-8") for path in (ROOT / "docs/reference").glob("*.md")}
 GUIDE = (ROOT / "specs/README.md").read_text("utf-8")
-#: What a checkout holds that nobody here wrote.
-FOREIGN = {".venv", ".callsheet", "archive", ".pytest_cache", ".git", "node_modules"}
-DOCUMENTS = sorted(path for path in ROOT.rglob("*.md") if not FOREIGN & set(path.relative_to(ROOT).parts))
 
 GROUP = typer.main.get_command(app())
 assert isinstance(GROUP, TyperGroup)
@@ -47,15 +44,6 @@ BASE = {
     "prompts": "prompts: {dusk: Re-light the scene at dusk., neon: The same scene under neon signs.}",
     "aspect_ratios": "aspect_ratios: [16:9, 9:16]",
 }
-
-
-def named(path: Path) -> str:
-    return str(path.relative_to(ROOT))
-
-
-def fences(text: str, language: str) -> list[str]:
-    """The code blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
 
 
 def prose(text: str) -> str:
@@ -131,8 +119,7 @@ def test_the_sandbox_s_page_has_every_option_of_its_command_and_every_route() ->
 
 def commands(text: str) -> Iterator[list[str]]:
     """The words behind `callsheet` of every command, in code blocks and in sentences."""
-    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S)
-    lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    lines = [line.strip().removeprefix("$ ") for _, block in blocks(text) for line in block.splitlines()]
     spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose(text))]
     for said in (*lines, *spans):
         if re.match(r"(?:\.venv/bin/)?callsheet(?: |$)", said):
@@ -233,11 +220,9 @@ def test_the_campaign_in_the_readme_is_hello() -> None:
 
 @pytest.mark.parametrize("document", ["README.zh.md", "docs/author.md"])
 def test_the_campaigns_of_a_document_are_campaigns(document: str) -> None:
-    first, *more = fences((ROOT / document).read_text("utf-8"), "yaml")
-    keys: dict[str, str] = {}
-    for fence in (first, *more):
-        keys |= dict(re.findall(r"^([a-z_]+)(:.*\n(?: .*\n|\n)*)", fence, re.M))
-        assert expand(parse("".join(f"{key}{text}" for key, text in keys.items()), file=document))
+    found = fences((ROOT / document).read_text("utf-8"), "yaml")
+    for number in range(1, len(found) + 1):
+        assert expand(parse(together(found[:number]), file=document))
 
 
 def completed(fragment: str) -> Campaign:

@@ -1,7 +1,6 @@
 """What a command reaches in the checkout that it stands in: the flows, by path. The wheel's single upward import."""
 
 import importlib.util
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -10,7 +9,7 @@ from callsheet.errors import PackageMissing, SpecError
 
 def require_prefect(command: str) -> None:
     """PackageMissing, before anything is looked at or asked. Prefect itself is not loaded for it: that takes seconds."""
-    if find_spec("prefect") is None:
+    if importlib.util.find_spec("prefect") is None:
         raise PackageMissing(
             f"callsheet {command} needs Prefect, which is not installed.", hint="Run: pip install 'callsheet[flows]'"
         )
