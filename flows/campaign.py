@@ -53,7 +53,7 @@ from callsheet.steps import submit as submitting
 #: Starts a second; the server's event queue drops, silently, what comes much faster (measured).
 STARTS_PER_SECOND = 50
 #: Of what waits for a place anyway.
-LATER_PER_SECOND = 20
+LATER_PER_SECOND = 40
 #: Seconds between two words about one encode, about a whole campaign, and between two looks whether the run was cancelled.
 PROGRESS_PERIOD = 1.0
 CAMPAIGN_PERIOD = 2.0

@@ -37,7 +37,7 @@ class JobUnknown(ProviderError):
 
 #: The vendor advises: first poll after 15 s, then every 10 to 15 s. A failed job is heard of after two minutes at most.
 REMOTE = Pace(first=15, tick=10, slowest=30, longest=120)
-LOOPBACK = Pace(first=0.1, tick=0.25, slowest=1, longest=1, expects=False)
+LOOPBACK = Pace(first=0.1, tick=0.25, slowest=0.5, longest=1, expects=False)
 #: With a provider that does not know a job, or names no link for a finished one.
 PATIENCE, LOOPBACK_PATIENCE = timedelta(minutes=2), timedelta(seconds=2)
 

@@ -48,14 +48,16 @@ class Gate:
 
 
 class Precedence:
-    """`with first.held():` has precedence; whoever does `await first.given()` begins when nobody has it, and after `patience`
-    at the latest. For one event loop."""
+    """`with first.held():` has precedence; whoever does `await first.given()` begins when nobody has it, one every `apart`, so
+    that one quiet moment does not let in all who wait; and after `patience` at the latest. For one event loop."""
 
-    def __init__(self, patience: timedelta) -> None:
-        self._patience = patience.total_seconds()
+    def __init__(self, patience: timedelta, apart: timedelta) -> None:
+        self._patience, self._apart = patience.total_seconds(), apart.total_seconds()
         self._holders = 0
         self._nobody = asyncio.Event()
         self._nobody.set()
+        self._line = asyncio.Lock()
+        self._not_before = 0.0
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -70,5 +72,12 @@ class Precedence:
 
     async def given(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._patience):
-                await self._nobody.wait()
+            async with asyncio.timeout(self._patience), self._line:
+                await self._quiet()
+
+    async def _quiet(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while self._holders or clock() < self._not_before:
+            await self._nobody.wait()
+            await asyncio.sleep(max(self._not_before - clock(), 0))
+        self._not_before = clock() + self._apart

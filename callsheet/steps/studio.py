@@ -31,7 +31,7 @@ from callsheet.provider.staging import BucketStaging, ProviderStaging, Staging
 from callsheet.provider.watch import Watch
 from callsheet.routing import EVOLINK, LOOPBACK, SANDBOX, Card, Pool
 from callsheet.slices import Part
-from callsheet.steps import bring, hints, leftovers, make_room, mark, presence
+from callsheet.steps import bring, heaps, hints, leftovers, make_room, mark, presence
 from callsheet.steps import draw_up as drawing
 from callsheet.steps import settings as environment
 from callsheet.steps.draw_up import Drawn
@@ -77,8 +77,9 @@ DOWNLOADS = 4
 #: Results that go to the archive at a time, and prepared files that go to a provider, for the same reason.
 UPLOADS, STAGINGS = 4, 4
 
-#: How long results, and variants that wait for a place, wait for what is being sent where a hundred jobs end at once.
-GIVES_WAY = timedelta(seconds=20)
+#: How long results, and variants that wait for a place, wait for what is being sent where a hundred jobs end at once; and
+#: how far apart they begin then.
+GIVES_WAY, BEGINS_APART = timedelta(seconds=20), timedelta(seconds=1 / 25)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +119,7 @@ class Studio:
     downloads: Gate = field(default_factory=lambda: Gate(DOWNLOADS))
     stagings: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(STAGINGS))
     #: Sending goes before bringing home: a render takes minutes, and a result can wait for seconds.
-    sending: Precedence = field(default_factory=lambda: Precedence(GIVES_WAY))
+    sending: Precedence = field(default_factory=lambda: Precedence(GIVES_WAY, BEGINS_APART))
     uploads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UPLOADS))
     #: Results that are decoded at a time: a hundred may come home at once, and each is an ffmpeg.
     decoders: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(max(2, command.cores())))
@@ -311,6 +312,7 @@ async def _opened(
     occurrence: datetime | None = None,
     flow_run: str = "",
 ) -> AsyncIterator[Studio]:
+    heaps.keep_few()
     logging.getLogger("callsheet").setLevel(logging.INFO)  # one line a change of a take; Prefect sends it to its server
     settings = environment.read(loaded.root)
     name = drawing.route_name(settings, sandbox=sandbox)

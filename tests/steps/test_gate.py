@@ -105,7 +105,7 @@ def begun(*holds: tuple[float, float], comes: float, patience: float = 3) -> flo
     """When somebody begins who comes at this second, while others have precedence from one second to another."""
 
     async def come() -> float:
-        first = Precedence(timedelta(seconds=patience))
+        first = Precedence(timedelta(seconds=patience), timedelta(0))
 
         async def hold(since: float, until: float) -> None:
             await asyncio.sleep(since)
@@ -137,10 +137,32 @@ def test_who_gives_way_waits_no_longer_than_it_is_patient() -> None:
 
 def test_what_fails_keeps_no_precedence() -> None:
     async def come() -> float:
-        first = Precedence(timedelta(seconds=3))
+        first = Precedence(timedelta(seconds=3), timedelta(0))
         with suppress(RuntimeError), first.held():
             raise RuntimeError
         await first.given()
         return asyncio.get_running_loop().time()
 
     assert virtual.run(come()) == 0
+
+
+def test_one_quiet_moment_does_not_let_in_all_who_wait() -> None:
+    async def come() -> list[float]:
+        first = Precedence(timedelta(seconds=10), timedelta(seconds=1))
+        begun: list[float] = []
+
+        async def wait() -> None:
+            await asyncio.sleep(0.5)
+            await first.given()
+            begun.append(asyncio.get_running_loop().time())
+
+        async def hold(since: float, until: float) -> None:
+            await asyncio.sleep(since)
+            with first.held():
+                await asyncio.sleep(until - since)
+
+        await asyncio.gather(hold(0, 1), hold(2.5, 6), *(wait() for _ in range(4)))
+        return begun
+
+    # quiet from 1 to 2.5: two of them, a second apart; the others once it is quiet again
+    assert virtual.run(come()) == [1, 2, 6, 7]
