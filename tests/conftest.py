@@ -35,7 +35,7 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, s
     yield {"PREFECT_API_URL": f"http://127.0.0.1:{free_port()}/api", "PREFECT_HOME": str(home)}
     pid = home / "server.pid"
     if pid.exists():
-        _end(int(pid.read_text()))
+        end(int(pid.read_text()))
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +76,7 @@ def postgres_schema(postgres: str) -> Iterator[str]:
         yield url
 
 
-def _end(process: int) -> None:
+def end(process: int) -> None:
     """SIGTERM, and SIGKILL where that is not obeyed within ten seconds."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         for _ in range(100):

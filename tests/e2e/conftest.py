@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ import pytest
 
 from callsheet.ledger.book import Ledger
 from callsheet.media import command
-from tests.conftest import free_port
+from tests.conftest import end, free_port
 
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("callsheet")
@@ -172,11 +172,12 @@ def film(target: Path, source: str, *options: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def new_studio(media: Path, tmp_path_factory: pytest.TempPathFactory) -> NewStudio:
-    port = str(free_port())
+def new_studio(media: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewStudio]:
+    port, tops = str(free_port()), list[Path]()
 
     def lay_out(**settings: str) -> Studio:
         top = tmp_path_factory.mktemp("e2e")
+        tops.append(top)
         root = top / "studio"
         (root / "specs").mkdir(parents=True)
         (root / "flows").symlink_to(ROOT / "flows")
@@ -194,7 +195,12 @@ def new_studio(media: Path, tmp_path_factory: pytest.TempPathFactory) -> NewStud
         studio.write(CAMPAIGN)
         return studio
 
-    return lay_out
+    yield lay_out
+    # A server of Prefect in a studio's own folder is one that no test meant to start, and would outlive them all.
+    started = [top for top in tops if (top / "prefect/server.pid").exists()]
+    for top in started:
+        end(int((top / "prefect/server.pid").read_text()))
+    assert not started, f"a command has started a Prefect server of its own, in {started}"
 
 
 @pytest.fixture

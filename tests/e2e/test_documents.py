@@ -1,7 +1,7 @@
 """Every command of `callsheet` in a code block of a document, typed as it stands there, in a studio that has what is named.
 
 What is changed: a question is answered (`--yes`), a server gets a free port and is stopped once it serves. The paid provider
-is a sandbox on this machine. Commands that need another machine are tested where ELSEWHERE says.
+is a sandbox on this machine, and the buckets are moto's. The sandbox's page says its requests with curl, typed here too.
 """
 
 import json
@@ -12,11 +12,12 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
 
+from tests.buckets import BucketServer
 from tests.documents import DOCUMENTS, blocks, named, together
 
 from .conftest import CAMPAIGN, PATIENCE, ROOT, Ended, NewStudio, Studio, film
@@ -24,13 +25,6 @@ from .conftest import CAMPAIGN, PATIENCE, ROOT, Ended, NewStudio, Studio, film
 pytestmark = pytest.mark.slow
 
 SERVERS = {"sandbox", "webhooks"}
-#: The beginning of a command, and the test that runs it with what it needs.
-ELSEWHERE = {
-    "CALLSHEET_STAGING=s3://": "tests/steps/test_bucket_archive.py",
-    "callsheet verify s3://": "tests/steps/test_verify.py",
-    "callsheet deploy": "tests/e2e/test_deploy.py",
-    "callsheet prepare": "tests/e2e/test_prepare.py",
-}
 #: Where a document shows what goes wrong.
 ENDS = {
     "callsheet check specs/beach.yaml": (2, 0),
@@ -60,16 +54,6 @@ def typed(document: Path) -> Iterator[Typed]:
 WITH_COMMANDS = [path for path in DOCUMENTS if path.parent.name != "decisions" and any(typed(path))]
 
 
-def is_elsewhere(line: str) -> bool:
-    return any(line.startswith(begin) for begin in ELSEWHERE)
-
-
-@pytest.mark.parametrize(("begin", "test"), ELSEWHERE.items())
-def test_what_is_tested_elsewhere_is(begin: str, test: str) -> None:
-    words = begin.replace("=", " ").split()
-    assert (words[0] if words[0] != "callsheet" else words[1]) in (ROOT / test).read_text("utf-8")
-
-
 @pytest.fixture(scope="module")
 def paid(new_studio: NewStudio) -> Iterator[Mapping[str, str]]:
     """A provider that takes a key."""
@@ -86,17 +70,24 @@ def paid(new_studio: NewStudio) -> Iterator[Mapping[str, str]]:
 
 @pytest.mark.parametrize("document", WITH_COMMANDS, ids=named)
 def test_the_commands_of_a_document_do_what_they_are_said_to(
-    document: Path, new_studio: NewStudio, prefect: Mapping[str, str], paid: Mapping[str, str]
+    document: Path,
+    new_studio: NewStudio,
+    prefect: Mapping[str, str],
+    prefect_api: str,
+    paid: Mapping[str, str],
+    bucket: BucketServer,
 ) -> None:
-    studio = new_studio(**prefect, **paid, BROWSER="true")
+    studio = new_studio(**prefect, **paid, **bucket.environment, BROWSER="true")
     furnish(studio)
+    if any("verify s3://" in line for line, _ in typed(document)):
+        studio.write(CAMPAIGN + "archive: {to: s3://studio/finals}\n")
+        assert studio.run().code == 0
+        studio.write(CAMPAIGN)
     if any(re.search("review|verdicts|verify", line) for line, _ in typed(document)):
         for spec in ("specs/hello.yaml", "specs/tiny.yaml"):
             assert studio.call("run", spec, "--sandbox", "--yes").code == 0
         judge(studio, Path(studio.settings["HOME"]) / "Downloads/verdicts.json")
     for line, yaml in typed(document):
-        if is_elsewhere(line):
-            continue
         (studio.root / "specs/beach.yaml").write_text(
             together(yaml) if "campaign: beach" in "".join(yaml) else CAMPAIGN
         )
@@ -159,3 +150,41 @@ def served(studio: Studio, *words: str) -> Ended:
     running.send_signal(signal.SIGINT)
     out, _ = running.communicate(timeout=PATIENCE)
     return Ended(code=running.returncode, out=said + out, err="")
+
+
+def test_the_requests_of_the_page_about_the_sandbox_are_answered(new_studio: NewStudio) -> None:
+    text = (ROOT / "docs/sandbox.md").read_text("utf-8")
+    lines = [line for language, block in blocks(text) if language == "bash" for line in block.splitlines()]
+    given = next(line for line in lines if line.startswith("K="))
+    studio = new_studio()
+    shutil.copy(studio.root / "media/beach.mp4", studio.root / "clip.mp4")
+    running = studio.start("sandbox", "--port", "0", "--engine", "copy", "--render-seconds", "60")
+    try:
+        assert running.stdout is not None
+        url = re.search(r"http://[\d.:]+", running.stdout.readline())
+        assert url is not None
+        known: dict[str, str] = {}
+        for line in lines:
+            if not line.startswith("curl "):
+                continue
+            for name, value in known.items():
+                line = re.sub(rf"\b{name}\b", value, line)
+            answer = asked(studio, f"{given}\n{line}".replace("http://127.0.0.1:4100", url[0]))
+            if "/files/upload/" in line:
+                known["FILE_URL"] = answer["data"]["file_url"]
+            if "/generations" in line:
+                known["ID"] = known["TASK"] = answer["id"]
+            if "/v1/tasks/" in line:
+                assert answer["status"] in ("pending", "processing")
+        assert set(known) == {"FILE_URL", "ID", "TASK"}
+    finally:
+        running.terminate()
+        running.communicate(timeout=PATIENCE)
+
+
+def asked(studio: Studio, script: str) -> Any:
+    """What a script with one curl is answered; an answer that is an error fails it."""
+    words = ["bash", "-ec", script.replace("curl ", "curl -sS --fail-with-body ")]
+    told = subprocess.run(words, cwd=studio.root, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert told.returncode == 0, f"{script}\n{told.stdout}{told.stderr}"
+    return json.loads(told.stdout)
