@@ -6,7 +6,7 @@ is UTF-8, keys sorted, no spaces, no floats (a float has no single spelling; len
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 #: Hex characters of a digest that a person is shown; the whole digest is what is compared.
 SHORT = 12
@@ -19,14 +19,6 @@ Canonical = str | int | bool | None | Sequence["Canonical"] | Mapping[str, "Cano
 def of_bytes(data: bytes) -> str:
     """64 hex characters."""
     return hashlib.sha256(data).hexdigest()
-
-
-def of_chunks(chunks: Iterable[bytes]) -> str:
-    """The digest of the concatenation, in constant memory."""
-    running = hashlib.sha256()
-    for chunk in chunks:
-        running.update(chunk)
-    return running.hexdigest()
 
 
 def canonical(value: Canonical) -> str:

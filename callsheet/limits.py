@@ -69,9 +69,6 @@ class ClipFacts:
     pixel_format: str
     width: int
     height: int
-    #: As stored in the file, before rotation and pixel shape.
-    stored_width: int
-    stored_height: int
     sample_aspect_ratio: Fraction = Fraction(1)
     #: Degrees, one of 0, 90, 180, 270, as a player turns the picture counter-clockwise.
     rotation: int = 0

@@ -310,8 +310,6 @@ def _clip_facts(path: Path, container: av.container.InputContainer, boxes: _Boxe
         pixel_format=frame.format.name,
         width=width,
         height=height,
-        stored_width=frame.width,
-        stored_height=frame.height,
         sample_aspect_ratio=ratio,
         rotation=rotation,
         mirrored=mirrored,

@@ -268,11 +268,6 @@ class Book:
         """Jobs that are not finished."""
         return int(self._db.execute(f"SELECT count(*) FROM job WHERE {_UNFINISHED}").fetchone()[0])  # noqa: S608
 
-    def waiting_before(self, job: Job) -> int:
-        """Unfinished jobs that were accepted before this one."""
-        count = f"SELECT count(*) FROM job WHERE {_UNFINISHED} AND seq < (SELECT seq FROM job WHERE id = ?)"  # noqa: S608
-        return int(self._db.execute(count, (job.id,)).fetchone()[0])
-
     def kept_results(self, now: datetime) -> set[str]:
         """Ids of the jobs whose result is still needed: its link lives, or the job is not settled yet."""
         rows = self._db.execute(

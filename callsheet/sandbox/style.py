@@ -28,7 +28,6 @@ log = logging.getLogger("callsheet.sandbox")
 
 Pixels = NDArray[np.uint8]
 Levels = NDArray[np.float32]
-Paint = Callable[[Image.Image], Image.Image]
 
 #: Painted frames a second, and their long side: what a draft can afford, and where the strokes look right.
 RATE = 12

@@ -32,8 +32,3 @@ def test_true_is_not_one_and_text_is_not_a_number() -> None:
 def test_a_float_or_a_key_that_is_no_text_is_refused(value: digest.Canonical) -> None:
     with pytest.raises(TypeError):
         digest.of_json(value)
-
-
-@given(st.lists(st.binary()))
-def test_chunks_count_as_their_concatenation(chunks: list[bytes]) -> None:
-    assert digest.of_chunks(chunks) == digest.of_bytes(b"".join(chunks))
