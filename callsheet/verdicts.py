@@ -42,6 +42,11 @@ class Verdict(_Document):
     )
 
     @property
+    def is_given(self) -> bool:
+        """Does it say anything?"""
+        return self.says is not None or self.stars is not None or bool(self.note)
+
+    @property
     def is_judged(self) -> bool:
         """Was the variant judged? A note alone is no judgement."""
         return self.says is not None or self.stars is not None

@@ -80,7 +80,10 @@ def test_the_commands_of_a_document_do_what_they_are_said_to(
     studio = new_studio(**prefect, **paid, **bucket.environment, BROWSER="true")
     furnish(studio)
     if any("verify s3://" in line for line, _ in typed(document)):
-        finals = CAMPAIGN.replace("campaign: tiny", "campaign: finals") + "archive: {to: s3://studio/finals}\n"
+        finals = (
+            CAMPAIGN.replace("campaign: tiny", "campaign: finals").replace("at dusk", "at dawn")
+            + "archive: {to: s3://studio/finals}\n"
+        )
         (studio.root / "specs/finals.yaml").write_text(finals)
         assert studio.call("run", "specs/finals.yaml", "--sandbox", "--yes").code == 0
         (studio.root / "specs/finals.yaml").unlink()
@@ -99,13 +102,16 @@ def test_the_commands_of_a_document_do_what_they_are_said_to(
 
 
 def furnish(studio: Studio) -> None:
-    """What the documents name."""
+    """What the documents name, and no damaged file."""
+    for file in set((studio.root / "media").iterdir()) - {studio.root / "media/beach.mp4"}:
+        file.unlink() if file.is_file() else shutil.rmtree(file)
     shutil.copytree(ROOT / "media", studio.root / "media", dirs_exist_ok=True)
     for name in ("hello.yaml", "starter.yaml"):
         shutil.copy(ROOT / "specs" / name, studio.root / "specs" / name)
     shutil.copy(ROOT / "specs/starter.yaml", studio.root / "specs/my-campaign.yaml")
     film(studio.root / "media/clips/beach.mp4", "testsrc2=s=1280x720:r=24:d=14")
     (studio.root / "media/clips/beach.mp4").rename(studio.root / "media/clips/beach.mov")
+    shutil.copy(studio.root / "media/beach.mp4", studio.root / "beach.mov")
     (Path(studio.settings["HOME"]) / "Downloads").mkdir()
 
 
@@ -157,7 +163,7 @@ def test_the_requests_of_the_page_about_the_sandbox_are_answered(new_studio: New
     text = (ROOT / "docs/sandbox.md").read_text("utf-8")
     lines = [line for language, block in blocks(text) if language == "bash" for line in block.splitlines()]
     given = next(line for line in lines if line.startswith("K="))
-    studio = new_studio()
+    studio = new_studio(CALLSHEET_SANDBOX_ENGINE="draft")
     film(studio.root / "clip.mp4", "testsrc2=s=1280x720:r=24:d=9")  # its draft takes long enough to be cancelled
     running = studio.start("sandbox", "--port", "0")
     try:

@@ -47,6 +47,7 @@ def test_two_of_one_moment_are_decided_the_same_way_everywhere() -> None:
 def test_what_was_taken_back_does_not_come_back_from_an_older_copy() -> None:
     copy = document(verdict("a", 1, says="approve"))
     back = merge(copy, document(verdict("a", 2)))
+    assert not merge(back, copy).verdicts[0].is_given
     assert merge(back, copy).counts(["a" * 64])["judged"] == 0
 
 
