@@ -17,7 +17,6 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlencode
@@ -27,6 +26,7 @@ from callsheet.archive.disk import temporary
 from callsheet.archive.store import Listed, Stored, other_bytes, refuse_lasting, refuse_strange
 from callsheet.campaign import Keeping
 from callsheet.errors import ArchiveError, ChecksumMismatch, StoreUnreachable
+from callsheet.once import once
 from callsheet.redact import redact
 
 if TYPE_CHECKING:
@@ -491,7 +491,7 @@ class S3Store:
 
     # --- boto -------------------------------------------------------------------------------------------------------
 
-    @cached_property
+    @once
     def _client(self) -> "S3Client":
         """StoreUnreachable where boto3 is not installed or its settings cannot be used."""
         try:
@@ -513,7 +513,7 @@ class S3Store:
             what = f"The archive cannot be used: {buckets.words(error)}."
             raise StoreUnreachable(what, where=self.spoken(), hint=buckets.WHO) from None
 
-    @cached_property
+    @once
     def _refusal(self) -> "type[Any]":
         """What boto raises for an answer that is an error."""
         from botocore.exceptions import ClientError

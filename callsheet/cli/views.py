@@ -8,7 +8,7 @@ from callsheet.breakdown import Axis, Share, shortened
 from callsheet.cli import console
 from callsheet.cli.console import say, tell
 from callsheet.cli.tables import table
-from callsheet.credits import Credits, total
+from callsheet.credits import ZERO, Credits, total
 from callsheet.plan import Line, Plan, decimal_seconds, worst_case
 from callsheet.work import Work
 
@@ -140,10 +140,14 @@ def review_facts(found: "Round", saved: Credits) -> Sequence[tuple[str, str]]:
         facts.append(("waiting", f"{len(found.waiting)} that are no winners; without --promote they are in the plan"))
     if found.added:
         facts.append(("added", found.spoken_added))
-    facts.append(
-        ("saving", f"{saved.spoken} less than without the verdicts" if saved else "nothing: all of it is made already")
-    )
+    facts.append(("saving", _spoken_saving(saved)))
     return facts
+
+
+def _spoken_saving(saved: Credits) -> str:
+    if saved > ZERO:
+        return f"{saved.spoken} less than without the verdicts"
+    return f"nothing: {(ZERO - saved).spoken} more than without the verdicts" if saved < ZERO else "nothing"
 
 
 def _worst(drawn: Plan, approve_above: Credits) -> str:

@@ -377,7 +377,8 @@ def _first_picture(path: Path, container: av.container.InputContainer, video: Vi
 def _turn(frame: av.VideoFrame) -> tuple[int, bool]:
     """(degrees counter-clockwise, mirrored). A mirrored matrix reads as a turn by 180; its determinant tells."""
     sides = cast(SideDataContainer, frame.side_data)  # PyAV's stub names the item's type here
-    matrix = next((bytes(side) for side in sides if side.type == SideData.DISPLAYMATRIX), b"")
+    side = sides.get(SideData.DISPLAYMATRIX)  # and its versions iterate over items or over their types
+    matrix = b"" if side is None else bytes(side)
     if len(matrix) < 36:
         return 0, False
     a, b, _, c, d, *_ = struct.unpack("<9i", matrix[:36])

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ from callsheet import buckets
 from callsheet.digest import short
 from callsheet.errors import StagingFailed
 from callsheet.hosts import is_loopback, is_public, literal
+from callsheet.once import once
 from callsheet.provider.client import CONTENT_TYPES, Provider, Staged
 from callsheet.redact import redact
 
@@ -174,7 +174,7 @@ class BucketStaging:
                 hint="Set AWS_ENDPOINT_URL_S3 to an https:// address that the provider reaches, or CALLSHEET_STAGING=provider.",
             )
 
-    @cached_property
+    @once
     def _session(self) -> Any:
         try:
             import boto3
@@ -184,7 +184,7 @@ class BucketStaging:
             ) from error
         return boto3.session.Session()
 
-    @cached_property
+    @once
     def _client(self) -> "S3Client":
         session = self._session
         from botocore.config import Config

@@ -14,12 +14,12 @@ from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, TypeVar
 
 from callsheet.errors import Problem, SourceError, SourceUnreachable
+from callsheet.once import once
 from callsheet.steps import cache, settings
 from callsheet.steps.load import Loaded
 from callsheet.steps.settings import Settings
@@ -140,13 +140,13 @@ class _Way:
 
         return Bounds(max_bytes=self._settings.max_source_mb * 10**6, stop=self.stop)
 
-    @cached_property
+    @once
     def _web(self) -> "Web":
         from callsheet.sources.web import Web
 
         return Web(allowed=self._settings.private_networks, proxy_for=settings.https_proxy_for)
 
-    @cached_property
+    @once
     def _buckets(self) -> "Buckets":
         from callsheet.sources.bucket import Buckets
 

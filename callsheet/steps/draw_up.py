@@ -64,7 +64,7 @@ class Drawn:
     selection: Selection
     store: "Store"
     pilot: Pilot | None = None
-    #: What a review makes of the campaign, and what its variants would have cost that are left out for it.
+    #: What a review makes of the campaign, and how much less that costs than the plan without it; negative where it is more.
     round: "Round | None" = None
     saved: Credits = ZERO
     #: The plan before a person left something out of it.
@@ -243,7 +243,8 @@ def _of_round(
     planned: Callable[[Sequence[Variant], int | None], Plan],
     limit: int | None,
 ) -> tuple[Plan, Credits]:
-    """The plan of what a review leaves of these variants, and what the others would have cost. NothingToShoot."""
+    """The plan of what a review makes of these variants, and how much less it costs than the plan without the review: less
+    than nothing where what it adds costs more than what it leaves out. NothingToShoot."""
     if judged is None:
         return planned(chosen, limit), ZERO
     left = [variant for variant in chosen if judged.has(variant.label)]
@@ -255,8 +256,8 @@ def _of_round(
         )
     plan = planned(left, limit)
     lines = tuple(_with_reason(line, judged.reasons.get(line.variant.label, "")) for line in plan.lines)
-    others = planned([variant for variant in chosen if not judged.has(variant.label)], None)
-    return replace(plan, lines=lines), others.credits
+    before = planned([variant for variant in chosen if not judged.part_of(variant.label)], limit)
+    return replace(plan, lines=lines), before.credits - plan.credits
 
 
 def _with_reason(line: Line, reason: str) -> Line:

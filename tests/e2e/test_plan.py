@@ -309,10 +309,15 @@ def test_a_review_leaves_out_adds_and_shows_what_it_saves_and_its_plan_is_kept_a
     assert (plan["totals"]["variants"], whole["variants"]) == (24, 24)  # one less, and one more take
     assert plan["round"]["rejected"] == [others[0]]
     assert plan["round"]["retaken"] == [f"{first}--t2"]
-    assert plan["round"]["saved"] == {"credits": "36", "usd": "0.53"}
+    assert plan["round"]["saved"] == {"credits": "0", "usd": "0.00"}  # what the take more costs is not saved
     reasons = {(line["slug"], line["take"]): line["reason"] for line in plan["lines"]}
     assert reasons[first, 2] == f"one more take of {first}, as the review asks"
     promoted = many.call(*PLAN, "--verdicts", "verdicts.json", "--promote", "1:1")
     assert "added      1 more take, 1 promoted" in promoted.out
+    without = json.loads(many.call(*PLAN, "--json").out)["totals"]["credits"]
+    cost = json.loads(many.call(*PLAN, "--verdicts", "verdicts.json", "--promote", "1:1", "--json").out)["totals"][
+        "credits"
+    ]
+    assert f"saving     {float(without) - float(cost):g} credits" in promoted.out
     (many.root / "verdicts.json").write_text(json.dumps({"campaign": "tiny"}))
     assert "these are no verdicts" in many.call(*KEPT).err
