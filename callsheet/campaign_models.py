@@ -148,6 +148,9 @@ def strange_ratio(sheet: Sheet, models: tuple[catalogue.Model, ...], path: Path,
     if not isinstance(ratio, str) or ratio in known:
         return
     meant = re.sub(r"\s*[x×/_-]\s*", ":", ratio.strip().lower())  # 16x9, as the file names have it
+    if ratio.strip() in known:
+        yield sheet.problem(path, f"{shown(ratio)} has a space before or after it", "Take the space away.")
+        return
     close = f"; did you mean `{meant}`?" if meant in known else ""
     takes, subject = listed(known, last="or"), "it takes" if len(models) == 1 else "they take"
     message = f"{shown(ratio)} is not an aspect ratio of {_names(models)}; {subject} {takes}{close}"

@@ -20,6 +20,7 @@ COLUMNS = (
     "sound",
     "model",
     "take",
+    "draft",
     "seconds",
     "width",
     "height",
@@ -36,9 +37,17 @@ COLUMNS = (
 Row = dict[str, str]
 
 
-def rows(entries: Iterable[ManifestEntry], verdicts: Mapping[str, Verdict], link: Callable[[str], str]) -> list[Row]:
-    """One row for each film that is in the archive. verdicts: by content key. link: the address of a path of the manifest."""
-    return [_row(entry, verdicts.get(entry.key), link) for entry in entries if entry.deliverable]
+def rows(
+    entries: Iterable[ManifestEntry],
+    verdicts: Mapping[str, Verdict],
+    link: Callable[[str], str],
+    *,
+    are_drafts: bool = False,
+) -> list[Row]:
+    """One row for each film that is in the archive. verdicts: by content key. link: the address of a path of the manifest.
+    are_drafts: the sandbox made them."""
+    draft = "yes" if are_drafts else ""
+    return [{**_row(entry, verdicts.get(entry.key), link), "draft": draft} for entry in entries if entry.deliverable]
 
 
 def _row(entry: ManifestEntry, verdict: Verdict | None, link: Callable[[str], str]) -> Row:

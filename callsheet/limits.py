@@ -473,7 +473,7 @@ def _transcode(
 def _notes(facts: ClipFacts, window: _Window, seconds: Fraction) -> Iterator[str]:
     frozen = seconds - window.seconds
     if frozen > Fraction(1, 10):
-        yield f"The last picture stands still for {spoken_seconds(frozen)} s; a shorter clip costs the same."
+        yield f"It is shorter than the model takes: its last picture is held for {spoken_seconds(frozen)} s, and paid for."
     if facts.audio_codec == "unknown":
         yield "Its sound is of an unknown kind and is left out."
     if facts.has_alpha:

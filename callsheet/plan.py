@@ -19,7 +19,7 @@ from callsheet.digest import Canonical
 from callsheet.errors import BudgetExceeded, NotApproved, PlanChanged
 from callsheet.nearest import listed
 from callsheet.occurrence import spoken
-from callsheet.routing import Offer, Pool, alone
+from callsheet.routing import SANDBOX, Offer, Pool, alone
 from callsheet.sweep import Variant
 from callsheet.take import CHARGED, LIVE, State, Take
 from callsheet.tariff import most_of, price_of
@@ -564,11 +564,12 @@ def _refuse_over_budget(plan: Plan, place: str) -> None:
     spoken_for = plan.budget.charged + plan.budget.held
     used = f" ({spoken_for} of it are spoken for)" if spoken_for else ""
     missing = plan.credits - left
+    apart = "Drafts are counted apart, and no paid run sees them. " if plan.route == SANDBOX else ""
     raise BudgetExceeded(
         f"budget: {len(plan.of('shoot'))} variants cost {plan.credits.spoken}, and the budget is "
         f"{plan.budget.limit.spoken}{used}: {missing.spoken} short.",
         where=place,
-        hint="Raise budget:, or select fewer variants with --only.",
+        hint=f"{apart}Raise budget:, or select fewer variants with --only.",
     )
 
 

@@ -173,6 +173,23 @@ def error(problem: CallsheetError) -> None:
         say(f"    {redact(problem.hint)}")
 
 
+class _Leaving:
+    """What leaving now means for money: only a run, or what settles one, has sent anything."""
+
+    is_under_way = False
+
+
+def under_way() -> None:
+    """From here on something may be at the provider."""
+    _Leaving.is_under_way = True
+
+
+def interrupted() -> None:
+    """Ctrl-C, in words."""
+    goes_on = "What was submitted goes on at the provider; run the campaign again to collect it."
+    say(f"Interrupted. {goes_on if _Leaving.is_under_way else MONEY_WORDS['no']}")
+
+
 def defect(failure: Exception) -> None:
     """Something that no one foresaw: what Python says of it, without secrets, and where to look for the money."""
     from callsheet.redact import redact
@@ -180,7 +197,8 @@ def defect(failure: Exception) -> None:
     say(redact("".join(traceback.format_exception(failure))).rstrip(), style="dim")
     show(err, ("unexpected error: ", "bold red"), redact(" ".join(f"{type(failure).__name__}: {failure}".split())))
     say("    This is a defect of Callsheet; please report it with the lines above.")
-    say("    `callsheet status` shows what was submitted; run the campaign again to go on, nothing is paid twice.")
+    shows = "`callsheet status` shows what was submitted; run the campaign again to go on, nothing is paid twice."
+    say(f"    {shows if _Leaving.is_under_way else MONEY_WORDS['no']}")
 
 
 def problems(found: Iterable[Problem]) -> None:

@@ -28,6 +28,8 @@ def export(
     if out is not None:
         exporting.write(rows, out)
         console.say(f"{len(rows)} film{'' if len(rows) == 1 else 's'} in {out}")
+    if any(row["draft"] for row in rows):
+        console.say("These are drafts of the sandbox, and not for an ad platform yet.")
     if json:
         console.document({"campaign": loaded.campaign.name, "films": rows, "file": None if out is None else str(out)})
     elif out is None:

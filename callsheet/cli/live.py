@@ -86,6 +86,9 @@ class Live:
             self._at_work.pop(event.label, None)
         else:
             self._at_work[event.label] = event
+        if event.state not in UNDONE:  # what an earlier run has sent begins in the middle
+            for before in STAGES[: STAGES.index(event.stage)]:
+                self._done[before].add(event.label)
         if self._rendering_since is None and event.stage == "follow" and event.state == "moved":
             self._rendering_since = self._clock()
         if not self._redraws and (event.state in UNDONE or (event.state == "done" and event.stage == "deliver")):

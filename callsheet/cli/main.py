@@ -97,9 +97,7 @@ def main() -> None:
             console.defect(leaving.__context__)
             sys.exit(UNEXPECTED)
         if leaving.code == INTERRUPTED:  # typer makes this of KeyboardInterrupt
-            console.say(
-                "Interrupted. What was submitted goes on at the provider; run the campaign again to collect it."
-            )
+            console.interrupted()
         raise
     except Exception as failure:
         console.defect(failure)

@@ -47,6 +47,7 @@ def reconcile(
     """
     from callsheet.steps import settle
 
+    console.under_way()
     if accepted:
         asyncio.run(settle.accepted(spec, take_id=accepted[0], job=accepted[1]))
     if not_accepted is not None:

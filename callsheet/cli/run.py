@@ -81,6 +81,7 @@ def run(
     else:
         settings.point_prefect_at(prefect_server.ensure(root))
     flow = checkout.flows(root, "campaign").campaign
+    console.under_way()
     account = _until_stopped(
         _walk(
             lambda: flow(
@@ -239,6 +240,7 @@ def _summary(account: "Account", took: timedelta) -> None:
     console.tell()
     console.facts([("variants", account.message), ("credits", spent), ("time", time_taken)])
     if account.flags:
-        console.tell(f"quality    {account.flags}; paid for and in the archive, numbers in each film's .json")
+        kept = "in the archive" if account.route == "sandbox" else "paid for and in the archive"
+        console.tell(f"quality    {account.flags}; {kept}, numbers in each film's .json")
     for name, place in (("files", account.files), ("board", account.board.as_uri())):
         console.tell(f"{name:<10} {place}")  # in one piece, to be copied

@@ -113,7 +113,8 @@ def still_here(path: Path) -> StillFacts:
     head = _head(path)
     kind = _kind(head)
     if kind in ("empty", "text", "web page", "video", "sound") and not head.startswith(b"GIF8"):
-        raise _refusal(path, f"is not a picture: {_LOOKS[kind]}.", "Check the download, or use another file.")
+        hint = "Videos belong under clips; a reference is a picture." if kind == "video" else _OTHER
+        raise _refusal(path, f"is not a picture: {_LOOKS[kind]}.", hint)
     _whole_boxes(path)  # decoders of HEIC and AVIF paint over what is missing
     try:
         return _still_facts(path)
@@ -137,6 +138,7 @@ _LOOKS: dict[Kind, str] = {
     "unknown": "its first bytes are of no known video format",
     "video": "it begins like a video",
 }
+_OTHER = "Check the download, or use another file."
 _HEIC = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\x00", b"MM\x00*")
 _SOUNDS = (b"ID3", b"fLaC", b"\xff\xfb", b"\xff\xf3", b"\xff\xf1", b"\xff\xf9")
@@ -193,9 +195,7 @@ def _refuse_unless_video(path: Path) -> None:
         "picture": "Pictures belong under references; a clip is a video file.",
         "sound": "A clip needs a picture track; use the video it belongs to.",
     }
-    raise _refusal(
-        path, f"is not a video: {_LOOKS[kind]}.", hints.get(kind, "Check the download, or use another file.")
-    )
+    raise _refusal(path, f"is not a video: {_LOOKS[kind]}.", hints.get(kind, _OTHER))
 
 
 def _refusal(path: Path, what: str, hint: str) -> Unacceptable:

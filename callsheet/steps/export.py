@@ -24,7 +24,10 @@ def export(loaded: Loaded, *, verdicts: Path | None = None, approved: bool = Fal
     said = {verdict.key: verdict for verdict in judged.verdicts}
     base = environment.read(loaded.root).archive_url
     found = tables.rows(
-        manifest.entries, said, lambda path: address_of(store, naming.from_manifest(folder, path), base)
+        manifest.entries,
+        said,
+        lambda path: address_of(store, naming.from_manifest(folder, path), base),
+        are_drafts=manifest.draft,
     )
     if approved:
         found = [row for row in found if row["verdict"] == "approve"]

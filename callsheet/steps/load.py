@@ -353,6 +353,8 @@ def _missing(campaign: Campaign, place: Sequence[str | int], pattern: str, root:
 
 
 def _nearby(wanted: Path, pattern: str, root: Path) -> str:
+    if pattern.startswith("~"):
+        return f"~ stands for no folder here: write the whole path, or one that begins at {root}."
     if wanted.is_dir():
         return f"That is a folder; for all its files write {pattern.rstrip('/')}/*."
     there = [path.name for path in wanted.parent.glob("*") if path.is_file()] if wanted.parent.is_dir() else []

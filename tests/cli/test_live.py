@@ -67,6 +67,14 @@ def test_every_stage_has_its_bar_and_its_count() -> None:
     assert [line[-7:].strip() for line in run.lines()[:2]] == ["1 of 24", "0 of 24"]
 
 
+def test_what_an_earlier_run_has_sent_has_its_first_stages_behind_it() -> None:
+    run = Run()
+    run.tell(FIRST, "follow", "began")
+    assert [line[-7:].strip() for line in run.lines()[:5]] == ["1 of 24"] * 3 + ["0 of 24"] * 2
+    run.tell(SECOND, "submit", "failed")
+    assert [line[-7:].strip() for line in run.lines()[:3]] == ["1 of 24"] * 3
+
+
 def test_what_moves_is_named_and_what_waits_is_counted() -> None:
     run = Run()
     run.tell(FIRST, "follow", "began")

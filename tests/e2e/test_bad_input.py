@@ -187,6 +187,27 @@ CASES = {
         "Check the download, or use another file.",
         before=NONE,
     ),
+    "a video as picture": spec(
+        3,
+        "pictures: [media/beach.mp4]",
+        "7:14: error: references.pictures[0]: media/beach.mp4 is not a picture: it begins like a video.",
+        "Videos belong under clips; a reference is a picture.",
+        before=NONE,
+    ),
+    "a clip at home": spec(
+        2,
+        "beach: ~/beach.mov",
+        "5:10: error: clips.beach: there is no file ~/beach.mov.",
+        "~ stands for no folder here: write the whole path, or one that begins at ",
+        before=BEACH,
+    ),
+    "an aspect ratio with a space": spec(
+        2,
+        "aspect_ratios: ['16:9 ']",
+        "10:17: error: aspect_ratios[0]: `16:9` has a space before or after it.",
+        "Take the space away.",
+        before=RATIO,
+    ),
     "a prompt from a file of the machine": spec(
         2,
         "dusk: {file: /etc/hostname}",
@@ -572,7 +593,7 @@ def test_a_person_who_does_not_say_yes_has_spent_nothing(studio: Studio, termina
 def test_ctrl_c_at_the_question_leaves_with_130(studio: Studio, terminal: "Terminal") -> None:
     code, said = terminal(studio, interrupt=True)
     assert code == 130
-    assert "Interrupted." in said
+    assert "Interrupted. Nothing was spent." in said
     assert "Traceback" not in said
     assert studio.untouched()
 

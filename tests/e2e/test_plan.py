@@ -96,7 +96,9 @@ def test_what_is_done_to_each_file_is_told_with_its_reason(many: Studio) -> None
             12,
         ),
     ]
-    assert found[1]["notes"] == ["The last picture stands still for 0.5 s; a shorter clip costs the same."]
+    assert found[1]["notes"] == [
+        "It is shorter than the model takes: its last picture is held for 0.5 s, and paid for."
+    ]
     assert (found[1]["before"]["seconds"], found[1]["after"]["seconds"]) == ("3", "3")
     out = rows(many.call(*PLAN))
     assert "media/beach.mp4 pass 12 within every limit of the model" in out

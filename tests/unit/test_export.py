@@ -40,6 +40,11 @@ def test_a_film_has_its_name_its_link_and_its_axes() -> None:
     assert row["variable weather"] == "wet"
 
 
+def test_a_draft_is_called_one() -> None:
+    (row,) = export.rows([entry()], {}, str, are_drafts=True)
+    assert (row["draft"], read(entry())[0]["draft"]) == ("yes", "")
+
+
 def test_what_has_no_film_has_no_row() -> None:
     assert read(entry(deliverable=None, state="failed")) == []
 

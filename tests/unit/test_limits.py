@@ -194,7 +194,9 @@ def test_a_short_clip_is_frozen_to_exactly_the_least_that_is_billed() -> None:
         preparation = clip_preparation(lasting("2.1", frame_rate=rate), CLIP)
         assert preparation.seconds == 3
         assert "2.1 s: frozen to 3 s, the least that is billed" in preparation.reasons
-        assert preparation.notes == ("The last picture stands still for 0.9 s; a shorter clip costs the same.",)
+        assert preparation.notes == (
+            "It is shorter than the model takes: its last picture is held for 0.9 s, and paid for.",
+        )
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from callsheet.plan import (
     without_new_takes,
     worst_case,
 )
+from callsheet.routing import EVOLINK, SANDBOX
 from callsheet.sweep import Variant, expand
 from callsheet.take import State
 
@@ -242,9 +243,13 @@ def test_approval_fits_this_plan_only() -> None:
 
 def test_a_plan_over_the_budget_is_refused_with_the_missing_amount() -> None:
     with pytest.raises(BudgetExceeded, match=r"24 variants cost 1342.08 credits .* 342.08 credits .* short") as caught:
-        approve(plan(budget="1000"), by="test", place="specs/test.yaml:3:9")
+        approve(replace(plan(budget="1000"), route=EVOLINK), by="test", place="specs/test.yaml:3:9")
     assert str(caught.value).startswith("specs/test.yaml:3:9: ")
     assert caught.value.exit_code == 4
+    assert caught.value.hint == "Raise budget:, or select fewer variants with --only."
+    with pytest.raises(BudgetExceeded) as of_drafts:
+        approve(replace(plan(budget="1000"), route=SANDBOX), by="test")
+    assert of_drafts.value.hint.startswith("Drafts are counted apart, and no paid run sees them. Raise budget:")
 
 
 def test_what_is_held_and_charged_already_counts_against_the_budget() -> None:
