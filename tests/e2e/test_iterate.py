@@ -1,11 +1,12 @@
 """Draft, judge, go on: the rounds of a campaign as a person runs them, with verdicts beside the manifest."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import SPEC, Studio
+from tests.e2e.conftest import SPEC, NewStudio, Studio
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +24,10 @@ def judge(studio: Studio, says: str) -> str:
     return str(file)
 
 
-def test_what_a_review_adds_is_made_once_and_stays_on_the_board_of_later_runs(studio: Studio) -> None:
+def test_what_a_review_adds_is_made_once_and_stays_on_the_board_of_later_runs(
+    new_studio: NewStudio, prefect: Mapping[str, str]
+) -> None:
+    studio = new_studio(**prefect)
     run = ("run", SPEC, "--sandbox", "--yes", "--json")
     assert studio.call(*run).code == 0
     ((slug, _),) = entries(studio)
