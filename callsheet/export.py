@@ -44,8 +44,8 @@ def rows(
     *,
     are_drafts: bool = False,
 ) -> list[Row]:
-    """One row for each film that is in the archive. verdicts: by content key. link: the address of a path of the manifest.
-    are_drafts: the sandbox made them."""
+    """One row for each film that is in the archive. verdicts: by content key; one of another film of a variant says nothing of
+    this one. link: the address of a path of the manifest. are_drafts: the sandbox made them."""
     draft = "yes" if are_drafts else ""
     return [{**_row(entry, verdicts.get(entry.key), link), "draft": draft} for entry in entries if entry.deliverable]
 
@@ -53,7 +53,7 @@ def rows(
 def _row(entry: ManifestEntry, verdict: Verdict | None, link: Callable[[str], str]) -> Row:
     axes, deliverable = entry.axes, entry.deliverable or ""
     sound = {True: "sound", False: "mute", None: ""}[axes.keep_original_sound]
-    said = verdict or None
+    said = verdict if verdict and verdict.is_of(entry.sha256) else None
     return {
         "name": posixpath.splitext(posixpath.basename(deliverable))[0],
         "link": link(deliverable),

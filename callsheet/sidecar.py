@@ -248,6 +248,7 @@ class ManifestEntry(_Document):
     state: str = Field(description="archived, skipped, failed, in_doubt or pending.")
     take_id: int | None = None
     deliverable: str | None = Field(default=None, description="Path of the .mp4, relative to the manifest.")
+    sha256: str | None = Field(default=None, description="Of the deliverable; null in older documents.")
     sidecar: str | None = None
     source: str | None = Field(
         default=None, description="Playable copy of the prepared clip, relative to the manifest."

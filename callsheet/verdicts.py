@@ -1,14 +1,15 @@
 """What a reviewer says of the deliverables of a campaign: `<campaign>/verdicts.json` beside the manifest. Versioned.
 
 The review board writes it; `callsheet plan SPEC --verdicts FILE` reads it. A verdict is of a variant by its content key, so one
-given on a draft of the sandbox holds for the paid render of the same variant.
+given on a draft of the sandbox decides whether the same variant is paid for. What leaves the house is a film, though: each
+verdict names the one that was seen, and of another film of the same variant it is no judgement (`is_of`).
 
 Several reviewers, tabs and exported files meet here: of each variant the verdict that was given last holds. That is why one
 that is taken back stays in the document, with nothing in it: else an older copy of it would bring it back.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -40,11 +41,18 @@ class Verdict(_Document):
     at: Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))] = Field(
         description="When it was given, in UTC."
     )
+    film: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = Field(
+        default="", description="SHA-256 of the film that it was given on; empty in older documents."
+    )
 
     @property
     def is_given(self) -> bool:
         """Does it say anything?"""
         return self.says is not None or self.stars is not None or bool(self.note)
+
+    def is_of(self, film: str | None) -> bool:
+        """Was it given on this film? Where one of the two is not known, nothing speaks against it."""
+        return not self.film or not film or self.film == film
 
     @property
     def is_judged(self) -> bool:
@@ -61,10 +69,9 @@ class Verdicts(_Document):
     plan: str = Field(description="Digest of the plan that the board was of.")
     verdicts: list[Verdict]
 
-    def counts(self, keys: Iterable[str]) -> dict[str, int]:
-        """How many of these variants are approved, rejected, to be retaken, and judged at all."""
-        wanted = set(keys)
-        given = [one for one in self.verdicts if one.key in wanted and one.is_judged]
+    def counts(self, films: Mapping[str, str | None]) -> dict[str, int]:
+        """How many of these films are approved, rejected, to be retaken, and judged at all. films: SHA-256 by content key."""
+        given = [one for one in self.verdicts if one.is_judged and one.key in films and one.is_of(films[one.key])]
         says = Counter(one.says for one in given)
         return {"approve": says["approve"], "reject": says["reject"], "retake": says["retake"], "judged": len(given)}
 

@@ -24,13 +24,23 @@ def export(
     from callsheet.steps.load import load
 
     loaded = load(spec)
-    rows = exporting.export(loaded, verdicts=verdicts, approved=approved)
+    found = exporting.export(loaded, verdicts=verdicts, approved=approved)
+    rows = found.rows
     if out is not None:
         exporting.write(rows, out)
         console.say(f"{len(rows)} film{'' if len(rows) == 1 else 's'} in {out}")
+    if found.unseen:
+        console.say(f"{found.spoken_unseen}: look at {'it' if found.unseen == 1 else 'them'}, callsheet review {spec}")
     if any(row["draft"] for row in rows):
         console.say("These are drafts of the sandbox, and not for an ad platform yet.")
     if json:
-        console.document({"campaign": loaded.campaign.name, "films": rows, "file": None if out is None else str(out)})
+        console.document(
+            {
+                "campaign": loaded.campaign.name,
+                "films": rows,
+                "unseen": found.unseen,
+                "file": None if out is None else str(out),
+            }
+        )
     elif out is None:
         console.raw(tables.text(rows))

@@ -42,7 +42,7 @@ def review(
         _merge(shelf, manifest, verdicts, home=found.home)
     known = judge.known(shelf.store, manifest)
     page = wrap.write_board(shelf, manifest, known)
-    counts = known.counts(entry.key for entry in manifest.entries)
+    counts = known.counts({entry.key: entry.sha256 for entry in manifest.entries})
     facts = {"campaign": loaded.campaign.name, "board": str(page), "verdicts": counts}
 
     def ready(url: str) -> None:

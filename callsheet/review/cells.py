@@ -41,7 +41,10 @@ class Cell:
     ratio: Fraction
     state: str
     reason: str
+    #: Of its film.
     verdict: Verdict | None = None
+    #: Of another film of this variant: a draft, or one that was made again since.
+    earlier: Verdict | None = None
 
     @property
     def id(self) -> str:
@@ -194,6 +197,7 @@ def _facts(cell: Cell, order: Mapping[str, Mapping[str, int]], texts: dict[str, 
 
     return {
         "key": entry.key,
+        "film": entry.sha256 or "",
         "slug": entry.slug,
         "values": [order[name][at[name]] if name in at else None for name in order],
         "axes": entry.axes.model_dump(mode="json", exclude_defaults=True),
@@ -235,6 +239,7 @@ def _cell(number: int, entry: ManifestEntry, verdict: Verdict | None) -> Cell:
     label, meaning = _STATES.get(entry.state, (entry.state, ""))
     kept = entry.state in {"archived", "skipped"}
     playable = kept and entry.deliverable
+    is_of_this = verdict is None or verdict.is_of(entry.sha256)
     return Cell(
         number=number,
         entry=entry,
@@ -243,7 +248,8 @@ def _cell(number: int, entry: ManifestEntry, verdict: Verdict | None) -> Cell:
         ratio=_ratio(entry),
         state=label,
         reason=entry.reason or (_GONE if kept and not playable else meaning),
-        verdict=verdict,
+        verdict=verdict if is_of_this else None,
+        earlier=None if is_of_this else verdict,
     )
 
 

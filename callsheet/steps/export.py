@@ -2,20 +2,38 @@
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from callsheet import export as tables
 from callsheet import naming
 from callsheet.errors import NothingToShoot, SpecError
 from callsheet.export import Row
+from callsheet.sidecar import ManifestEntry
 from callsheet.steps import judge, wrap
 from callsheet.steps import settings as environment
 from callsheet.steps.load import Loaded
 from callsheet.steps.shelve import address_of, store_of
+from callsheet.verdicts import Verdict
 
 SUFFIX = ".csv"
 
 
-def export(loaded: Loaded, *, verdicts: Path | None = None, approved: bool = False) -> list[Row]:
+class Table(NamedTuple):
+    """rows: of the films. unseen: how many variants were approved by another film than the one that is there, a draft or one
+    that was made again since; nobody has approved what would go out."""
+
+    rows: list[Row]
+    unseen: int
+
+    @property
+    def spoken_unseen(self) -> str:
+        return (
+            f"{self.unseen} approved {'variant has' if self.unseen == 1 else 'variants have'} another film now than the one "
+            f"that was approved (a draft, or it was made again)"
+        )
+
+
+def export(loaded: Loaded, *, verdicts: Path | None = None, approved: bool = False) -> Table:
     """A row for each film in the archive. verdicts: what was said of them, where it is not beside the manifest. approved: only
     those that were approved. NothingToShoot where there is none; SpecError, ArchiveError."""
     store, folder = store_of(loaded), naming.slug_part(loaded.campaign.name)
@@ -29,12 +47,20 @@ def export(loaded: Loaded, *, verdicts: Path | None = None, approved: bool = Fal
         lambda path: address_of(store, naming.from_manifest(folder, path), base),
         are_drafts=manifest.draft,
     )
-    if approved:
-        found = [row for row in found if row["verdict"] == "approve"]
-    if not found:
-        what = "No film of this campaign was approved." if approved else "No film of this campaign is in the archive."
-        raise NothingToShoot(what, where=str(loaded.spec), hint="callsheet review shows them; a approves.")
-    return found
+    unseen = sum(
+        entry.deliverable is not None and _was_approved(said.get(entry.key), entry) for entry in manifest.entries
+    )
+    table = Table([row for row in found if not approved or row["verdict"] == "approve"], unseen)
+    if not table.rows:
+        what = "No film of this campaign was approved" if approved else "No film of this campaign is in the archive"
+        more = f": {table.spoken_unseen}" if approved and unseen else ""
+        raise NothingToShoot(f"{what}{more}.", where=str(loaded.spec), hint="callsheet review shows them; a approves.")
+    return table
+
+
+def _was_approved(verdict: Verdict | None, entry: ManifestEntry) -> bool:
+    """As another film."""
+    return verdict is not None and verdict.says == "approve" and not verdict.is_of(entry.sha256)
 
 
 def write(rows: list[Row], target: Path) -> None:

@@ -168,6 +168,7 @@ def _entry(shelf: Shelf, manifest: str, one: Found, added: Round) -> ManifestEnt
     return entry.model_copy(
         update={
             "deliverable": naming.seen_from(folder, film),
+            "sha256": document.result.sha256,
             "sidecar": naming.seen_from(folder, one.key),
             "poster": _picture(shelf, folder, document.result.sha256),
             "seconds": document.result.seconds,

@@ -518,6 +518,7 @@ async def _deliverable(studio: Studio, take: Take, held: Held) -> dict[str, Any]
     seconds = sidecar.result.seconds if sidecar else decimal_seconds(facts.seconds) if facts else ""
     return {
         "deliverable": _from_manifest(studio, take.archive),
+        "sha256": take.sha256 or None,
         "sidecar": _from_manifest(studio, _beside(take)),
         "poster": await _poster(studio, path if is_here else None, take.sha256, None, held),
         "seconds": seconds,

@@ -769,6 +769,35 @@ def test_verdicts_survive_a_reload_and_go_out_and_in_as_a_file(page: Page, board
         page.wait_until(f"document.querySelector('#said').textContent.includes('{words}')")
 
 
+def test_what_was_said_of_an_earlier_film_is_no_verdict_on_this_one(page: Page, films: Path, tmp_path: Path) -> None:
+    """Approved as a draft, and paid for since: nobody has seen what would go out."""
+    entries = sweep()
+    seen, made = "d" * 64, "f" * 64
+    entries[0] = entries[0].model_copy(update={"sha256": made})
+    first = entries[0]
+    given = Verdict(
+        key=first.key, slug=first.slug, axes=first.axes, says="approve", note="the sign!", film=seen,
+        at=datetime(2026, 11, 24, tzinfo=UTC),
+    )  # fmt: skip
+    known = Verdicts(campaign="summer-launch", draft=True, plan="", verdicts=[given])
+    page.open(lay_out(films, tmp_path, manifest(entries, draft=False), known))
+    stamp = "document.querySelector('#v1 .stamp')?.textContent"
+    assert says(page) == {}
+    assert page.ask(stamp) == "An earlier film:Approvedthe sign!"
+    assert page.ask("document.querySelector('#judged').textContent").startswith("0 of")
+    press(page, "ja")
+    assert says(page) == {"v1": "approve"}
+    assert page.ask(stamp) == "Approvedthe sign!"
+    kept = json.loads(page.ask("localStorage.getItem('callsheet/summer-launch/verdicts')"))
+    assert [(one["film"], one["says"], one["note"]) for one in kept] == [(made, "approve", "the sign!")]
+    press(page, "u")  # undone, it is what it was before: of the earlier film
+    assert says(page) == {}
+    assert page.ask(stamp).startswith("An earlier film:Approved")
+    press(page, "a")
+    press(page, "a")  # taken back
+    assert page.ask(stamp) == "the sign!"
+
+
 def test_where_the_browser_keeps_nothing_the_board_says_to_export(page: Page, board: str) -> None:
     page.open(board)
     page.ask("void (Storage.prototype.setItem = Storage.prototype.getItem = () => { throw new Error('denied') })")

@@ -505,6 +505,14 @@ def test_the_films_are_told_to_other_programs(archived: Studio, tmp_path: Path) 
     refused = archived.call("export", SPEC, "--approved")
     assert (refused.code, refused.out) == (2, "")
     assert "No film of this campaign was approved" in refused.err
+    entry = json.loads((archived.root / "archive/tiny/manifest.json").read_text())["entries"][0]
+    said = {name: entry[name] for name in ("key", "slug", "axes")} | {"says": "approve", "at": "2026-11-27T09:00:00Z"}
+    reviewed = tmp_path / "reviewed.json"
+    for seen, code in (("0" * 64, 2), (entry["sha256"], 0)):
+        given = {"campaign": "tiny", "draft": True, "plan": "0" * 64, "verdicts": [said | {"film": seen}]}
+        reviewed.write_text(json.dumps(given))
+        told = archived.call("export", SPEC, "--approved", "--verdicts", str(reviewed))
+        assert (told.code, "another film now than the one that was approved" in told.err) == (code, code == 2)
     other = tmp_path / "verdicts.json"
     other.write_text(json.dumps({"campaign": "other", "draft": True, "plan": "0" * 64, "verdicts": []}))
     strange = archived.call("export", SPEC, "--verdicts", str(other))

@@ -56,6 +56,14 @@ def test_a_verdict_is_beside_its_film() -> None:
     assert (row["verdict"], row["stars"], row["note"]) == ("approve", "4", "the one, really")
 
 
+def test_what_was_said_of_a_draft_is_not_said_of_the_film_that_was_paid_for() -> None:
+    at = datetime(2026, 11, 26, tzinfo=UTC)
+    said = Verdict(key="k", slug="s", axes=AXES, says="approve", stars=4, note="the one", at=at, film="d" * 64)
+    (draft,), (final,) = read(entry(sha256="d" * 64), said=said), read(entry(sha256="f" * 64), said=said)
+    assert (draft["verdict"], draft["stars"], draft["note"]) == ("approve", "4", "the one")
+    assert (final["verdict"], final["stars"], final["note"]) == ("", "", "")
+
+
 @pytest.mark.parametrize("prompt", ["=1+1", "+1", "-1", "@x", "\t=1"])
 def test_no_cell_is_a_formula(prompt: str) -> None:
     (row,) = read(entry(prompt=prompt))

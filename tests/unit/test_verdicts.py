@@ -48,7 +48,7 @@ def test_what_was_taken_back_does_not_come_back_from_an_older_copy() -> None:
     copy = document(verdict("a", 1, says="approve"))
     back = merge(copy, document(verdict("a", 2)))
     assert not merge(back, copy).verdicts[0].is_given
-    assert merge(back, copy).counts(["a" * 64])["judged"] == 0
+    assert merge(back, copy).counts({"a" * 64: None})["judged"] == 0
 
 
 def test_the_document_says_of_which_plan_its_newest_verdict_is() -> None:
@@ -58,8 +58,25 @@ def test_the_document_says_of_which_plan_its_newest_verdict_is() -> None:
 
 def test_counts_are_of_the_variants_that_are_asked_about() -> None:
     known = document(verdict("a", 1, says="approve"), verdict("b", 1, stars=3), verdict("c", 1, note="hm"))
-    assert known.counts(["a" * 64, "b" * 64, "c" * 64]) == {"approve": 1, "reject": 0, "retake": 0, "judged": 2}
-    assert known.counts([])["judged"] == 0
+    films = dict.fromkeys(["a" * 64, "b" * 64, "c" * 64])
+    assert known.counts(films) == {"approve": 1, "reject": 0, "retake": 0, "judged": 2}
+    assert known.counts({})["judged"] == 0
+
+
+def test_a_verdict_of_another_film_is_none_of_this_one() -> None:
+    draft, final = "d" * 64, "f" * 64
+    said = verdict("a", 1, says="approve", film=draft)
+    assert (said.is_of(draft), said.is_of(final)) == (True, False)
+    assert said.is_of(None)  # a manifest of an older version does not say which film it has
+    assert verdict("a", 1, says="approve").is_of(final)  # nor does an older verdict
+    assert document(said).counts({said.key: final})["approve"] == 0
+    assert document(said).counts({said.key: draft})["approve"] == 1
+
+
+@pytest.mark.parametrize("film", ["d" * 63, "D" * 64, "d" * 64 + "\n", "../" + "d" * 61])
+def test_a_film_is_a_digest(film: str) -> None:
+    with pytest.raises(ValidationError, match="film"):
+        verdict("a", 1, film=film)
 
 
 def test_moments_are_kept_in_utc_and_one_without_a_zone_is_refused() -> None:

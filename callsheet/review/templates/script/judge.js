@@ -15,7 +15,7 @@ function say(words) {
 function judge(says, { next = false, targets = subjects() } = {}) {
   if (!targets.length) return say("Take a variant first: press J.");
   const same = targets.filter(canJudge).every((cell) => verdictOf(cell)?.says === says);
-  const count = give(targets, () => ({ says: same ? null : says }));
+  const count = give(targets, { says: same ? null : says });
   if (!count) return say("There is no film to judge.");
   say(same ? `Taken back: ${variants(count)}.` : `${SAYS[says]}: ${variants(count)}.`);
   if (next) room.open ? turn(1) : step(1);
@@ -24,7 +24,7 @@ function judge(says, { next = false, targets = subjects() } = {}) {
 function rate(stars, targets = subjects()) {
   if (!targets.length) return say("Take a variant first: press J.");
   const same = targets.filter(canJudge).every((cell) => verdictOf(cell)?.stars === stars);
-  const count = give(targets, () => ({ stars: same || !stars ? null : stars }));
+  const count = give(targets, { stars: same || !stars ? null : stars });
   say(!count ? "There is no film to judge." : same || !stars ? `No stars: ${variants(count)}.` : `${stars} of 5 stars: ${variants(count)}.`);
 }
 
@@ -35,14 +35,16 @@ function paint(cell) {
   cell.dataset.says = verdict?.says ?? "";
   cell.dataset.stars = verdict?.stars ?? "";
   let stamp = one(".stamp", cell);
-  if (!verdict) stamp?.remove();
+  const earlier = earlierOf(cell);
+  if (!verdict && !earlier) stamp?.remove();
   else {
     if (!stamp) { stamp = make("p", "stamp"); one(".caption", cell).prepend(stamp); }
-    stamp.replaceChildren(...stampOf(verdict));
+    stamp.classList.toggle("earlier", Boolean(earlier));
+    stamp.replaceChildren(...(earlier ? [make("span", "", "An earlier film:")] : []), ...stampOf(verdict ?? earlier));
   }
   const frame = frameOf(cell);
   frame.dataset.label ??= frame.getAttribute("aria-label");
-  frame.setAttribute("aria-label", [frame.dataset.label, ...wordsOf(verdict)].join(", "));
+  frame.setAttribute("aria-label", [frame.dataset.label, ...wordsOf(verdict), ...(earlier ? ["an earlier film was judged"] : [])].join(", "));
   if (room.open && opened === cell) drawJudged();
   if (held === cell) pressBar(bar, cell);
 }
@@ -150,7 +152,7 @@ function writeNote(targets = subjects()) {
   noted = targets.filter(canJudge);
   if (!noted.length) return say("Take a variant first: press J.");
   const text = one("textarea", note);
-  text.value = noted.length === 1 ? verdictOf(noted[0])?.note ?? "" : "";
+  text.value = noted.length === 1 ? (verdictOf(noted[0]) ?? earlierOf(noted[0]))?.note ?? "" : "";
   byId("note-of").replaceChildren(noted.length === 1 ? bdi(facts.get(noted[0]).slug) : variants(noted.length));
   note.showModal();
   text.focus();
@@ -159,7 +161,7 @@ function writeNote(targets = subjects()) {
 function saveNote() {
   const words = one("textarea", note).value.trim().slice(0, NOTE);
   note.close();
-  const count = give(noted, () => ({ note: words }));
+  const count = give(noted, { note: words });
   say(words ? `Noted: ${variants(count)}.` : `No note: ${variants(count)}.`);
 }
 

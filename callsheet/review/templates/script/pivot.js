@@ -160,12 +160,12 @@ const DEEDS = {
   approve: () => judgeAll("approve"),
   reject: () => judgeAll("reject"),
   retake: () => judgeAll("retake"),
-  back: () => { const count = give(governed, () => ({ says: null, stars: null })); say(`Taken back: ${variants(count)}.`); },
+  back: () => { const count = give(governed, { says: null, stars: null }); say(`Taken back: ${variants(count)}.`); },
   pick: () => { drop(); for (const cell of governed) pick(cell, true); },
 };
 
 function judgeAll(says) {
-  const count = give(governed, () => ({ says }));
+  const count = give(governed, { says });
   say(count ? `${SAYS[says]}: ${variants(count)}. U takes it back.` : "There is no film to judge.");
 }
 

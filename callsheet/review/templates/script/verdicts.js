@@ -18,9 +18,17 @@ const isGiven = (verdict) => Boolean(verdict.says || verdict.stars || verdict.no
 const isNewer = (one, other) => !other || Date.parse(one.at) > Date.parse(other.at);
 const canJudge = (cell) => Boolean(facts.get(cell).url);
 
+// A verdict is of the film that was seen: of another one of the same variant (a draft, one made again) it is no judgement.
+const isOf = (verdict, cell) => !verdict.film || !facts.get(cell).film || verdict.film === facts.get(cell).film;
+
 function verdictOf(cell) {
   const verdict = known.get(facts.get(cell).key);
-  return verdict && isGiven(verdict) ? verdict : null;
+  return verdict && isGiven(verdict) && isOf(verdict, cell) ? verdict : null;
+}
+
+function earlierOf(cell) {
+  const verdict = known.get(facts.get(cell).key);
+  return verdict && isGiven(verdict) && !isOf(verdict, cell) ? verdict : null;
 }
 
 // What a variant counts as: approve, reject, retake, stars (and nothing else), or none.
@@ -35,15 +43,17 @@ function moment(before) {
   return new Date(Math.max(Date.now(), earliest)).toISOString();
 }
 
-// Change the verdicts of these cells; one step of undo. change: what is different, by what was said before.
+// Change the verdicts of these cells; one step of undo. change: what is different. Of what was said of an earlier film only
+// the note stays.
 function give(targets, change) {
   const step = new Map();
   for (const cell of targets.filter(canJudge)) {
-    const { key } = facts.get(cell);
+    const { key, film } = facts.get(cell);
     if (step.has(key)) continue;
     const before = known.get(key);
-    step.set(key, { says: before?.says ?? null, stars: before?.stars ?? null, note: before?.note ?? "" });
-    put(cell, { ...step.get(key), ...change(step.get(key)) });
+    step.set(key, { says: before?.says ?? null, stars: before?.stars ?? null, note: before?.note ?? "", film: before?.film ?? film });
+    const base = earlierOf(cell) ? { says: null, stars: null, note: before.note } : step.get(key);
+    put(cell, { ...base, ...change, film });
   }
   if (!step.size) return 0;
   undone.push(step);
@@ -53,7 +63,7 @@ function give(targets, change) {
 
 function put(cell, said) {
   const { key, slug, axes } = facts.get(cell);
-  const verdict = { key, slug, axes, says: said.says, stars: said.stars, note: said.note, at: moment(known.get(key)) };
+  const verdict = { key, slug, axes, says: said.says, stars: said.stars, note: said.note, film: said.film, at: moment(known.get(key)) };
   known.set(key, verdict);
   ours.set(key, verdict);
   mine.set(key, verdict);
@@ -118,6 +128,7 @@ function readable(raw) {
     says: Object.hasOwn(SAYS, raw.says) ? raw.says : null,
     stars: Number.isInteger(raw.stars) && raw.stars >= 1 && raw.stars <= 5 ? raw.stars : null,
     note: typeof raw.note === "string" ? raw.note.slice(0, NOTE) : "",
+    film: /^[0-9a-f]{64}$/.test(raw.film) ? raw.film : "",
     at: new Date(raw.at).toISOString(),
   };
 }
