@@ -36,6 +36,7 @@ class SelectionRecord(_Record):
     pilot: str | None
     verdicts: str | None = None
     promote: list[str] = []
+    keep_unjudged: bool = False
 
 
 class LineRecord(_Record):
@@ -78,6 +79,7 @@ class PlanFile(_Record):
             pilot=asked.pilot,
             verdicts=asked.verdicts,
             promote=tuple(asked.promote),
+            keep_unjudged=asked.keep_unjudged,
         )
 
     def text(self) -> str:

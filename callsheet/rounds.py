@@ -70,7 +70,8 @@ class Round:
     """The campaign's next round.
 
     rejected, lost: labels that are left out, the latter each with the value of an axis that is given up. waiting: left out
-    because others are promoted. retaken, promoted: what the campaign itself does not have; reasons: why, by label. stale:
+    because others are promoted. retaken, promoted: what the campaign itself does not have; reasons: why, by label. once: what
+    is wanted again but was judged as a film of another route, a draft: one film of it is made here, and no take more. stale:
     verdicts of content that is gone.
     """
 
@@ -82,6 +83,7 @@ class Round:
     retaken: tuple[Variant, ...]
     promoted: tuple[Variant, ...]
     reasons: Mapping[str, str]
+    once: frozenset[str] = frozenset()
 
     @property
     def added(self) -> tuple[Variant, ...]:
@@ -113,6 +115,13 @@ class Round:
         return "; ".join([f"{len(self.rejected)} rejected", *(f"{many[one]} more of {one.spoken}" for one in many)])
 
     @property
+    def spoken_once(self) -> str:
+        """1 was wanted again as another film, as a draft: it is made once here, without a take more"""
+        one = len(self.once) == 1
+        made = "it is made once here" if one else "each is made once here"
+        return f"{len(self.once)} {'was' if one else 'were'} wanted again as another film, as a draft: {made}"
+
+    @property
     def spoken_added(self) -> str:
         """1 more take, 5 promoted"""
         takes = "1 more take" if len(self.retaken) == 1 else f"{len(self.retaken)} more takes"
@@ -128,6 +137,7 @@ class Round:
             "lost": sorted(self.lost),
             "waiting": sorted(self.waiting),
             "retaken": [variant.label for variant in self.retaken],
+            "once": sorted(self.once),
             "promoted": [variant.label for variant in self.promoted],
         }
 
@@ -139,11 +149,15 @@ def next_round(
     judged: Verdicts,
     promoted: Promotion,
     images: Mapping[str, int],
+    *,
+    films: Mapping[str, str] | None = None,
+    keep_unjudged: bool = False,
 ) -> Round:
     """The round after these verdicts.
 
     variants: the campaign's. earlier: what rounds before this one added and the verdicts know (`restored`). keys: of both, by
-    label. images: of each reference set. NothingToShoot where nothing is left; SpecError for a promotion without a winner, or
+    label. images: of each reference set. films: SHA-256 of what is archived on the route, by key. keep_unjudged: nothing is
+    given up but what was rejected itself. NothingToShoot where nothing is left; SpecError for a promotion without a winner, or
     to what no winner can be.
     """
     said = {verdict.key: verdict.says for verdict in judged.verdicts if verdict.says is not None}
@@ -154,8 +168,13 @@ def next_round(
         counts[says] = counts.get(says, 0) + 1
     known = {keys[variant.label] for variant in everything}
     rejected = frozenset(v.label for v in variants if of.get(v.label) == "reject")
-    lost = _lost(variants, of, tuple(_losers(everything, of)))
-    retaken = [_retaken(everything, variant) for variant in everything if of.get(variant.label) == "retake"]
+    lost = {} if keep_unjudged else _lost(variants, of, tuple(_losers(everything, of)))
+    wanted = [variant for variant in everything if of.get(variant.label) == "retake"]
+    seen = {verdict.key: verdict.film for verdict in judged.verdicts}
+    once = frozenset(v.label for v in wanted if not _is_here(seen[keys[v.label]], (films or {}).get(keys[v.label])))
+    made = {variant.slug for variant in variants if variant.label not in rejected}
+    retaken = [_retaken(everything, v) for v in wanted if v.label not in once]
+    retaken += [variant for variant in earlier if variant.label in once and variant.slug not in made]
     reasons = {take.label: f"one more take of {take.slug}, as the review asks" for take in retaken}
     winners = [variant for variant in everything if of.get(variant.label) == "approve"]
     further: list[Variant] = []
@@ -163,7 +182,7 @@ def next_round(
     if promoted:
         further = _promoted(everything, winners, promoted, images, reasons)
         own = {v.label for v in winners} if not promoted.models else set()
-        waiting = frozenset(v.label for v in variants) - rejected - lost.keys() - own
+        waiting = frozenset(v.label for v in variants) - rejected - lost.keys() - own - once
     found = Round(
         counts=counts,
         stale=sum(key not in known for key in said),
@@ -173,12 +192,18 @@ def next_round(
         retaken=tuple(retaken),
         promoted=tuple(further),
         reasons=reasons,
+        once=once,
     )
     if not found.added and not any(found.has(variant.label) for variant in variants):
         raise NothingToShoot(
             f"the verdicts leave none of the {len(variants)} variants.", hint="Approve some, or mark some for a retake."
         )
     return found
+
+
+def _is_here(seen: str, film: str | None) -> bool:
+    """Is the film that was judged the one of this route? An older verdict does not say which it was."""
+    return not seen or seen == film
 
 
 def restored(variants: Sequence[Variant], judged: Iterable[Verdict]) -> tuple[Variant, ...]:

@@ -17,7 +17,8 @@ PILOTS = ("pairwise",)
 @dataclass(frozen=True, kw_only=True)
 class Selection:
     """only, skip, again: globs of slugs. limit: most variants to shoot. pilot: how a small set of them is chosen.
-    verdicts: the file of a review that they have been through; promote: where its winners go on.
+    verdicts: the file of a review that they have been through; promote: where its winners go on; keep_unjudged: what
+    nobody judged stays, even of a look that was rejected.
 
     SpecError for a limit below 1 and for an unknown kind of pilot.
     """
@@ -29,6 +30,7 @@ class Selection:
     pilot: str | None = None
     verdicts: str | None = None
     promote: tuple[str, ...] = ()
+    keep_unjudged: bool = False
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
@@ -40,6 +42,9 @@ class Selection:
         if self.promote and self.verdicts is None:
             hint = "Write --verdicts verdicts.json: the review board exports that file."
             raise SpecError("winners are known from a review only.", where="--promote", hint=hint)
+        if self.keep_unjudged and self.verdicts is None:
+            hint = "Write --verdicts verdicts.json as well, or leave it out: without verdicts nothing is left out."
+            raise SpecError("what was judged is known from a review only.", where="--keep-unjudged", hint=hint)
 
     def __bool__(self) -> bool:
         """Does it leave anything out, or add anything?"""
@@ -55,6 +60,7 @@ class Selection:
             "pilot": self.pilot,
             "verdicts": self.verdicts,
             "promote": list(self.promote),
+            "keep_unjudged": self.keep_unjudged,
         }
 
     def of(self, variants: Sequence[Variant]) -> tuple[Variant, ...]:
@@ -85,6 +91,8 @@ class Selection:
         if self.verdicts is not None:
             found += ["--verdicts", self.verdicts]
         found += [word for value in self.promote for word in ("--promote", value)]
+        if self.keep_unjudged:
+            found.append("--keep-unjudged")
         if self.limit is not None:
             found += ["--limit", str(self.limit)]
         return tuple(found)

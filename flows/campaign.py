@@ -333,6 +333,7 @@ async def campaign(
     pilot: str | None = None,
     verdicts: str | None = None,
     promote: list[str] | None = None,
+    keep_unjudged: bool = False,
     attach_only: bool = False,
     send_reserved: bool = False,
     max_usd: str | None = None,
@@ -357,6 +358,7 @@ async def campaign(
         "pilot": pilot,
         "verdicts": verdicts,
         "promote": promote or (),
+        "keep_unjudged": keep_unjudged,
     }
     chosen |= {"occurrence": occurrence_of(occurrence), "flow_run": flow_run.id or ""}
     way: dict[str, Any] = {"sandbox": sandbox, "attach_only": attach_only, "send_reserved": send_reserved, "part": part}

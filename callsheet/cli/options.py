@@ -67,6 +67,13 @@ Promote = Annotated[
         help="With --verdicts: only the winners, by this model, or in this aspect ratio too; may be repeated.",
     ),
 ]
+KeepUnjudged = Annotated[
+    bool,
+    typer.Option(
+        "--keep-unjudged",
+        help="With --verdicts: keep what nobody judged, even where all else of its look was rejected.",
+    ),
+]
 Again = Annotated[
     list[str] | None,
     typer.Option(
@@ -93,6 +100,7 @@ def selection(
     pilot: str | None,
     verdicts: str | None = None,
     promote: list[str] | None = None,
+    keep_unjudged: bool = False,
 ) -> "Selection":
     """What these options choose. SpecError."""
     from callsheet.selection import Selection
@@ -105,6 +113,7 @@ def selection(
         pilot=pilot,
         verdicts=verdicts,
         promote=tuple(promote or ()),
+        keep_unjudged=keep_unjudged,
     )
 
 

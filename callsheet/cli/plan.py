@@ -30,6 +30,7 @@ def plan(
     pilot: options.Pilot = None,
     verdicts: options.Verdicts = None,
     promote: options.Promote = None,
+    keep_unjudged: options.KeepUnjudged = False,
     again: options.Again = None,
     again_flagged: options.AgainFlagged = False,
     sandbox: Annotated[
@@ -56,7 +57,7 @@ def plan(
     on_sandbox = sandbox if sandbox is not None else not has_key(spec)
     if again_flagged:
         again = [*(again or ()), *options.flagged(spec, sandbox=on_sandbox)]
-    selection = options.selection(only, skip, again, limit, pilot, verdicts, promote)
+    selection = options.selection(only, skip, again, limit, pilot, verdicts, promote, keep_unjudged)
     _refuse_together(selection, why=why, suggest=suggest, out=out)
     drawn = draw_up(spec, sandbox=on_sandbox, **selection.as_arguments())
     if why is not None:
@@ -142,7 +143,9 @@ def facts_of(drawn: Drawn, work: Work, *, where: str) -> Sequence[tuple[str, str
 
 def _selected(drawn: Drawn) -> str:
     """Which part of the campaign this is; nothing for all of it."""
-    words = replace(drawn.selection, verdicts=None, promote=()).words  # what a review makes of it is told by itself
+    words = replace(
+        drawn.selection, verdicts=None, promote=(), keep_unjudged=False
+    ).words  # what a review makes of it is told by itself
     if not words:
         return ""
     return f"{len(drawn.plan.lines)} of the campaign's {len(drawn.loaded.variants)} variants: {shlex.join(words)}"

@@ -34,6 +34,7 @@ def run(
     pilot: options.Pilot = None,
     verdicts: options.Verdicts = None,
     promote: options.Promote = None,
+    keep_unjudged: options.KeepUnjudged = False,
     again: options.Again = None,
     again_flagged: options.AgainFlagged = False,
     max_usd: Annotated[
@@ -56,7 +57,7 @@ def run(
     checkout.require_prefect("run")
     if again_flagged:
         again = [*(again or ()), *options.flagged(spec, sandbox=sandbox)]
-    selection = options.selection(only, skip, again, limit, pilot, verdicts, promote)
+    selection = options.selection(only, skip, again, limit, pilot, verdicts, promote, keep_unjudged)
     recorded = None if plan is None else _recorded(plan, spec, selection, sandbox=sandbox)
     if recorded is not None:
         spec, sandbox, selection = recorded.spec, recorded.sandbox, recorded.plan.chosen

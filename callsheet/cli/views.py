@@ -138,6 +138,8 @@ def review_facts(found: "Round", saved: Credits) -> Sequence[tuple[str, str]]:
         facts.append(("left out", found.spoken_left_out))
     if found.waiting:
         facts.append(("waiting", f"{len(found.waiting)} that are no winners; without --promote they are in the plan"))
+    if found.once:
+        facts.append(("retakes", found.spoken_once))
     if found.added:
         facts.append(("added", found.spoken_added))
     facts.append(("saving", _spoken_saving(saved)))

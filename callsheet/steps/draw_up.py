@@ -4,8 +4,10 @@ import errno
 import logging
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,6 +126,7 @@ def draw_up(
     pilot: str | None = None,
     verdicts: str | None = None,
     promote: Sequence[str] = (),
+    keep_unjudged: bool = False,
     attach_only: bool = False,
     send_reserved: bool = False,
     occurrence: datetime | None = None,
@@ -133,10 +136,10 @@ def draw_up(
 
     only, skip, again: globs of slugs. limit: shoot the first so many only. pilot: how a small set is chosen of what only
     and skip leave. verdicts: the file of a review, whose next round this is; promote: models and aspect ratios that its
-    winners go on to. attach_only: leave out every line that would cost anything new, and, unless send_reserved, takes
-    that hold their price and were never sent. occurrence: the moment of the schedule that it is for; what was made for it
-    is not made again. part: of what is selected in the whole campaign, only what lies in this part of it; only its files are
-    looked at.
+    winners go on to; keep_unjudged: it gives up nothing that nobody judged. attach_only: leave out every line that would
+    cost anything new, and, unless send_reserved, takes that hold their price and were never sent. occurrence: the moment of
+    the schedule that it is for; what was made for it is not made again. part: of what is selected in the whole campaign,
+    only what lies in this part of it; only its files are looked at.
     """
     selection = Selection(
         only=tuple(only),
@@ -146,6 +149,7 @@ def draw_up(
         pilot=pilot,
         verdicts=verdicts,
         promote=tuple(promote),
+        keep_unjudged=keep_unjudged,
     )
     whole = resolve(spec)
     loaded = whole if part is None else whole.only(part)
@@ -160,7 +164,15 @@ def draw_up(
     if verdicts is not None:
         from callsheet.steps.iterate import iterate
 
-        loaded, surveyed, judged = iterate(loaded, surveyed, settings.home, Path(verdicts), promote)
+        loaded, surveyed, judged = iterate(
+            loaded,
+            surveyed,
+            settings.home,
+            Path(verdicts),
+            promote,
+            films_of=partial(_films, settings, pool),
+            keep_unjudged=keep_unjudged,
+        )
         variants = loaded.variants
     drawn = _drawn(loaded, surveyed, settings, pool, selection, occurrence, variants, judged, buys=not attach_only)
     if not attach_only:
@@ -426,6 +438,15 @@ def idempotency_of(settings: Settings, route: str) -> Idempotency:
 def replayable(take: Take, now: datetime, kind: Idempotency = "replay") -> bool:
     """May the same Idempotency-Key still be sent again for this take, on a route of this kind?"""
     return may_ask_again(kind, take, now, REPLAY_WINDOW.get(take.route, REPLAY_WINDOW[EVOLINK]))
+
+
+def _films(settings: Settings, pool: Pool, keys: Collection[str]) -> dict[str, str]:
+    """SHA-256 of the film of each of these contents that is archived on these routes."""
+    if not has_ledger(settings):
+        return {}
+    with closing(open_ledger(settings)) as ledger:
+        takes = ledger.newest(sorted(keys), route=routes_of(ledger, pool))
+    return {key: take.sha256 for key, take in takes.items() if take.state is State.ARCHIVED}
 
 
 def _view(

@@ -1,6 +1,6 @@
 """The next round of a campaign: read what a review said, and find out what of it is still meant. Nothing is spent or sent."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,9 +44,17 @@ def _unreadable(file: Path, error: ValidationError) -> SpecError:
 
 
 def iterate(
-    loaded: Loaded, surveyed: Survey, home: Path, file: Path, promote: Sequence[str]
+    loaded: Loaded,
+    surveyed: Survey,
+    home: Path,
+    file: Path,
+    promote: Sequence[str],
+    *,
+    films_of: Callable[[Collection[str]], Mapping[str, str]],
+    keep_unjudged: bool = False,
 ) -> tuple[Loaded, Survey, Round]:
-    """The campaign with what the verdicts in `file` add to it, surveyed; and what they leave of it.
+    """The campaign with what the verdicts in `file` add to it, surveyed; and what they leave of it. films_of: SHA-256 of what
+    is archived on the route, by content key.
 
     SpecError for verdicts of another campaign, for a file that holds none, and as `rounds.next_round`; SpecInvalid where a
     clip is none for the model that it is promoted to.
@@ -65,7 +73,10 @@ def iterate(
     meant = {verdict.key for verdict in judged.verdicts}
     earlier = [variant for variant in before if keys[variant.label] in meant]
     images = {name: len(files) for name, files in loaded.stills.items()}
-    found = rounds.next_round(variants, earlier, keys, judged, promoted, images)
+    films = films_of(set(keys.values()))
+    found = rounds.next_round(
+        variants, earlier, keys, judged, promoted, images, films=films, keep_unjudged=keep_unjudged
+    )
     further, seen = _with(loaded, surveyed, home, found.added)
     return further, seen, found
 

@@ -16,10 +16,13 @@ def entries(studio: Studio) -> dict[tuple[str, int], dict[str, Any]]:
     return {(entry["slug"], entry["axes"]["take"]): entry for entry in manifest["entries"]}
 
 
-def judge(studio: Studio, says: str) -> str:
-    """The verdicts of a reviewer who says this of everything."""
+def judge(studio: Studio, says: str, *, of_films: bool = False) -> str:
+    """The verdicts of a reviewer who says this of everything, or of each film that is there."""
     at, file = "2026-11-26T12:00:00Z", studio.root / "archive/tiny/verdicts.json"
-    said = [{**{k: e[k] for k in ("key", "slug", "axes")}, "says": says, "at": at} for e in entries(studio).values()]
+    said = [
+        {**{k: e[k] for k in ("key", "slug", "axes")}, "says": says, "at": at, "film": e["sha256"] if of_films else ""}
+        for e in entries(studio).values()
+    ]
     file.write_text(json.dumps({"campaign": "tiny", "draft": True, "plan": "0" * 64, "verdicts": said}))
     return str(file)
 
@@ -39,6 +42,13 @@ def test_what_a_review_adds_is_made_once_and_stays_on_the_board_of_later_runs(
     assert (plan["totals"]["shoot"], plan["totals"]["skip"]) == (0, 2)
     assert json.loads(studio.call(*run).out)["skipped"] == 1
     assert entries(studio)[slug, 2]["deliverable"] == f"{slug}--t2.mp4"
+    paid = json.loads(studio.call("plan", SPEC, "--paid", "--verdicts", file, "--json").out)
+    assert paid["totals"]["shoot"] == 2  # an older board did not say which film it was
+    file = judge(studio, "retake", of_films=True)
+    plan = json.loads(studio.call("plan", SPEC, "--sandbox", "--verdicts", file, "--json").out)
+    assert (plan["totals"]["shoot"], plan["totals"]["skip"]) == (1, 2)  # the second draft is wanted again, too
+    paid = json.loads(studio.call("plan", SPEC, "--paid", "--verdicts", file, "--json").out)
+    assert (paid["totals"]["shoot"], paid["round"]["once"]) == (1, [f"{slug}", f"{slug}--t2"])
     (studio.root / f"archive/tiny/{slug}--t2.mp4").unlink()
     assert studio.call(*run).code == 0
     assert entries(studio).keys() == {(slug, 1)}

@@ -21,8 +21,11 @@ def sweep(**changes: str) -> tuple[Variant, ...]:
     return expand(campaign(prompts="{dusk: Dusk., neon: Neon., noon: Noon.}", **changes))
 
 
-def verdict(variant: Variant, says: Says) -> Verdict:
-    return Verdict(key=key(variant), slug=variant.slug, axes=AxisValues.of(variant), says=says, at=NOON)
+DRAFT, FINAL = "d" * 64, "f" * 64
+
+
+def verdict(variant: Variant, says: Says, film: str = "") -> Verdict:
+    return Verdict(key=key(variant), slug=variant.slug, axes=AxisValues.of(variant), says=says, film=film, at=NOON)
 
 
 def key(variant: Variant) -> str:
@@ -41,10 +44,12 @@ def after(
     said: Verdicts,
     promoted: Promotion | None = None,
     images: Mapping[str, int] | None = None,
+    films: Mapping[str, str] | None = None,
+    **further: bool,
 ) -> Round:
     before = restored(variants, said.verdicts)
     keys = {variant.label: key(variant) for variant in (*variants, *before)}
-    return next_round(variants, before, keys, said, promoted or Promotion(), images or {})
+    return next_round(variants, before, keys, said, promoted or Promotion(), images or {}, films=films, **further)
 
 
 def labels(found: Round, variants: tuple[Variant, ...]) -> set[str]:
@@ -82,6 +87,49 @@ def test_where_everything_judged_is_rejected_no_value_is_to_blame() -> None:
     variants = sweep()
     dusk = of(variants, "dusk")
     assert not after(variants, judged(variants, {dusk[0]: "reject", dusk[1]: "reject"})).lost
+
+
+def test_a_value_that_lost_is_kept_on_demand_but_not_what_was_rejected_itself() -> None:
+    variants = sweep()
+    dusk, neon = of(variants, "dusk"), of(variants, "neon")
+    said = judged(variants, {dusk[0]: "reject", dusk[1]: "reject", neon[0]: "approve"})
+    found = after(variants, said, keep_unjudged=True)
+    assert labels(found, variants) == {variant.label for variant in variants} - set(dusk[:2])
+
+
+def test_a_draft_that_is_wanted_again_is_bought_once() -> None:
+    variants = sweep()
+    first = variants[0]
+    said = judged(variants, {variants[1].label: "approve"})
+    said = said.model_copy(update={"verdicts": [*said.verdicts, verdict(first, "retake", DRAFT)]})
+    found = after(variants, said)
+    assert (found.added, found.once) == ((), frozenset({first.label}))
+    assert found.has(first.label)
+    assert found.spoken_once.startswith("1 was wanted again as another film")
+    assert not after(variants, said, films={key(first): FINAL}).added  # bought since: that film was judged by nobody
+    assert after(variants, said, promotion([FAST])).has(first.label)
+
+
+def test_a_film_that_is_wanted_again_where_it_was_made_is_one_take_more() -> None:
+    variants = sweep()
+    first = variants[0]
+    said = judged(variants, {variants[1].label: "approve"})
+    said = said.model_copy(update={"verdicts": [*said.verdicts, verdict(first, "retake", FINAL)]})
+    found = after(variants, said, films={key(first): FINAL})
+    assert ([take.label for take in found.added], found.once) == ([f"{first.slug}--t2"], frozenset())
+
+
+def test_of_drafts_that_were_wanted_again_and_again_one_is_bought() -> None:
+    variants = sweep()
+    first = variants[0]
+    said = judged(variants, {variants[1].label: "approve"})
+    (second,) = after(variants, judged(variants, {first.label: "retake"})).retaken
+    both = [verdict(first, "retake", DRAFT), verdict(second, "retake", "e" * 64)]
+    found = after(variants, said.model_copy(update={"verdicts": [*said.verdicts, *both]}))
+    assert (found.added, found.has(first.label)) == ((), True)
+    both = [verdict(first, "reject", DRAFT), verdict(second, "retake", "e" * 64)]
+    found = after(variants, said.model_copy(update={"verdicts": [*said.verdicts, *both]}))
+    assert ([take.label for take in found.added], found.has(first.label)) == ([second.label], False)
 
 
 def test_what_somebody_wants_again_is_not_lost_with_its_value() -> None:
