@@ -167,6 +167,10 @@ def cost_of(document: Sidecar | StrayRecord) -> str:
     return charged if charged not in (None, "0") else document.money.planned
 
 
+#: Of these, what a campaign calls things; all else follows from the content.
+NAMES = ("slug", "axes")
+
+
 def said_by(document: Sidecar) -> dict[str, str]:
     """What a manifest says too, by a word for it; long texts by their digest."""
     result = document.result
@@ -297,10 +301,12 @@ def of_manifest(
 ) -> Iterator[Finding]:
     """sizes: bytes by key of all files of the archive. films: by the key of their document."""
     for entry in manifest.entries:
-        yield from _of_entry(key, entry, sizes, films)
+        yield from _of_entry(key, entry, sizes, films, manifest.campaign)
 
 
-def _of_entry(key: str, entry: ManifestEntry, sizes: Mapping[str, int], films: Mapping[str, Film]) -> Iterator[Finding]:
+def _of_entry(
+    key: str, entry: ManifestEntry, sizes: Mapping[str, int], films: Mapping[str, Film], campaign: str
+) -> Iterator[Finding]:
     for field, called in _NAMED.items():
         path = getattr(entry, field)
         if path is None:
@@ -314,10 +320,11 @@ def _of_entry(key: str, entry: ManifestEntry, sizes: Mapping[str, int], films: M
             if field in ("source", "poster", "source_poster"):
                 hint = "The next run of the campaign makes it again."
             yield Finding(kind="entry", key=key, what=f"{entry.slug}: its {called} {there} is gone", hint=hint)
-    yield from _disagreements(key, entry, films)
+    yield from _disagreements(key, entry, films, campaign)
 
 
-def _disagreements(key: str, entry: ManifestEntry, films: Mapping[str, Film]) -> Iterator[Finding]:
+def _disagreements(key: str, entry: ManifestEntry, films: Mapping[str, Film], campaign: str) -> Iterator[Finding]:
+    """A film that another campaign bought has other names in that one's sidecar; its content is the same."""
     if entry.deliverable is None:
         return
     if entry.state != "archived":
@@ -329,8 +336,8 @@ def _disagreements(key: str, entry: ManifestEntry, films: Mapping[str, Film]) ->
     if place(key, entry.deliverable) != film.key:
         what = f"{entry.slug}: its film is {entry.deliverable[:80]!r}, and its sidecar is of {film.key}"
         yield Finding(kind="disagrees", key=key, what=what, hint=REBUILD)
-    said = said_of(entry)
-    differ = [word for word, value in film.said.items() if said[word] != value]
+    said, own = said_of(entry), film.campaign == campaign
+    differ = [word for word, value in film.said.items() if said[word] != value and (own or word not in NAMES)]
     if differ:
         what = f"{entry.slug}: {', '.join(differ)} {'is' if len(differ) == 1 else 'are'} not what its sidecar says"
         yield Finding(kind="disagrees", key=key, what=what, hint=REBUILD)

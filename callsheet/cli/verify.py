@@ -85,7 +85,10 @@ def _tell(found: "Verified", rebuilt: "list[Rebuilt]") -> None:
     console.facts(
         (
             ("archive", found.place),
-            ("read", f"{found.films} films, {found.bytes / 10**6:,.1f} MB, {found.documents} documents"),
+            (
+                "read",
+                f"{found.films} films, {found.bytes / 10**6:,.1f} MB, {found.documents} documents{_shared(found)}",
+            ),
             ("ledger", f"{found.takes} takes" if found.takes else "none here to hold it against"),
         )
     )
@@ -94,12 +97,20 @@ def _tell(found: "Verified", rebuilt: "list[Rebuilt]") -> None:
     console.tell(f"result     {f'{wrong} wrong' if wrong else whole}")
 
 
+def _shared(found: "Verified") -> str:
+    if not found.shared:
+        return ""
+    many = "1 of the films lies" if found.shared == 1 else f"{found.shared} of the films lie"
+    return f"; {many} with another campaign that bought the same content"
+
+
 def _document(found: "Verified", rebuilt: "list[Rebuilt]") -> dict[str, Any]:
     return {
         "ok": found.is_whole,
         "archive": found.place,
         "documents": found.documents,
         "films": found.films,
+        "shared": found.shared,
         "bytes": found.bytes,
         "takes": found.takes,
         "findings": [finding.as_json() for finding in found.findings],

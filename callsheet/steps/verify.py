@@ -5,7 +5,7 @@ names it: what is read is what lies there.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -73,6 +73,8 @@ class Verified:
     bytes: int
     takes: int
     findings: list[Finding]
+    #: Of the films: in the folder of another campaign, which had bought the same content before.
+    shared: int = 0
 
     @property
     def is_whole(self) -> bool:
@@ -134,6 +136,7 @@ def _verified(place: Place, heard: Heard) -> Verified:
         films=sum(film.key in shelf.sizes for film in films),
         bytes=read,
         takes=len(takes),
+        shared=sum(not place.is_meant(film.campaign) for film in films),
         findings=sorted(shelf.findings, key=lambda one: (one.severity == "note", one.key, one.kind)),
     )
 
@@ -153,22 +156,27 @@ def listed(place: Place) -> Shelf:
     return shelf
 
 
-def documents(place: Place, shelf: Shelf) -> Iterator[tuple[str, Sidecar | StrayRecord | Finding]]:
-    """Every sidecar and every record of a stray of what is meant, or what is wrong with it; a few in memory at a time."""
+def documents(
+    place: Place, shelf: Shelf, shared: Collection[str] = ()
+) -> Iterator[tuple[str, Sidecar | StrayRecord | Finding]]:
+    """Every sidecar and every record of a stray of what is meant, or what is wrong with it; a few in memory at a time.
+    shared: keys of more sidecars, of other campaigns."""
     keys = sorted(filter(inspection.is_document, shelf.sizes))
     with ThreadPoolExecutor(DOCUMENTS) as pool:
         for begin in range(0, len(keys), 4 * DOCUMENTS):
             some = keys[begin : begin + 4 * DOCUMENTS]
             read = pool.map(lambda key: _document(place.store, key, shelf.sizes[key]), some)
             for key, found in zip(some, read, strict=True):
-                if place.is_its_folder(key) if isinstance(found, Finding) else place.is_meant(found.campaign):
+                is_its_own = place.is_its_folder(key) if isinstance(found, Finding) else place.is_meant(found.campaign)
+                if is_its_own or key in shared:
                     yield key, found
 
 
 def _read_documents(place: Place, shelf: Shelf) -> list[tuple[str, Manifest]]:
     """Take in what they say. The manifests, which are held against it once all has been read."""
     jobs: dict[tuple[str, str], str] = {}
-    for key, found in documents(place, shelf):
+    manifests = list(_manifests(place, shelf))
+    for key, found in documents(place, shelf, _shared(manifests)):
         told = found if isinstance(found, Finding) else inspection.film_of(key, found)
         if isinstance(told, Finding):
             shelf.findings.append(told)
@@ -178,7 +186,13 @@ def _read_documents(place: Place, shelf: Shelf) -> list[tuple[str, Manifest]]:
             other = jobs.setdefault((found.job.route, found.job.job), key)
             if other != key:
                 shelf.findings.append(inspection.twice(key, other))
-    return list(_manifests(place, shelf))
+    return manifests
+
+
+def _shared(manifests: Sequence[tuple[str, Manifest]]) -> set[str]:
+    """The sidecars in other folders that these manifests name."""
+    paths = ((key, entry.sidecar) for key, manifest in manifests for entry in manifest.entries if entry.sidecar)
+    return {there for key, path in paths if path.startswith("../") and (there := inspection.place(key, path))}
 
 
 def _manifests(place: Place, shelf: Shelf) -> Iterator[tuple[str, Manifest]]:

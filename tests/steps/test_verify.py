@@ -251,6 +251,31 @@ def test_what_is_half_written_and_what_is_not_ours_is_no_error(studio: Path) -> 
     assert [one.kind for one in found.findings] == ["leftover"]
 
 
+def test_films_that_a_campaign_shares_with_another_are_read_with_it(
+    studio: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was bought for one campaign is not bought for the next: its films lie in the other's folder, under other names."""
+    spec = studio / "specs/also.yaml"
+    told = CAMPAIGN.replace("campaign: tiny", "campaign: also").replace("  good:", "  fine:")
+    spec.write_text(told)
+    with serving() as provider:
+        _use(provider, monkeypatch)
+        asyncio.run(run(spec))
+        assert provider.submits == []
+    monkeypatch.delenv("CALLSHEET_HOME", raising=False)
+    film = f"tiny/{GOOD}.mp4"
+    manifest = read(Manifest, (studio / "archive/also/manifest.json").read_bytes())
+    assert f"../{film}" in {entry.deliverable for entry in manifest.entries}
+    assert wrong(look(studio / "archive")) == []
+    found = look(spec)
+    assert (wrong(found), found.films, found.shared) == ([], 2, 2)
+    assert found.bytes == look(studio / "specs/tiny.yaml").bytes
+    change(studio / "archive" / film)
+    assert wrong(look(spec)) == [("changed", film)]
+    (studio / "archive" / film).unlink()
+    assert ("missing", film) in wrong(look(spec))
+
+
 def test_one_campaign_is_not_blamed_for_another(studio: Path) -> None:
     (studio / "archive/other").mkdir()
     (studio / "archive/other/a.mp4").write_bytes(b"a film")
