@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from textwrap import wrap
@@ -177,17 +177,20 @@ class _Leaving:
     """What leaving now means for money: only a run, or what settles one, has sent anything."""
 
     is_under_way = False
+    so_far: Callable[[], str] | None = None
 
 
-def under_way() -> None:
-    """From here on something may be at the provider."""
-    _Leaving.is_under_way = True
+def under_way(so_far: Callable[[], str] | None = None) -> None:
+    """From here on something may be at the provider. so_far: says, to a person who leaves, how far it has come."""
+    _Leaving.is_under_way, _Leaving.so_far = True, so_far
 
 
 def interrupted() -> None:
     """Ctrl-C, in words."""
     goes_on = "What was submitted goes on at the provider; run the campaign again to collect it."
     say(f"Interrupted. {goes_on if _Leaving.is_under_way else MONEY_WORDS['no']}")
+    if _Leaving.so_far is not None and (told := _Leaving.so_far()):
+        say(f"    {told}")
 
 
 def defect(failure: Exception) -> None:

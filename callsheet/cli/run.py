@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,7 +52,7 @@ def run(
 ) -> None:
     """Render what the plan says, archive it, build the review board."""
     from callsheet.cli import prefect_server
-    from callsheet.steps import record, studio
+    from callsheet.steps import record, studio, tally
 
     began = time.monotonic()
     checkout.require_prefect("run")
@@ -82,7 +83,7 @@ def run(
     else:
         settings.point_prefect_at(prefect_server.ensure(root))
     flow = checkout.flows(root, "campaign").campaign
-    console.under_way()
+    console.under_way(partial(tally.so_far, drawn))
     account = _until_stopped(
         _walk(
             lambda: flow(

@@ -1,7 +1,7 @@
 """`callsheet status` and `callsheet spend`: takes and money, straight from the ledger."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +12,7 @@ from callsheet import expiry
 from callsheet.cli import completion, console, options, tables
 from callsheet.credits import ZERO, Credits
 from callsheet.nearest import listed
+from callsheet.routing import SANDBOX
 from callsheet.take import State, Take
 
 if TYPE_CHECKING:
@@ -30,10 +31,10 @@ OptionalSpec = Annotated[
 
 def status(spec: OptionalSpec = None, json: options.Json = False) -> None:
     """List the takes of the ledger, each with its state."""
-    takes, qualities = _takes(spec)
+    takes, qualities, workers = _takes(spec)
     held, charged = _held(takes), _charged(takes)
     if json:
-        rows = [_row(take, spec, qualities.get(take.id)) for take in takes]
+        rows = [{**_row(take, spec, qualities.get(take.id)), "worker": workers.get(take.id) or None} for take in takes]
         console.document({"takes": rows, "held": str(held), "charged": str(charged)})
         return
     if takes:
@@ -42,9 +43,23 @@ def status(spec: OptionalSpec = None, json: options.Json = False) -> None:
         console.tell()
     count = "No takes" if not takes else f"{len(takes)} take{'' if len(takes) == 1 else 's'}"
     console.tell(f"{count}; {held.spoken} held, {charged.spoken} charged")
+    for words in _work(takes, workers, spec):
+        console.tell(words)
     for take in takes:
         if words := _flags(qualities.get(take.id)):
             console.tell(f"flagged: take {take.id} {take.slug}: {words}", style="yellow")
+
+
+def _work(takes: Sequence[Take], workers: "Mapping[int, str]", spec: Path | None) -> Iterator[str]:
+    """Who is at work on what is not settled, and what to do where nobody is."""
+    for words, count in Counter(words for words in workers.values() if words).items():
+        yield f"{count} being rendered by {words}"
+    idle = [take for take in takes if workers.get(take.id) == ""]
+    if idle:
+        draft = " --sandbox" if all(take.route == SANDBOX for take in idle) else ""
+        which = "1 take that is not settled" if len(idle) == 1 else f"{len(idle)} takes that are not settled"
+        them = "it" if len(idle) == 1 else "them"
+        yield f"No run is at work on {which}; the next one goes on with {them}: callsheet run {spec or 'SPEC'}{draft}"
 
 
 def _flags(found: "Quality | None") -> str:
@@ -110,22 +125,25 @@ def _spent() -> "tuple[tuple[Take, ...], dict[str, Month]]":
     return takes, {} if month is None else {listed(routes): month}
 
 
-def _takes(spec: Path | None) -> "tuple[tuple[Take, ...], dict[int, Quality]]":
-    """Takes, and what the checks found of those that are in the archive."""
+def _takes(spec: Path | None) -> "tuple[tuple[Take, ...], dict[int, Quality], dict[int, str]]":
+    """Takes, what the checks found of those that are in the archive, and who is at work on those that are open."""
     from callsheet.steps import draw_up, settings
     from callsheet.steps.load import resolve
 
     loaded = resolve(spec) if spec else None
     found = settings.read(loaded.root if loaded else settings.find_checkout(Path.cwd()))
     if not draw_up.has_ledger(found):
-        return (), {}
+        return (), {}, {}
+    from callsheet.steps import tally
+
     with closing(draw_up.open_ledger(found)) as ledger:
         takes = ledger.takes(campaign=loaded.campaign.name if loaded else None)
+        workers = tally.at_work(found, ledger, takes)
         if not any(take.archive for take in takes):
-            return takes, {}
+            return takes, {}, workers
         from callsheet.steps.look_up import look_up
 
-        return takes, look_up(found, ledger, takes, spec=spec)
+        return takes, look_up(found, ledger, takes, spec=spec), workers
 
 
 def _held(takes: Sequence[Take]) -> Credits:

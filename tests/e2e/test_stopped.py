@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM in a run: the same words, nothing left at work, nothing lost."""
 
+import re
 import signal
 import socket
 import time
@@ -36,8 +37,10 @@ class Story:
     studio: Studio
     interrupted: Ended
     left_by_interrupt: list[str]
+    meanwhile: Ended
     terminated: Ended
     left_by_terminate: list[str]
+    afterwards: Ended
     last: Ended
 
 
@@ -51,14 +54,17 @@ def story(new_studio: NewStudio, prefect: Mapping[str, str]) -> Story:
     with shell_job(), started(studio) as running:
         wait_until(lambda: has_begun(studio, running), running, "its flow has begun")
         wait_until(lambda: a_draft_is_rendered(studio), running, "a draft is rendered")
+        meanwhile = studio.call("status", SPEC)
         terminated = stopped(running, signal.SIGTERM)
     left_by_terminate = [*at_work(studio), *half_files(studio)]
     return Story(
         studio=studio,
         interrupted=interrupted,
         left_by_interrupt=left_by_interrupt,
+        meanwhile=meanwhile,
         terminated=terminated,
         left_by_terminate=left_by_terminate,
+        afterwards=studio.call("status", SPEC),
         last=studio.run(),
     )
 
@@ -125,6 +131,24 @@ def test_sigterm_in_a_run_ends_it_as_ctrl_c_does_and_the_sandbox_with_it(story: 
     assert_said_so(story.terminated)
     assert story.left_by_terminate == []
     assert not (story.studio.home / "sandbox/server.json").exists()
+
+
+def test_who_stops_a_run_is_told_how_far_it_has_come(story: Story) -> None:
+    assert "    0 of 3 archived, 3 not sent" in story.interrupted.err
+    assert re.search(
+        r"^    \d of 3 archived, [123] at the provider.*; [\d.]+ credits \(\$[\d.]+\) held$", story.terminated.err, re.M
+    )
+
+
+def test_status_says_whether_a_run_is_at_work(story: Story) -> None:
+    assert re.search(r"^[123] being rendered by process \d+ on ", story.meanwhile.out, re.M)
+    assert "No run is at work" not in story.meanwhile.out
+    assert re.search(
+        r"^No run is at work on .* not settled; the next one goes on with (it|them): callsheet run specs/tiny.yaml --sandbox$",
+        story.afterwards.out,
+        re.M,
+    )
+    assert "being rendered" not in story.afterwards.out
 
 
 def test_what_a_stopped_run_submitted_is_collected_and_paid_once(story: Story) -> None:
