@@ -33,7 +33,7 @@ from callsheet.campaign_text import (
 )
 from callsheet.catalogue import OptionValue
 from callsheet.credits import Credits
-from callsheet.errors import Problem, Severity, SpecError, SpecInvalid
+from callsheet.errors import Problem, Severity, SpecError, SpecInvalid, SpecSyntax
 from callsheet.yamltext import Document, Path
 
 __all__ = [
@@ -222,10 +222,46 @@ class Campaign:
 def parse(text: bytes | str, *, file: str, sources: Sources | None = None) -> Campaign:
     """The campaign in `text`; `file` is its name in messages, and where paths of `extends` begin.
 
-    SpecSyntax when it is not YAML; SpecInvalid, with every problem, when it is not a campaign that can run.
+    SpecSyntax when it is not YAML, or has keys twice, with every problem; SpecInvalid, with every problem, when it is not a
+    campaign that can run.
     """
-    sources = sources or Sources()
-    document, extended = _extended(yamltext.read(text, file=file), sources, (file,))
+    read = yamltext.read(text, file=file, keeps_repeated=True)
+    try:
+        campaign = _parsed(read, sources or Sources())
+    except SpecInvalid as error:
+        if read.repeated:
+            raise SpecSyntax(*read.repeated, *error.problems) from None
+        raise
+    if read.repeated:
+        raise SpecSyntax(*read.repeated)
+    return campaign
+
+
+def named_files(text: bytes | str, *, file: str) -> tuple[Document, list[tuple[Path, str]]]:
+    """The clips and images that this text names, each with its place, however wrong it is else: for who tells all at once.
+
+    Of what it extends nothing is known here. SpecSyntax when it is not YAML.
+    """
+    document = yamltext.read(text, file=file, keeps_repeated=True)
+    found: list[tuple[Path, str]] = []
+    for section in ("clips", "references"):
+        forms = document.value.get(section) if isinstance(document.value, dict) else None
+        for name, form in forms.items() if isinstance(forms, dict) else ():
+            found += _named_in((section, name), form)
+    return document, found
+
+
+def _named_in(place: Path, form: Any) -> list[tuple[Path, str]]:
+    """What one clip or one set of images names."""
+    if isinstance(form, dict) and place[0] == "clips":
+        return [((*place, "source"), form["source"])] if isinstance(form.get("source"), str) else []
+    if isinstance(form, list) and place[0] == "references":
+        return [((*place, number), item) for number, item in enumerate(form) if isinstance(item, str)]
+    return [(place, form)] if isinstance(form, str) else []
+
+
+def _parsed(read: Document, sources: Sources) -> Campaign:
+    document, extended = _extended(read, sources, (read.file,))
     written = _written(document)
     texts, unread = _prompt_files(document, written, sources)
     form = formed(written, document.text)

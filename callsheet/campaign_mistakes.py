@@ -73,7 +73,7 @@ def _told(detail: ErrorDetails, written: Any, text_of: Callable[[Path], str | No
     if kind == "missing":
         return _missing(path)
     if kind == "extra_forbidden":
-        return _unknown(path)
+        return _unknown(path, written)
     if kind == "mistake":
         context = detail["ctx"]
         return Mistake(path=path, message=context["message"], hint=context["hint"], key=detail["loc"][-1] == "[key]")
@@ -108,8 +108,13 @@ def _missing(path: Path) -> Mistake:
     return Mistake(path=tuple(parent), message=f"the key `{key}` is missing", hint=example(path), key=True)
 
 
-def _unknown(path: Path) -> Mistake:
+def _unknown(path: Path, written: Any) -> Mistake:
     *parent, key = path
+    if not parent and (section := _empty_above(str(key), written)):
+        hint = f"It begins in the first column; what belongs to {section} begins further right, as with two spaces."
+        return Mistake(
+            path=path, message=f"{shown(str(key))} stands beside {section}, which is empty", hint=hint, key=True
+        )
     known = known_keys(tuple(parent))
     close = did_you_mean(str(key), known)
     hint = "" if close else f"The keys here are {listed(known, most=20)}."
@@ -121,6 +126,18 @@ def _unknown(path: Path) -> Mistake:
     if not close and not parent and key in SWEEP.keys:
         hint = f"It belongs under sweep: write sweep: {{{key}: …}}."
     return Mistake(path=path, message=f"unknown key {shown(str(key))}{close}", hint=hint, key=True)
+
+
+def _empty_above(key: str, written: Any) -> str:
+    """The section just above a key at the top that nothing stands in, where the key is like what belongs there."""
+    keys = list(written)
+    above = ""
+    for one in keys[: keys.index(key) + 1]:
+        if one in FORMS and written[one] is None:
+            above = one
+        elif one in CAMPAIGN.keys:
+            above = ""
+    return above
 
 
 def _no_choice(path: Path, detail: ErrorDetails) -> Mistake:

@@ -129,9 +129,8 @@ def check_name(text: str) -> str:
             f"the name {shown(text)} has {len(text)} characters, and at most 64 fit a file name", "Shorten it."
         )
     if not _NAME.fullmatch(text):
-        plain = re.sub(r"[^A-Za-z0-9_.]+", "-", unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode())
-        close = plain.strip("-_.")
-        hint = f"Use letters, digits, - _ and . only, and begin with a letter or digit{f': {close}' if close else ''}."
+        close = re.sub(r"[^A-Za-z0-9_.]+", "-", _plain(text)).strip("-_.")
+        hint = f"Use a to z, A to Z, digits, - _ and . only, and begin with a letter or digit{f': {close}' if close else ''}."
         raise mistake(f"{shown(text)} cannot be a name, because it becomes part of a file name", hint)
     if "--" in text:
         raise mistake(
@@ -140,10 +139,15 @@ def check_name(text: str) -> str:
     return text
 
 
+def _plain(text: str) -> str:
+    """Without accents and umlauts."""
+    return unicodedata.normalize("NFKD", text[:200]).encode("ascii", "ignore").decode()
+
+
 def check_slug(text: str) -> str:
     if not _SLUG.fullmatch(text):
-        plain = re.sub(r"[^a-z0-9]+", "-", text[:64].lower()).strip("-") or "summer-launch"
-        hint = f"Use small letters, digits and -, at most 64 of them: {plain}."
+        plain = re.sub(r"[^a-z0-9]+", "-", _plain(text).lower()).strip("-")[:64] or "summer-launch"
+        hint = f"Use a to z, digits and -, at most 64 of them: {plain}."
         raise mistake(f"{shown(text)} cannot be the name of a campaign", hint)
     return text
 

@@ -130,14 +130,15 @@ class SpecError(CallsheetError):
 
 
 class SpecSyntax(SpecError):
-    """The file is not readable as YAML. `problems` holds exactly one problem.
+    """The file is not readable as YAML. `problems` holds one problem; where keys stand twice, each of them, and what else is
+    wrong with the campaign.
 
     Do: Correct the line that is named. A text with `: `, ` #` or a leading `{{` goes in quotes.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, *others: Problem) -> None:
         super().__init__(problem.message, where=problem.place, hint=problem.hint)
-        self.problems: tuple[Problem, ...] = (problem,)
+        self.problems: tuple[Problem, ...] = (problem, *others)
 
 
 class SpecInvalid(SpecError):

@@ -106,9 +106,16 @@ def matching(variants: Sequence[Variant], globs: Sequence[str], option: str) -> 
         matched = {v.label for v in variants if fnmatchcase(v.slug, glob) or fnmatchcase(v.label, glob)}
         if not matched:
             what = f"{option} {glob} matches none of the {len(variants)} variants."
-            raise NothingToShoot(what, hint=_example(variants))
+            raise NothingToShoot(what, hint=_closer(variants, glob, option) or _example(variants))
         found |= matched
     return tuple(variant for variant in variants if variant.label in found)
+
+
+def _closer(variants: Sequence[Variant], glob: str, option: str) -> str:
+    """Where it is a part of slugs: the glob that finds these. A word alone has to be the whole slug."""
+    wider = f"{glob}--*" if any(variant.label.startswith(f"{glob}--") for variant in variants) else f"*{glob}*"
+    count = sum(fnmatchcase(variant.label, wider) for variant in variants)
+    return f"Write {option} '{wider}', which matches {count} of them: a glob is of the whole slug." if count else ""
 
 
 def _example(variants: Sequence[Variant]) -> str:

@@ -24,6 +24,8 @@ MAX_NODES = 20_000
 MAX_CHARACTERS = 4_000_000
 #: Digits of one number. Nothing in a campaign needs more, and Python refuses to print an integer of 4,301.
 MAX_DIGITS = 40
+#: Keys that stand a second time which are told.
+MAX_REPEATED = 100
 
 Path = tuple[str | int, ...]
 Place = tuple[int, int]
@@ -99,6 +101,8 @@ class Document:
     file: str
     value: Any
     _root: _Node = field(repr=False, compare=False)
+    #: Keys that stand a second time, where they were not refused: of each, the first counts.
+    repeated: tuple[Problem, ...] = ()
 
     def spot(self, path: Path, *, key: bool = False, within: str = "") -> Spot:
         """Where the value at `path` stands, or its key; the nearest parent, where there is no such path.
@@ -174,16 +178,23 @@ def _find(node: _Node, part: str) -> tuple[Place, Place] | None:
     return None
 
 
-def read(text: bytes | str, *, file: str) -> Document:
-    """The document in `text`; `file` is only named in messages. SpecSyntax, with one problem, when it cannot be read."""
+def read(text: bytes | str, *, file: str, keeps_repeated: bool = False) -> Document:
+    """The document in `text`; `file` is only named in messages. SpecSyntax when it cannot be read.
+
+    keeps_repeated: keys that stand a second time are told in the document instead, for who has more to say of it.
+    """
     source = _decoded(text, file)
     lines = tuple(_LINE_END.split(source))
+    reader = _Reader(_Source(file=file, lines=lines), yaml.parse(source, Loader=_LOADER))
     try:
-        root = _Reader(_Source(file=file, lines=lines), yaml.parse(source, Loader=_LOADER)).document()
+        root = reader.document()
     except yaml.MarkedYAMLError as error:
-        place, message, hint = _explained(error, lines)
-        _refuse(file, place, message, hint)
-    return Document(file=file, value=root.value, _root=root)
+        raise SpecSyntax(*reader.repeated, _problem(file, *_explained(error, lines))) from None
+    except SpecSyntax as error:
+        raise SpecSyntax(*reader.repeated, *error.problems) from None
+    if reader.repeated and not keeps_repeated:
+        raise SpecSyntax(*reader.repeated)
+    return Document(file=file, value=root.value, _root=root, repeated=tuple(reader.repeated))
 
 
 def dotted(path: Path) -> str:
@@ -250,8 +261,12 @@ def _position(before: str) -> Place:
 
 
 def _refuse(file: str, place: Place, message: str, hint: str) -> NoReturn:
+    raise SpecSyntax(_problem(file, place, message, hint))
+
+
+def _problem(file: str, place: Place, message: str, hint: str) -> Problem:
     line, column = place
-    raise SpecSyntax(Problem(file=file, line=line + 1, column=column + 1, path="", message=f"{message}.", hint=hint))
+    return Problem(file=file, line=line + 1, column=column + 1, path="", message=f"{message}.", hint=hint)
 
 
 # --- events to nodes ------------------------------------------------------------------------------------------------
@@ -278,6 +293,7 @@ class _Reader:
         self._nodes = 0
         self._characters = 0
         self._anchors: dict[str, _Anchored] = {}
+        self.repeated: list[Problem] = []
 
     def document(self) -> _Node:
         next(self._events)  # the stream begins
@@ -412,14 +428,17 @@ class _Reader:
         while not isinstance(key := next(self._events), yaml.MappingEndEvent):
             self._refuse_braces(event, key)
             if _is_merge(key):
-                self._refuse_second(key, merged_at)
+                self._refuse_second_merge(key, merged_at)
                 merged_at = _at(key.start_mark)
                 merged = self._merged(depth)
                 continue
             node = self._key(key, depth)
             name: str = node.value
-            self._refuse_second(key, own[name][0].start if name in own else None)
-            own[name] = node, self._node(next(self._events), depth + 1)
+            value = self._node(next(self._events), depth + 1)
+            if name in own:
+                self._tell_second(key, own[name][0].start)
+            else:
+                own[name] = node, value
         entries = {**merged, **own}
         values = {name: node.value for name, (_, node) in entries.items()}
         return _Node(
@@ -437,18 +456,21 @@ class _Reader:
             hint = 'Put the whole text in quotes: "{{ product }} at dusk".'
             self._refuse(event, "a text that begins with {{ needs quotes: without them, YAML reads a mapping", hint)
 
-    def _refuse_second(self, key: Any, first: Place | None) -> None:
-        if first is None:
-            return
-        if _is_merge(key):
+    def _refuse_second_merge(self, key: Any, first: Place | None) -> None:
+        if first is not None:
             self._refuse(
                 key, f"<< stands here a second time; the first is in line {first[0] + 1}", "Write <<: [*a, *b]."
             )
-        self._refuse(
-            key,
-            f"the key {shown(key.value)} stands here a second time; the first is in line {first[0] + 1}",
-            "Remove one of the two, or rename it.",
-        )
+
+    def _tell_second(self, key: Any, first: Place) -> None:
+        """The reading goes on: whoever wrote two of them has all told at once."""
+        message = f"the key {shown(key.value)} stands here a second time; the first is in line {first[0] + 1}"
+        told = _problem(self._source.file, _at(key.start_mark), message, "Remove one of the two, or rename it.")
+        self.repeated.append(told)
+        if len(self.repeated) > MAX_REPEATED:
+            self._refuse(
+                key, f"more than {MAX_REPEATED} keys stand here a second time", "Look at how the file was made."
+            )
 
     def _key(self, event: Any, depth: int) -> _Node:
         """A key, whose value is its text. YAML allows any value as a key; a campaign has text only."""

@@ -60,12 +60,14 @@ def _problems(spec: Path, *, aloud: bool) -> tuple[list[Problem], int]:
         if aloud:
             console.problems([problem])
         return [problem], error.exit_code
-    warnings = [*surveyed.warnings, *over_budget(surveyed)]
+    over = list(over_budget(surveyed))
+    warnings = [*surveyed.warnings, *over]
     notes = list(mended(surveyed))
     if aloud:
         console.problems([*warnings, *notes])
         count = sum(loaded.setups.values())
-        console.say(f"{spec}: {count} variant{'' if count == 1 else 's'}, no problem that stops it.")
+        so = "nothing is wrong, but a run of all of it would not start" if over else "no problem that stops it"
+        console.say(f"{spec}: {count} variant{'' if count == 1 else 's'}, {so}.")
         if loaded.campaign.schedule is not None:
             console.say(
                 f"    It runs by itself once it is deployed, {loaded.campaign.schedule.spoken}: callsheet deploy {spec}"

@@ -17,8 +17,29 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+#: What people type that there is not, and what there is instead.
+INSTEAD = {
+    "--dry-run": "callsheet plan shows what a run would do and cost, and sends nothing.",
+    "--dryrun": "callsheet plan shows what a run would do and cost, and sends nothing.",
+    "--force": "--again GLOB renders again what is archived; --yes approves the plan without asking.",
+    "--verbose": "callsheet status shows every take; the Prefect UI has the log of each stage.",
+    "--budget": "--max-usd is the most that this run may cost; the campaign has its own budget.",
+    "--output": "archive: {to: ...} in the campaign says where the films go.",
+}
+
+
 class Command(TyperCommand):
     """A command whose epilog is examples, one a line."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """An option that people expect and that there is not is answered with the one that there is."""
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:  # of the library, whose own class has no public name
+            instead = INSTEAD.get(getattr(error, "option_name", ""))
+            if instead:
+                error.message = f"{error.message}. {instead}"  # type: ignore[attr-defined]  # what has an option_name has it
+            raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """SPEC, not {SPEC}."""

@@ -51,9 +51,10 @@ def _document(row: Model) -> dict[str, Any]:
 def _named(name: str) -> Model:
     known = catalogue.models()
     if name not in known:
-        raise SpecError(
-            f"There is no model `{name}`{did_you_mean(name, known) or '.'}", hint="`callsheet models` lists them."
-        )
+        near = "." if any(name in one for one in known) else did_you_mean(name, known) or "."
+        parts = [one for one in known if name in one]
+        hint = f"It is a part of {listed(parts, most=4)}." if parts and name else "`callsheet models` lists them."
+        raise SpecError(f"There is no model `{name}`{near}", hint=hint)
     return known[name]
 
 

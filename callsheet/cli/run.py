@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 
 def run(
     spec: options.OptionalSpec = None,
-    sandbox: options.Sandbox = False,
+    sandbox: Annotated[
+        bool,
+        typer.Option(
+            "--sandbox/--paid",
+            help="Free drafts by the local provider, where nothing leaves this machine; without it, the provider renders.",
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Approve the plan without asking.")] = False,
     only: options.Only = None,
     skip: options.Skip = None,

@@ -1,8 +1,8 @@
 """A campaign file -> the campaign, its files found on disk, and its variants; every mistake at once, at its place."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
@@ -11,12 +11,14 @@ from callsheet import campaign as document
 from callsheet import sweep
 from callsheet.campaign import Campaign, Clip, ReferenceSet, Sources, Trim, is_remote
 from callsheet.campaign_checks import MOST_VARIANTS, counted
-from callsheet.errors import NothingToShoot, Problem, SpecError, SpecInvalid
+from callsheet.campaign_sheet import problem_at
+from callsheet.campaign_text import MOST_MISTAKES, MOST_PATHS
+from callsheet.errors import NothingToShoot, Problem, SpecError, SpecInvalid, SpecSyntax
 from callsheet.nearest import did_you_mean, listed
 from callsheet.slices import Part
 from callsheet.steps import settings
 from callsheet.sweep import Cell, Setup, Variant
-from callsheet.yamltext import MAX_BYTES
+from callsheet.yamltext import MAX_BYTES, dotted
 
 #: Whichever stands for the model of a campaign that nothing is rendered of.
 ANY_MODEL = "kling-v3-text-to-video"
@@ -117,7 +119,15 @@ def load(spec: Path) -> Loaded:
 def resolve(spec: Path) -> Loaded:
     """The same, with what is missing in `problems`: whoever looks into the files that are there can tell all at once."""
     root = settings.studio_root(spec)
-    campaign = document.parse(_read(spec), file=str(spec), sources=sources(root))
+    text = _read(spec)
+    try:
+        campaign = document.parse(text, file=str(spec), sources=sources(root))
+    except (SpecInvalid, SpecSyntax) as error:
+        missing = _missing_besides(text, str(spec), root, error)
+        if not missing:
+            raise
+        told = sorted([*error.problems, *missing], key=lambda one: (one.file, one.line, one.column))
+        raise (SpecInvalid(told) if isinstance(error, SpecInvalid) else SpecSyntax(*told)) from None
     problems: list[Problem] = []
     remote = _copies(campaign, root)
     places = {source: path for path, source in remote.items()}
@@ -142,6 +152,33 @@ def resolve(spec: Path) -> Loaded:
         problems=tuple(problems),
         remote=remote,
     )
+
+
+def _missing_besides(text: bytes, file: str, root: Path, error: SpecInvalid | SpecSyntax) -> list[Problem]:
+    """The files that are not there, of a campaign that is wrong elsewhere; nothing where its YAML cannot be read."""
+    try:
+        read, named = document.named_files(text, file=file)
+    except SpecSyntax:
+        return []
+    told = {problem.path for problem in error.problems}
+    found: list[Problem] = []
+    for place, pattern in named[:MOST_PATHS]:
+        if "://" in pattern or not pattern.strip() or any(_is_at(place, path) for path in told):
+            continue
+        try:
+            if not any(_find(pattern, root)):
+                found.append(_missing_at(partial(problem_at, read), place, pattern, root))
+        except (
+            OSError,
+            ValueError,
+        ):  # no path that a system takes: a mistake of form, which is told where that is right
+            continue
+    return found[:MOST_MISTAKES]
+
+
+def _is_at(place: Sequence[str | int], path: str) -> bool:
+    """Was this place, or what it lies in, complained of already?"""
+    return any(dotted(tuple(place[:length])) == path for length in range(1, len(place) + 1))
 
 
 def only_named(root: Path, name: str) -> Loaded:
@@ -290,7 +327,7 @@ def _clip_files(
         return
     paths = list(_find(clip.source, root))
     if not paths:
-        problems.append(_missing(campaign, place, clip.source, root))
+        problems.append(_missing_at(campaign.problem, place, clip.source, root))
         return
     is_glob = len(paths) > 1 or not (root / clip.source).exists()
     for path in paths:
@@ -312,7 +349,7 @@ def _still_files(
             continue
         paths = list(_find(pattern, root))
         if not paths:
-            problems.append(_missing(campaign, place, pattern, root))
+            problems.append(_missing_at(campaign.problem, place, pattern, root))
         found.update({path: place for path in paths if path not in found})
     most, model = min(
         ((model.images.count[1], model.name) for model in campaign.all_models if model.images), default=(len(found), "")
@@ -346,10 +383,14 @@ def _split(root: Path, pattern: str) -> tuple[Path, str]:
     return root.joinpath(*parts[:first]), str(Path(*parts[first:]))
 
 
-def _missing(campaign: Campaign, place: Sequence[str | int], pattern: str, root: Path) -> Problem:
-    wanted = root / pattern
+def _missing_at(
+    problem: Callable[[tuple[str | int, ...], str, str], Problem],
+    place: Sequence[str | int],
+    pattern: str,
+    root: Path,
+) -> Problem:
     what = "no file matches" if _WILD & set(pattern) else "there is no file"
-    return campaign.problem(tuple(place), f"{what} {pattern}.", hint=_nearby(wanted, pattern, root))
+    return problem(tuple(place), f"{what} {pattern}.", _nearby(root / pattern, pattern, root))
 
 
 def _nearby(wanted: Path, pattern: str, root: Path) -> str:
@@ -361,7 +402,12 @@ def _nearby(wanted: Path, pattern: str, root: Path) -> str:
     near = _close_to(wanted.name, there)
     if near:
         return f"Did you mean {Path(pattern).parent / near[0]}?"
-    return f"Relative paths begin at {root}."
+    if (root / settings.MARKER).is_file():
+        return f"Relative paths begin at {root}."
+    return (
+        f"Relative paths begin at {root}, where you are: no {settings.MARKER}, which a studio has, is there or above it or "
+        "the campaign."
+    )
 
 
 def _close_to(word: str, known: Sequence[str]) -> list[str]:

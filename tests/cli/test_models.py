@@ -56,5 +56,8 @@ def test_the_json_of_one_model_is_a_list_of_one(told: Callable[..., str]) -> Non
 
 
 def test_a_mistyped_model_is_told_with_the_one_that_was_meant() -> None:
+    with pytest.raises(SpecError, match=r"There is no model `kling-o3`\.") as part:
+        models.models("kling-o3")
+    assert part.value.hint.startswith("It is a part of kling-o3-")
     with pytest.raises(SpecError, match="There is no model `kling-01-video-edit`; did you mean `kling-o1-video-edit`"):
         models.models("kling-01-video-edit")

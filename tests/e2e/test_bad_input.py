@@ -379,6 +379,20 @@ CASES = {
         message="error: --only beech--* matches none of the ",
         hint="A slug looks like beach--none--dusk--16x9; `callsheet plan --lines` lists them all.",
     ),
+    "an --only that is a part of slugs": Case(
+        words=(*RUN, "--only", "beach"),
+        code=2,
+        message="error: --only beach matches none of the ",
+        hint="Write --only 'beach--*', which matches ",
+    ),
+    "a clip that is not there, outside of a studio": Case(
+        change=(BEACH, "beach: media/xyz.mov"),
+        prepare=lambda studio: (studio.root / "prefect.yaml").unlink(),
+        words=("check", SPEC),
+        code=2,
+        message=f"{SPEC}:5:10: error: clips.beach: there is no file media/xyz.mov.",
+        hint="where you are: no prefect.yaml, which a studio has, is there or above it or the campaign.",
+    ),
     "a home that is a file": Case(
         prepare=lambda studio: studio.home.write_text("not a folder"),
         code=6,
@@ -507,6 +521,23 @@ def test_files_that_are_missing_do_not_hide_files_that_are_wrong(studio: Studio)
     assert "Did you mean media/still.jpg?" in ended.err
 
 
+def test_a_mistake_in_the_text_does_not_hide_files_that_are_missing(studio: Studio) -> None:
+    clip, pictures = "{source: media/beech.mp4, trim: 1s..x}", "[media/none.jpg, media/manny/*.jpg, s3://b/k.jpg, '']"
+    studio.write(CAMPAIGN.replace(BEACH, f"beach: {clip}").replace(NONE, f"pictures: {pictures}"))
+    ended = studio.call("check", SPEC)
+    places = [line.split(": error: ")[1].split(":")[0] for line in ended.err.splitlines() if ": error: " in line]
+    assert (ended.code, places) == (
+        2,
+        [
+            "clips.beach.source",
+            "clips.beach.trim",
+            "references.pictures[0]",
+            "references.pictures[1]",
+            "references.pictures[3]",
+        ],
+    )
+
+
 def test_two_files_of_a_glob_that_would_be_one_clip_are_both_named(studio: Studio) -> None:
     for name in ("a_1.mp4", "a-1.mp4"):
         (studio.root / "media" / name).hardlink_to(studio.root / "media/beach.mp4")
@@ -617,3 +648,14 @@ def test_an_unknown_option_is_a_wrong_usage_and_the_right_one_is_named(studio: S
     assert ended.code == 2
     assert "--sandbox" in ended.err
     assert ended.out == ""
+
+
+def test_an_option_that_people_expect_is_answered_with_what_there_is(studio: Studio) -> None:
+    ended = studio.call("run", SPEC, "--dry-run")
+    assert (ended.code, ended.out) == (2, "")
+    assert "callsheet plan shows what a run would do and cost, and sends nothing." in ended.err
+
+
+def test_a_run_takes_paid_as_plan_does(studio: Studio) -> None:
+    ended = studio.call("run", SPEC, "--paid", "--yes")
+    assert (ended.code, "There is no EVOLINK_API_KEY" in ended.err) == (5, True)

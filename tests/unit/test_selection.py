@@ -51,6 +51,16 @@ def test_a_glob_that_matches_nothing_and_a_choice_of_nothing_are_errors(selectio
     assert caught.value.hint == "A slug looks like beach--none--dusk--16x9; `callsheet plan --lines` lists them all."
 
 
+@pytest.mark.parametrize(
+    ("word", "wider", "many"), [("beach", "beach--*", 12), ("neon+wet", "*neon+wet*", 8), ("9x16", "*9x16*", 12)]
+)
+def test_a_word_that_is_a_part_of_slugs_gets_the_glob_that_finds_them(word: str, wider: str, many: int) -> None:
+    with pytest.raises(NothingToShoot) as caught:
+        Selection(only=(word,)).of(VARIANTS)
+    assert caught.value.hint == f"Write --only '{wider}', which matches {many} of them: a glob is of the whole slug."
+    assert len(Selection(only=(wider,)).of(VARIANTS)) == many
+
+
 def test_again_names_itself_in_its_error() -> None:
     assert len(Selection(again=("beach*",)).again_of(VARIANTS)) == 12
     with pytest.raises(NothingToShoot, match="--again beech"):

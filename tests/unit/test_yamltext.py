@@ -25,6 +25,24 @@ def refusal(text: str | bytes) -> Problem:
     return problem
 
 
+def test_of_keys_that_stand_twice_all_are_told_and_what_else_stops_the_reading() -> None:
+    with pytest.raises(SpecSyntax) as caught:
+        yamltext.read("a: 1\na: 2\nb: {c: 1, c: 2}\n", file="x.yaml")
+    assert [(one.line, one.column) for one in caught.value.problems] == [(2, 1), (3, 11)]
+    with pytest.raises(SpecSyntax) as caught:
+        yamltext.read("a: 1\na: 2\nb: [1, 2\n", file="x.yaml")
+    assert [one.line for one in caught.value.problems] == [2, 3]
+    many = "".join(f"a: {n}\n" for n in range(1000))
+    with pytest.raises(SpecSyntax, match="a second time") as caught:
+        yamltext.read(many, file="x.yaml")
+    assert len(caught.value.problems) == yamltext.MAX_REPEATED + 2
+
+
+def test_of_a_key_that_stands_twice_the_first_counts_where_it_is_kept() -> None:
+    document = yamltext.read("a: 1\na: 2\n", file="x.yaml", keeps_repeated=True)
+    assert (document.value, len(document.repeated)) == ({"a": 1}, 1)
+
+
 @pytest.mark.parametrize(
     "text", ["16:9", "1:1", "no", "yes", "on", "off", "2026-11-23", "1_000", "0b11", "0777x", "1:30:00"]
 )
