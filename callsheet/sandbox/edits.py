@@ -40,7 +40,9 @@ async def render(shot: Shot, clip: Path, target: Path, folder: Path, on_progress
     made: Term = "algorithmicallyEnhanced"
     if painter := style.painter_for(look, shot.references):
         on_progress, painting = _halves(on_progress)
-        picture = await style.over(framed, painter, size, facts.seconds, folder, painting)
+        picture = await style.over(
+            framed, painter, size, seconds=facts.seconds, rate=facts.frame_rate, folder=folder, told=painting
+        )
         look, made = looks.unpainted(look), "compositeWithTrainedAlgorithmicMedia"
     picture = _timed(_moved(picture, shot, facts), shot, facts)
     picture = await asyncio.to_thread(

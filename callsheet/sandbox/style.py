@@ -2,6 +2,7 @@
 
 Frame by frame the network paints every frame anew, and the picture boils. So it paints a calmed copy at half the rate, and
 each frame keeps most of the last one where nothing moves (measured: flicker of a still wall falls from 39 to about 2 codes).
+Between two painted frames the one fades into the other.
 """
 
 import asyncio
@@ -113,9 +114,17 @@ def repaint(path: Path, painter: Painter) -> None:
 
 
 async def over(
-    picture: Callable[[], Any], painter: Painter, size: Size, seconds: Fraction, folder: Path, told: Progress
+    picture: Callable[[], Any],
+    painter: Painter,
+    size: Size,
+    *,
+    seconds: Fraction,
+    rate: Fraction,
+    folder: Path,
+    told: Progress,
 ) -> Any:
-    """The stream that `picture` gives, painted over; it keeps its frames and their times. told: of the painting alone."""
+    """The stream that `picture` gives, painted over; it keeps its frames and their times. rate: its frames a second. told: of
+    the painting alone."""
     scale = min(1.0, LONG_SIDE / max(size))
     small = (max(32, round(size[0] * scale / 4) * 4), max(32, round(size[1] * scale / 4) * 4))
     plain, painted = folder / "plain.raw", folder / "painted.raw"
@@ -124,7 +133,10 @@ async def over(
     await write(plain, calm, options=options, seconds=seconds, time_limit=output.TIME_LIMIT)
     await _paint_all(plain, painted, painter, small, told)
     shape = {"f": "rawvideo", "pix_fmt": "rgb24", "s": f"{small[0]}x{small[1]}", "r": RATE}
-    layer = source(painted, format_whitelist="rawvideo", **shape).filter("scale", *size, flags="bicubic")
+    layer = source(painted, format_whitelist="rawvideo", **shape).filter("format", "yuv444p")
+    # Between two paintings both, one fading into the other: shown twice each, they would make every movement judder.
+    layer = layer.filter("minterpolate", fps=f"{rate.numerator}/{rate.denominator}", mi_mode="blend", scd="none")
+    layer = layer.filter("scale", *size, flags="bicubic")
     ground = picture().filter("format", "gbrp")
     layer = layer.filter("format", "gbrap").filter("colorchannelmixer", aa=SHOWN)
     layer = layer.filter("tpad", stop=-1, stop_mode="clone")  # it may end a little before the clip or after it

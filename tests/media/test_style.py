@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from callsheet import marking
-from callsheet.media import probe
+from callsheet.media import probe, quality
+from callsheet.media.look import of_film
+from callsheet.media.quality import Traits
+from callsheet.quality import REPEATS
 from callsheet.sandbox import arts, engine, looks, style
 from callsheet.sandbox.engine import Shot
 from tests.media.conftest import Film
@@ -52,16 +56,16 @@ def wall(film: Film) -> Path:
 
 @pytest.fixture
 def drafted(wall: Path, tmp_path: Path) -> Callable[..., Any]:
-    async def make(prompt: str, *references: Path, told: list[float] | None = None) -> Path:
+    async def make(prompt: str, *references: Path, of: Path = wall, told: list[float] | None = None) -> Path:
         target = tmp_path / f"draft-{len(list(tmp_path.iterdir()))}.mp4"
         shot = Shot(
-            clip=wall,
-            clip_digest=digest(wall),
+            clip=of,
+            clip_digest=digest(of),
             references=tuple((path, digest(path)) for path in references),
             prompt=prompt,
             aspect_ratio=None,
             keep_sound=False,
-            seconds=probe.clip(wall).seconds,
+            seconds=probe.clip(of).seconds,
         )
         await engine.render(shot, target, (told if told is not None else []).append)
         return target
@@ -103,6 +107,25 @@ async def test_a_painting_looks_painted_and_does_not_boil(drafted: Any, wall: Pa
     network = style.Painter(art="van gogh", after=None)
     raw = [network.paint(Image.fromarray(frame.astype(np.uint8))) for frame in plain[:6]]
     assert boiling(np.stack([np.asarray(one, dtype=np.float64) for one in raw])) > 5 * boiling(painted)
+
+
+@pytest.mark.parametrize("rate", ["24", "30000/1001", "50"])
+async def test_a_painting_moves_from_frame_to_frame_at_every_rate(drafted: Any, film: Film, rate: str) -> None:
+    """It is painted twelve times a second; shown so, it would judder, and our own checks would say it."""
+    graph = (
+        f"mandelbrot=s=320x128:r={rate},trim=end_frame=1,loop=-1:size=1,setpts=N/({rate})/TB,crop=192:128:x=40*t:y=0"
+    )
+    options = ["-r", rate, "-c:v", "libx264", "-crf", "6", "-t", "2", "-pix_fmt", "yuv420p"]
+    clip = film(f"rolling-{rate.replace('/', '-')}.mp4", "-f", "lavfi", "-i", graph, *options)
+    draft = await drafted("watercolour", of=clip)
+    facts = [probe.clip(path) for path in (clip, draft)]
+    looks_of = [
+        await of_film(path, known, time_limit=timedelta(seconds=60))
+        for path, known in zip((clip, draft), facts, strict=True)
+    ]
+    source, painted = (Traits(look) for look in looks_of)
+    assert facts[0].frames == facts[1].frames
+    assert quality.measure(painted, source, None).repeats < REPEATS / 2
 
 
 async def test_the_same_painting_twice_is_the_same_file(drafted: Any) -> None:
