@@ -30,7 +30,10 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
 from prefect.events import emit_event
+from prefect.events.clients import NullEventsClient
+from prefect.events.worker import EventsWorker
 from prefect.runtime import flow_run
+from prefect.settings import get_current_settings
 from prefect.states import Cancelled, Completed, Crashed, Failed
 from prefect.tasks import exponential_backoff
 from prefect.utilities.importtools import load_script_as_module
@@ -64,6 +67,11 @@ T = TypeVar("T")
 
 
 log = logging.getLogger("callsheet.media")
+
+if not get_current_settings().api.url:
+    # A server inside this process (--ephemeral) is gone with it, so nobody hears its events; Prefect's own client for them
+    # takes the empty address for one, and fails, aloud, at each.
+    EventsWorker.set_client_override(NullEventsClient)
 
 
 async def is_safe(_task: Any, _run: TaskRun, state: "State[Any]") -> bool:

@@ -584,3 +584,13 @@ def test_every_document_has_a_schema(studio: Studio, archive: Path) -> None:
         Draft202012Validator(schema).validate(json.loads((archive / file).read_bytes()))
     ended = studio.call("schema", "--of", "sidecars")
     assert (ended.code, "did you mean `sidecar`?" in ended.err) == (2, True)
+
+
+# --- without a Prefect server -------------------------------------------------------------------------------------------
+
+
+def test_a_run_without_a_server_says_what_every_run_says_and_nothing_of_prefect(studio: Studio) -> None:
+    ended = studio.call("run", SPEC, "--sandbox", "--yes", "--ephemeral")
+    assert ended.code == 0, ended.err
+    assert "1 of 1 archived" in ended.out
+    assert not [line for line in ended.err.splitlines() if "prefect" in line.lower() or "ERROR" in line]
