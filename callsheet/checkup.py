@@ -63,7 +63,7 @@ def of_python(version: tuple[int, int, int]) -> Check:
     return Check(name="python", status="note", message=f"{spelt}: Callsheet is tested on {low} to {high}")
 
 
-def of_ffmpeg(version: str, encoders: Iterable[str], filters: Iterable[str]) -> Check:
+def of_ffmpeg(version: str, encoders: Iterable[str], filters: Iterable[str], *, place: str) -> Check:
     """x264 and aac are in everything that is made; zscale only prepares HDR clips."""
     lacking = [name for known, name in ENCODERS.items() if known not in set(encoders)]
     hint = "Unset IMAGEIO_FFMPEG_EXE to use the one that comes with Callsheet, or set it to a full build."
@@ -73,7 +73,7 @@ def of_ffmpeg(version: str, encoders: Iterable[str], filters: Iterable[str]) -> 
     if set(FILTERS) - set(filters):
         what = f"ffmpeg {version} lacks zscale: HDR clips cannot be prepared"
         return Check(name="ffmpeg", status="note", message=what, hint=hint)
-    return Check(name="ffmpeg", status="ok", message=f"ffmpeg {version} (x264, aac, zscale)")
+    return Check(name="ffmpeg", status="ok", message=f"ffmpeg {version} (x264, aac, zscale), {place}")
 
 
 def of_home(place: str, free: int) -> Check:

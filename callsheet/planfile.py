@@ -20,8 +20,8 @@ VERSION = 1
 MARK = "callsheet_plan"
 #: Bytes of a plan file; one of 10,000 lines has a quarter of that.
 MAX_BYTES = 16_000_000
-#: Lines that are named one by one in an error.
-LINES_NAMED = 8
+#: Lines that are named in an error, of those that turned in one way; and ways.
+LINES_NAMED, WAYS_NAMED = 3, 8
 
 
 class _Record(BaseModel):
@@ -200,10 +200,14 @@ def _lines(then: PlanFile, now: PlanFile) -> Iterator[str]:
     """What the ledger and the archive turned round, line by line; other content or prices follow from the above: a count."""
     before = {line.label: line for line in then.lines}
     after = {line.label: line for line in now.lines}
-    turned = [words for label in before | after if (words := _turned(before.get(label), after.get(label)))]
-    yield from turned[:LINES_NAMED]
-    if len(turned) > LINES_NAMED:
-        yield f"{len(turned) - LINES_NAMED} more lines changed like that"
+    turned: dict[str, list[str]] = {}
+    for label in before | after:
+        if how := _turned(before.get(label), after.get(label)):
+            turned.setdefault(how, []).append(label)
+    ways = [_spoken(labels, how) for how, labels in turned.items()]
+    yield from ways[:WAYS_NAMED]
+    if len(ways) > WAYS_NAMED:
+        yield f"{sum(map(len, list(turned.values())[WAYS_NAMED:]))} more lines changed like that"
     others = [
         label
         for label in before.keys() & after.keys()
@@ -214,15 +218,24 @@ def _lines(then: PlanFile, now: PlanFile) -> Iterator[str]:
 
 
 def _turned(before: LineRecord | None, after: LineRecord | None) -> str:
+    """How, in the words for one line."""
     if before is None:
-        return f"{after.label} is new" if after else ""
+        return "is new" if after else ""
     if after is None:
-        return f"{before.label} is not in it any more"
+        return "is not in it any more"
     if before.action != after.action:
-        return f"{before.label} was {before.action} and is {after.action}"
+        return f"was {before.action} and is {after.action}"
     if before.supersedes != after.supersedes and before.key == after.key:
-        return f"{before.label} has a newer take, {after.supersedes}"
+        return f"has a newer take, {after.supersedes}"
     return ""
+
+
+def _spoken(labels: list[str], how: str) -> str:
+    """Lines that turned in one way: a few of them by name."""
+    if len(labels) == 1:
+        return f"{labels[0]} {how}"
+    many = how.replace("was ", "were ").replace("is ", "are ")
+    return f"{len(labels)} lines {many}: {listed(labels, most=LINES_NAMED)}"
 
 
 def _is(files: list[str]) -> str:

@@ -21,6 +21,7 @@ from callsheet.cli.terminal import HUNG_UP
 from callsheet.errors import CallsheetError
 from callsheet.plan import Action
 from callsheet.sandbox import faults, openapi
+from callsheet.steps.draw_up import draw_up
 from callsheet.steps.settings import VARIABLES, Settings
 from callsheet.sweep import expand
 from callsheet.take import State
@@ -216,6 +217,18 @@ def test_the_changelog_has_a_section_for_what_is_not_released_yet() -> None:
 def test_the_campaign_in_the_readme_is_hello() -> None:
     (text,) = fences(README, "yaml")
     assert parse(text, file="README.md") == parse((ROOT / "specs/hello.yaml").read_bytes(), file="specs/hello.yaml")
+
+
+def test_the_plan_of_the_readme_is_that_of_a_fresh_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("EVOLINK_BASE_URL", "CALLSHEET_LEDGER", "CALLSHEET_MONTHLY_BUDGET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CALLSHEET_HOME", str(tmp_path / "home"))
+    plan = draw_up(ROOT / "specs/hello.yaml", sandbox=True).plan
+    (text,) = [fence for fence in fences(README, "text") if fence.startswith("campaign   hello")]
+    said = dict(line.split(maxsplit=1) for line in text.splitlines())
+    assert said["variants"] == f"{len(plan.lines)}: {len(plan.of('shoot'))} shoot"
+    assert said["cost"] == plan.credits.spoken
+    assert said["plan"] == plan.digest[:12]
 
 
 @pytest.mark.parametrize("document", ["README.zh.md", "docs/author.md"])

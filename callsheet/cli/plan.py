@@ -18,6 +18,9 @@ from callsheet.selection import Selection
 from callsheet.steps.draw_up import Drawn
 from callsheet.work import Work
 
+#: Globs of each option that are shown of a selection: --again-flagged may make hundreds.
+MOST_GLOBS = 4
+
 if TYPE_CHECKING:
     from callsheet.suggest import Suggestion
 
@@ -143,12 +146,13 @@ def facts_of(drawn: Drawn, work: Work, *, where: str) -> Sequence[tuple[str, str
 
 def _selected(drawn: Drawn) -> str:
     """Which part of the campaign this is; nothing for all of it."""
-    words = replace(
-        drawn.selection, verdicts=None, promote=(), keep_unjudged=False
-    ).words  # what a review makes of it is told by itself
-    if not words:
+    chosen = replace(drawn.selection, verdicts=None, promote=(), keep_unjudged=False)  # a review is told by itself
+    if not chosen:
         return ""
-    return f"{len(drawn.plan.lines)} of the campaign's {len(drawn.loaded.variants)} variants: {shlex.join(words)}"
+    short = replace(chosen, **{name: getattr(chosen, name)[:MOST_GLOBS] for name in ("only", "skip", "again")})
+    more = (len(chosen.words) - len(short.words)) // 2
+    told = f"{shlex.join(short.words)}{f' and {more} more' if more else ''}"
+    return f"{len(drawn.plan.lines)} of the campaign's {len(drawn.loaded.variants)} variants: {told}"
 
 
 def has_key(spec: options.Spec) -> bool:

@@ -1,14 +1,21 @@
 """What is there to work with: which ffmpeg runs here and what it can do, and which PyAV probes."""
 
+import asyncio
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+
+import ffmpeg
 
 from callsheet.errors import ToolMissing
+from callsheet.limits import ClipFacts
 from callsheet.media import command
 
 #: It prints a few hundred lines; a cold start from a slow disk is what takes long.
 ASK_LIMIT = timedelta(seconds=20)
+#: Seconds of the film that is made for a trial, and how long that may take.
+TRIED, TRY_LIMIT = 1, timedelta(seconds=60)
 
 #: ` V....D libx264   libx264 H.264 …` and ` .S zscale   V->V   …`: flags, a name, the rest.
 _ROW = re.compile(r"^[A-Z.]{2,6} (\S+) ")
@@ -53,6 +60,19 @@ async def _asked_version() -> str:
 async def _listed(what: str) -> frozenset[str]:
     rows = (_ROW.match(f"{line} ") for line in await command.ask(what, time_limit=ASK_LIMIT))
     return frozenset(row[1] for row in rows if row)
+
+
+async def try_out(folder: Path) -> ClipFacts:
+    """Make a second of film in this folder, decode it, and say what the probe takes it for. MediaError."""
+    film = folder / "film.mp4"
+    picture = ffmpeg.input(f"testsrc2=size=160x96:rate=24:duration={TRIED}", f="lavfi")
+    sound = ffmpeg.input(f"sine=duration={TRIED}", f="lavfi")
+    options = {"c:v": "libx264", "c:a": "aac", "pix_fmt": "yuv420p"}
+    await command.write(film, picture, sound, options=options, seconds=TRIED, time_limit=TRY_LIMIT)
+    await command.check_decodes(film, time_limit=TRY_LIMIT)
+    from callsheet.media import probe
+
+    return await asyncio.to_thread(probe.clip, film)
 
 
 def pyav_version() -> str:

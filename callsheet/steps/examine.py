@@ -9,13 +9,13 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from importlib import metadata
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 
 from pydantic import SecretStr
 
 from callsheet import checkup
 from callsheet.checkup import Check
-from callsheet.errors import CallsheetError, LedgerUnreachable, NoCheckout
+from callsheet.errors import CallsheetError, LedgerUnreachable, MediaError, NoCheckout
 from callsheet.steps import draw_up, settings
 from callsheet.steps.settings import MARKER, Settings
 
@@ -28,8 +28,11 @@ async def examine(folder: Path) -> AsyncIterator[Check]:
     """Each check as it is done, for a run from `folder`."""
     yield checkup.of_python(sys.version_info[:3])
     yield _told("packages", _packages)
-    yield await _told_later("ffmpeg", _ffmpeg)
-    yield _told("pyav", _pyav)
+    tools = await _told_later("ffmpeg", _ffmpeg), _told("pyav", _pyav)
+    for check in tools:
+        yield check
+    if all(check.status != "no" for check in tools):
+        yield await _told_later("film", _film)
     yield _told("checkout", lambda: _checkout(folder))
     try:
         found = settings.read(settings.studio_root(folder / "-"))
@@ -83,16 +86,31 @@ def _version(package: str) -> str | None:
 
 
 async def _ffmpeg() -> Check:
-    from callsheet.media import tool
+    from callsheet.media import command, tool
 
     found = await tool.inspect()
-    return checkup.of_ffmpeg(found.version, found.encoders, found.filters)
+    return checkup.of_ffmpeg(found.version, found.encoders, found.filters, place=command.binary())
 
 
 def _pyav() -> Check:
     from callsheet.media import tool
 
     return Check(name="pyav", status="ok", message=f"PyAV {tool.pyav_version()}")
+
+
+async def _film() -> Check:
+    """Both tools at work, on a film of a second."""
+    from callsheet.media import tool
+
+    try:
+        with TemporaryDirectory(prefix="callsheet-") as folder:
+            facts = await tool.try_out(Path(folder))
+    except MediaError as error:
+        what = f"no film can be made here that plays: {error.what.rstrip('.')}"
+        hint = "Unset IMAGEIO_FFMPEG_EXE, or install imageio-ffmpeg and av again."
+        return Check(name="film", status="no", message=what, hint=hint, exit_code=error.exit_code)
+    what = f"a film made here plays: {facts.codec}, {facts.width}x{facts.height}, {facts.frames} frames"
+    return Check(name="film", status="ok", message=what)
 
 
 def _checkout(folder: Path) -> Check:

@@ -91,8 +91,9 @@ def draw_up_again(recorded: Recorded) -> Drawn:
 
 def _changed(recorded: Recorded, moved: Sequence[str]) -> PlanChanged:
     count = f"{len(moved)} thing{'' if len(moved) == 1 else 's'} moved"
+    told = f" {'; '.join(moved)}" if len(moved) < 3 else "".join(f"\n    {words};" for words in moved).rstrip(";")
     return PlanChanged(
-        f"{count} since this plan was drawn up: {'; '.join(moved)}.",
+        f"{count} since this plan was drawn up:{told}.",
         where=str(recorded.file),
         hint=f"Look at it again: callsheet plan {recorded.spec} --out {recorded.file}",
     )

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import imageio_ffmpeg
 import pytest
 
 from callsheet.checkup import Check
@@ -22,12 +23,15 @@ NAMES = (
 )
 KEY = "sk-evo-of-a-test-0123456789"
 MIRROR = '[mirror]\napi = "https://api.example.com"\nkey = "MIRROR_API_KEY"\n'
+#: Before any test names another one.
+REAL = imageio_ffmpeg.get_ffmpeg_exe()
 #: An ffmpeg that runs and says what it is built with; its shell has no PATH, as ours is given none.
 BUILT_WITH = """#!/bin/sh
 case "$*" in
   *-version*) echo "ffmpeg version 7.1 Copyright (c) the FFmpeg developers" ;;
   *-encoders*) echo " V....D {video}   an encoder" ; echo " A....D aac   AAC (Advanced Audio Coding)" ;;
   *-filters*) echo " .S {filter}   V->V   a filter" ;;
+  *) {rest} ;;
 esac
 """
 
@@ -50,9 +54,10 @@ async def look(studio: Path) -> list[Check]:
     return [check async for check in examine(studio)]
 
 
-def tool(studio: Path, *, video: str, filter_: str) -> None:
+def tool(studio: Path, *, video: str = "libx264", filter_: str = "zscale", rest: str = "") -> None:
+    """rest: what it does when it is to make something; by default it is the real one."""
     file = studio / "ffmpeg"
-    file.write_text(BUILT_WITH.format(video=video, filter=filter_))
+    file.write_text(BUILT_WITH.format(video=video, filter=filter_, rest=rest or f'exec {REAL} "$@"'))
     file.chmod(file.stat().st_mode | stat.S_IXUSR)
 
 
@@ -99,15 +104,22 @@ LACKS = {
         name="ffmpeg",
         code=3,
         settings={"IMAGEIO_FFMPEG_EXE": "{studio}/ffmpeg"},
-        prepare=lambda studio: tool(studio, video="mpeg4", filter_="zscale"),
+        prepare=lambda studio: tool(studio, video="mpeg4"),
         line="ffmpeg 7.1 lacks x264, which every clip is made with. Unset IMAGEIO_FFMPEG_EXE to use the one that comes",
     ),
     "an ffmpeg without zscale": Lack(
         name="ffmpeg",
         code=0,
         settings={"IMAGEIO_FFMPEG_EXE": "{studio}/ffmpeg"},
-        prepare=lambda studio: tool(studio, video="libx264", filter_="scale"),
+        prepare=lambda studio: tool(studio, filter_="scale"),
         line="ffmpeg 7.1 lacks zscale: HDR clips cannot be prepared. Unset IMAGEIO_FFMPEG_EXE to use the one that comes",
+    ),
+    "an ffmpeg that makes no film": Lack(
+        name="film",
+        code=3,
+        settings={"IMAGEIO_FFMPEG_EXE": "{studio}/ffmpeg"},
+        prepare=lambda studio: tool(studio, rest="echo 'Error while opening encoder' >&2; exit 187"),
+        line="no film can be made here that plays: ffmpeg ended with 187: Error while opening encoder. Unset IMAGEIO",
     ),
     "no checkout": Lack(
         name="checkout",

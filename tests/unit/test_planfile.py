@@ -9,7 +9,7 @@ import pytest
 from callsheet import catalogue
 from callsheet.errors import SpecError
 from callsheet.plan import Plan
-from callsheet.planfile import LINES_NAMED, PlanFile, digest_of_model, is_plan, moved, read, record
+from callsheet.planfile import LINES_NAMED, WAYS_NAMED, PlanFile, digest_of_model, is_plan, moved, read, record
 from callsheet.selection import Selection
 from callsheet.take import State
 
@@ -104,9 +104,19 @@ def test_lines_that_came_or_went_are_named_and_many_are_counted() -> None:
     assert moved(kept(part), kept(whole)) == ("beach--none--dusk--16x9 is new",)
     none = replace(whole, lines=(), digest="f" * 64)
     found = moved(kept(whole), kept(none))
-    named = [words for words in found if words.endswith("is not in it any more")]
-    assert len(named) == LINES_NAMED
-    assert found[-1] == f"{24 - LINES_NAMED} more lines changed like that"
+    (told,) = [words for words in found if "not in it any more" in words]
+    assert told.startswith("24 lines are not in it any more: beach--none--dusk--16x9, ")
+    assert told.endswith(f" and {24 - LINES_NAMED} more")
+
+
+def test_newer_takes_are_told_one_by_one_and_many_are_counted() -> None:
+    whole = plan()
+    lines = kept(whole).lines
+    newer = [line.model_copy(update={"supersedes": 100 + n}) for n, line in enumerate(lines)]
+    found = changed(lines=newer)
+    assert found[0] == "beach--none--dusk--16x9 has a newer take, 100"
+    assert found[-1] == f"{24 - WAYS_NAMED} more lines changed like that"
+    assert len(found) == WAYS_NAMED + 1
 
 
 def test_other_content_or_prices_are_a_count_beside_their_cause() -> None:
