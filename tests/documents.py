@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import dedent
 
 ROOT = Path(__file__).parents[1]
 #: What a checkout holds that nobody here wrote.
@@ -15,8 +16,8 @@ def named(path: Path) -> str:
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
-    """The language and the text of every code block."""
-    return re.findall(r"^```(\w*)\n(.*?)^```", text, re.M | re.S)
+    """The language and the text of every code block, of a list's items too."""
+    return [(name, dedent(block)) for _, name, block in re.findall(r"^( *)```(\w*)\n(.*?)^\1```", text, re.M | re.S)]
 
 
 def fences(text: str, language: str) -> list[str]:
