@@ -169,12 +169,9 @@ def next_round(
     known = {keys[variant.label] for variant in everything}
     rejected = frozenset(v.label for v in variants if of.get(v.label) == "reject")
     lost = {} if keep_unjudged else _lost(variants, of, tuple(_losers(everything, of)))
-    wanted = [variant for variant in everything if of.get(variant.label) == "retake"]
     seen = {verdict.key: verdict.film for verdict in judged.verdicts}
-    once = frozenset(v.label for v in wanted if not _is_here(seen[keys[v.label]], (films or {}).get(keys[v.label])))
-    made = {variant.slug for variant in variants if variant.label not in rejected}
-    retaken = [_retaken(everything, v) for v in wanted if v.label not in once]
-    retaken += [variant for variant in earlier if variant.label in once and variant.slug not in made]
+    here = {v.label for v in everything if _is_here(seen.get(keys[v.label], ""), (films or {}).get(keys[v.label]))}
+    once, retaken = _again(variants, earlier, of, here)
     reasons = {take.label: f"one more take of {take.slug}, as the review asks" for take in retaken}
     winners = [variant for variant in everything if of.get(variant.label) == "approve"]
     further: list[Variant] = []
@@ -201,6 +198,18 @@ def next_round(
     return found
 
 
+def _again(
+    variants: Sequence[Variant], earlier: Sequence[Variant], of: Mapping[str, Says], here: Collection[str]
+) -> tuple[frozenset[str], list[Variant]]:
+    """What is wanted again but was not judged here, and what is taken again. here: labels of what was judged by the film of
+    this route."""
+    wanted = [variant for variant in (*variants, *earlier) if of.get(variant.label) == "retake"]
+    once = frozenset(variant.label for variant in wanted if variant.label not in here)
+    made = {variant.slug for variant in variants if of.get(variant.label) != "reject"}
+    retaken = _retaken(variants, earlier, [variant for variant in wanted if variant.label in here], here)
+    return once, retaken + [variant for variant in earlier if variant.label in once and variant.slug not in made]
+
+
 def _is_here(seen: str, film: str | None) -> bool:
     """Is the film that was judged the one of this route? An older verdict does not say which it was."""
     return not seen or seen == film
@@ -215,7 +224,7 @@ def restored(variants: Sequence[Variant], judged: Iterable[Verdict]) -> tuple[Va
     for verdict in judged:
         root = by_words.get(_words_of(verdict.axes))
         if root is not None and verdict.axes.model in catalogue.video_models():
-            variant = _again(root, verdict)
+            variant = _restored(root, verdict)
             if variant.label not in labels:
                 found.setdefault(variant.label, variant)
     return tuple(found.values())
@@ -229,7 +238,7 @@ def _words_of(said: AxisValues) -> tuple[object, ...]:
     return said.clip, said.references, said.prompt, tuple(said.variables.items())
 
 
-def _again(root: Variant, verdict: Verdict) -> Variant:
+def _restored(root: Variant, verdict: Verdict) -> Variant:
     said, model = verdict.axes, catalogue.model(verdict.axes.model)
     label = verdict.slug if said.take == 1 else f"{verdict.slug}{JOINT}t{said.take}"
     return root._replace(
@@ -271,10 +280,27 @@ def _lost(variants: Sequence[Variant], of: Mapping[str, Says], losers: Sequence[
     return found
 
 
-def _retaken(variants: Sequence[Variant], variant: Variant) -> Variant:
-    """The take after the last one that there is of this cell."""
-    last = max(other.take for other in variants if other.slug == variant.slug)
-    return variant._replace(take=last + 1, label=f"{variant.slug}{JOINT}t{last + 1}")
+def _retaken(
+    variants: Sequence[Variant], earlier: Sequence[Variant], wanted: Sequence[Variant], here: Collection[str]
+) -> list[Variant]:
+    """For each film of a cell that is wanted again one take after those that the campaign has, but for those that were made
+    and judged already: the verdicts that asked for them still stand."""
+    own: dict[str, int] = {}
+    for variant in variants:
+        own[variant.slug] = max(own.get(variant.slug, 0), variant.take)
+    first: dict[str, int] = {}
+    for variant in earlier:  # what was promoted has a cell of its own, which begins with it
+        first[variant.slug] = min(first.get(variant.slug, variant.take), variant.take)
+    made = {variant.label for variant in earlier if variant.label in here}
+    found: list[Variant] = []
+    asked: Counter[str] = Counter()
+    for variant in wanted:
+        asked[variant.slug] += 1
+        take = own.get(variant.slug, first.get(variant.slug, 0)) + asked[variant.slug]
+        again = variant._replace(take=take, label=f"{variant.slug}{JOINT}t{take}")
+        if again.label not in made:
+            found.append(again)
+    return found
 
 
 def _promoted(

@@ -155,7 +155,39 @@ def test_a_take_that_a_review_added_can_be_taken_again_itself() -> None:
     said = judged(variants, {variants[0].label: "retake"})
     (second,) = after(variants, said).retaken
     more = said.model_copy(update={"verdicts": [*said.verdicts, verdict(second, "retake")]})
-    assert {take.take for take in after(variants, more).retaken} == {3}
+    assert [take.take for take in after(variants, more).retaken] == [3]
+
+
+@pytest.mark.parametrize("says", ["approve", "reject", None])
+def test_a_retake_that_was_made_and_judged_is_not_asked_for_a_second_time(says: Says | None) -> None:
+    """The verdict on the first take still stands on the board: it must not buy a third one."""
+    variants = sweep()
+    said = judged(variants, {variants[0].label: "retake"})
+    (second,) = after(variants, said).retaken
+    judged_since = verdict(second, "approve").model_copy(update={"says": says, "stars": 3})
+    more = said.model_copy(update={"verdicts": [*said.verdicts, judged_since]})
+    assert after(variants, more).added == ()
+
+
+def test_of_a_campaign_with_two_takes_each_that_is_wanted_again_is_one_more() -> None:
+    variants = sweep(takes="2")
+    slug = variants[0].slug
+    said = judged(variants, {f"{slug}--t1": "retake", f"{slug}--t2": "retake"})
+    both = after(variants, said).retaken
+    assert [take.label for take in both] == [f"{slug}--t3", f"{slug}--t4"]
+    more = said.model_copy(update={"verdicts": [*said.verdicts, verdict(both[1], "approve")]})
+    assert [take.label for take in after(variants, more).retaken] == [f"{slug}--t3"]
+
+
+def test_what_was_promoted_can_be_taken_again() -> None:
+    variants = sweep()
+    said = judged(variants, {variants[0].label: "approve"})
+    (made,) = after(variants, said, promotion([FAST])).promoted
+    again = said.model_copy(update={"verdicts": [*said.verdicts, verdict(made, "retake")]})
+    (second,) = after(variants, again).retaken
+    assert (second.label, second.model) == (f"{made.slug}--t2", FAST)
+    more = again.model_copy(update={"verdicts": [*again.verdicts, verdict(second, "approve")]})
+    assert after(variants, more).added == ()
 
 
 def test_verdicts_of_content_that_is_gone_say_nothing() -> None:
