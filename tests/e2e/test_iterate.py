@@ -49,6 +49,11 @@ def test_what_a_review_adds_is_made_once_and_stays_on_the_board_of_later_runs(
     assert (plan["totals"]["shoot"], plan["totals"]["skip"]) == (1, 1)  # a third one: the second is wanted again, too
     paid = json.loads(studio.call("plan", SPEC, "--paid", "--verdicts", file, "--json").out)
     assert (paid["totals"]["shoot"], paid["round"]["once"]) == (1, [f"{slug}", f"{slug}--t2"])
-    (studio.root / f"archive/tiny/{slug}--t2.mp4").unlink()
+    third = json.loads(studio.call(*run, "--verdicts", file).out)
+    assert (third["archived"], entries(studio).keys()) == (1, {(slug, 1), (slug, 2), (slug, 3)})
+    again = json.loads(studio.call(*run, "--verdicts", file).out)
+    assert (again["archived"], again["credits"]) == (0, "0")
+    for take in (2, 3):
+        (studio.root / f"archive/tiny/{slug}--t{take}.mp4").unlink()
     assert studio.call(*run).code == 0
     assert entries(studio).keys() == {(slug, 1)}
