@@ -341,8 +341,11 @@ def draw_up(
 
     pool: where its jobs may go; only `route`, at the catalogue's prices, where none is given.
     keys: by label, where they are known already. limit: of the variants that would be shot, only the first so many are in
-    the plan; all others are.
+    the plan; all others are. ValueError for two variants of one label: a plan is walked by these.
     """
+    labels = {variant.label for variant in variants}
+    if len(labels) < len(variants):
+        raise ValueError("two variants of a plan have the same label")
     lines: list[Line] = []
     claimed: dict[str, str] = {}
     room = len(variants) if limit is None else limit

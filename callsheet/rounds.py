@@ -71,8 +71,8 @@ class Round:
 
     rejected, lost: labels that are left out, the latter each with the value of an axis that is given up. waiting: left out
     because others are promoted. retaken, promoted: what the campaign itself does not have; reasons: why, by label. once: what
-    is wanted again but was judged as a film of another route, a draft: one film of it is made here, and no take more. stale:
-    verdicts of content that is gone.
+    is wanted again but was judged as a film of another route, a draft: of each such cell one film at least is made here, as the
+    campaign has it, and no take more. stale: verdicts of content that is gone.
     """
 
     counts: Mapping[Says, int]
@@ -116,10 +116,10 @@ class Round:
 
     @property
     def spoken_once(self) -> str:
-        """1 was wanted again as another film, as a draft: it is made once here, without a take more"""
-        one = len(self.once) == 1
-        made = "it is made once here" if one else "each is made once here"
-        return f"{len(self.once)} {'was' if one else 'were'} wanted again as another film, as a draft: {made}"
+        """1 is of another film, as a draft: what the campaign has of it is made here, without a take more"""
+        alone = len(self.once) == 1
+        which = "1 is of another film, as a draft" if alone else f"{len(self.once)} are of other films, as drafts"
+        return f"{which}: what the campaign has of {'it' if alone else 'them'} is made here, without a take more"
 
     @property
     def spoken_added(self) -> str:
@@ -171,7 +171,13 @@ def next_round(
     lost = {} if keep_unjudged else _lost(variants, of, tuple(_losers(everything, of)))
     seen = {verdict.key: verdict.film for verdict in judged.verdicts}
     here = {v.label for v in everything if _is_here(seen.get(keys[v.label], ""), (films or {}).get(keys[v.label]))}
-    once, retaken = _again(variants, earlier, of, here)
+    wanted = [variant for variant in everything if of.get(variant.label) == "retake"]
+    once = frozenset(variant.label for variant in wanted if variant.label not in here)
+    ours = [variant for variant in variants if variant.label not in rejected and variant.label not in lost]
+    stand_ins = _once([variant for variant in wanted if variant.label in once], ours)
+    own_labels = {variant.label for variant in ours}
+    retaken = _retaken(variants, earlier, [variant for variant in wanted if variant.label in here], here)
+    retaken += [variant for variant in stand_ins if variant.label not in own_labels]
     reasons = {take.label: f"one more take of {take.slug}, as the review asks" for take in retaken}
     winners = [variant for variant in everything if of.get(variant.label) == "approve"]
     further: list[Variant] = []
@@ -179,7 +185,7 @@ def next_round(
     if promoted:
         further = _promoted(everything, winners, promoted, images, reasons)
         own = {v.label for v in winners} if not promoted.models else set()
-        waiting = frozenset(v.label for v in variants) - rejected - lost.keys() - own - once
+        waiting = frozenset(v.label for v in variants) - rejected - lost.keys() - own - {v.label for v in stand_ins}
     found = Round(
         counts=counts,
         stale=sum(key not in known for key in said),
@@ -198,16 +204,15 @@ def next_round(
     return found
 
 
-def _again(
-    variants: Sequence[Variant], earlier: Sequence[Variant], of: Mapping[str, Says], here: Collection[str]
-) -> tuple[frozenset[str], list[Variant]]:
-    """What is wanted again but was not judged here, and what is taken again. here: labels of what was judged by the film of
-    this route."""
-    wanted = [variant for variant in (*variants, *earlier) if of.get(variant.label) == "retake"]
-    once = frozenset(variant.label for variant in wanted if variant.label not in here)
-    made = {variant.slug for variant in variants if of.get(variant.label) != "reject"}
-    retaken = _retaken(variants, earlier, [variant for variant in wanted if variant.label in here], here)
-    return once, retaken + [variant for variant in earlier if variant.label in once and variant.slug not in made]
+def _once(wanted: Sequence[Variant], ours: Sequence[Variant]) -> list[Variant]:
+    """What is made of each cell that is wanted again as another film: what the campaign itself has of it, the very take first,
+    else the first that is wanted. wanted, ours: both in order; ours without what is rejected or given up."""
+    labels = {variant.label for variant in wanted}
+    found: dict[str, Variant] = {}
+    for variant in (*(one for one in ours if one.label in labels), *ours, *wanted):
+        if any(variant.slug == one.slug for one in wanted):
+            found.setdefault(variant.slug, variant)
+    return list(found.values())
 
 
 def _is_here(seen: str, film: str | None) -> bool:
@@ -219,13 +224,13 @@ def restored(variants: Sequence[Variant], judged: Iterable[Verdict]) -> tuple[Va
     """The variants that an earlier round added, as these verdicts name them: another take, model or aspect ratio of what the
     campaign has. Whether their content is still the same, their keys say."""
     by_words = {_words(axes_of): axes_of for axes_of in variants}
-    labels = {variant.label for variant in variants}
+    labels, cells = {variant.label for variant in variants}, {_cell(variant) for variant in variants}
     found: dict[str, Variant] = {}
     for verdict in judged:
         root = by_words.get(_words_of(verdict.axes))
         if root is not None and verdict.axes.model in catalogue.video_models():
             variant = _restored(root, verdict)
-            if variant.label not in labels:
+            if variant.label not in labels and _cell(variant) not in cells:
                 found.setdefault(variant.label, variant)
     return tuple(found.values())
 

@@ -112,8 +112,8 @@ def to_walk(plan: Plan) -> list[str]:
     Two walks of one take would ask with one key at the same time: refused and released for one, accepted and lost for the
     other.
     """
-    first = {line.key: line.variant.label for line in reversed(plan.lines) if line.action in ("shoot", "attach")}
-    lines = [line for line in plan.lines if first.get(line.key) == line.variant.label]
+    first = {line.key: line for line in reversed(plan.lines) if line.action in ("shoot", "attach")}
+    lines = [line for line in plan.lines if first.get(line.key) is line]
     return [line.variant.label for line in sorted(lines, key=_urgency)]
 
 

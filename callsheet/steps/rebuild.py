@@ -70,7 +70,11 @@ def _rebuilt(place: Place, shelf: Shelf, campaign: str, found: Sequence[Found], 
     rounds = {entry.key: entry.round for entry in old.entries} if old else {}
     entries = {one.document.key: _entry(shelf, key, one, rounds.get(one.document.key, "")) for one in chosen}
     cells = {_cell(entry) for entry in entries.values()}
-    kept = [_kept(place, entry, takes) for entry in (old.entries if old else ()) if _cell(entry) not in cells]
+    kept = [
+        entry if _is_shared(shelf, key, entry) else _kept(place, entry, takes)
+        for entry in (old.entries if old else ())
+        if _cell(entry) not in cells
+    ]
     ordered = _ordered(place, old, [*entries.values(), *kept])
     charged = total([Credits.of(entry.credits) for entry in ordered if entry.state == "archived"])
     manifest = Manifest(
@@ -193,6 +197,12 @@ def _source(shelf: Shelf, folder: str, document: Sidecar) -> dict[str, str | Non
 def _picture(shelf: Shelf, folder: str, sha256: str) -> str | None:
     key = f"{folder}/review/posters/{sha256[:16]}.jpg"
     return naming.seen_from(folder, key) if key in shelf.sizes else None
+
+
+def _is_shared(shelf: Shelf, manifest: str, entry: ManifestEntry) -> bool:
+    """Is its film one that another campaign had bought, and is it there, with its sidecar?"""
+    paths = (entry.deliverable or "", entry.sidecar or "")
+    return all(path.startswith("../") and inspection.place(manifest, path) in shelf.sizes for path in paths)
 
 
 def _kept(place: Place, entry: ManifestEntry, takes: Mapping[str, Take]) -> ManifestEntry:

@@ -270,10 +270,33 @@ def test_films_that_a_campaign_shares_with_another_are_read_with_it(
     found = look(spec)
     assert (wrong(found), found.films, found.shared) == ([], 2, 2)
     assert found.bytes == look(studio / "specs/tiny.yaml").bytes
+    before = plain(studio / "archive/also/manifest.json")
+    assert [one.entries for one in rebuilt(studio / "archive")] == [3]  # it has no film of its own
+    assert plain(studio / "archive/also/manifest.json") == before
     change(studio / "archive" / film)
     assert wrong(look(spec)) == [("changed", film)]
     (studio / "archive" / film).unlink()
     assert ("missing", film) in wrong(look(spec))
+
+
+def test_a_manifest_written_again_keeps_what_another_campaign_had_bought(
+    studio: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = studio / "specs/also.yaml"
+    spec.write_text(CAMPAIGN.replace("campaign: tiny", "campaign: also").replace("odd: An odd one.", "new: A new one."))
+    with serving() as provider:
+        _use(provider, monkeypatch)
+        provider.jobs |= {f"before-{n}": {"clip": "", "prompt": "", "end": "ok"} for n in range(9)}  # its ids go on
+        asyncio.run(run(spec))
+        assert len(provider.submits) == 1
+    before = plain(studio / "archive/also/manifest.json")
+    (one,) = rebuilt(spec)
+    assert (one.entries, one.kept) == (2, 1)
+    assert plain(studio / "archive/also/manifest.json") == before
+    (studio / f"archive/tiny/{GOOD}.mp4").unlink()
+    rebuilt(spec)
+    entries = read(Manifest, (studio / "archive/also/manifest.json").read_bytes()).entries
+    assert [entry.deliverable is None for entry in entries] == [True, False]
 
 
 def test_one_campaign_is_not_blamed_for_another(studio: Path) -> None:

@@ -105,7 +105,7 @@ def test_a_draft_that_is_wanted_again_is_bought_once() -> None:
     found = after(variants, said)
     assert (found.added, found.once) == ((), frozenset({first.label}))
     assert found.has(first.label)
-    assert found.spoken_once.startswith("1 was wanted again as another film")
+    assert found.spoken_once.startswith("1 is of another film, as a draft: ")
     assert not after(variants, said, films={key(first): FINAL}).added  # bought since: that film was judged by nobody
     assert after(variants, said, promotion([FAST])).has(first.label)
 
@@ -177,6 +177,38 @@ def test_of_a_campaign_with_two_takes_each_that_is_wanted_again_is_one_more() ->
     assert [take.label for take in both] == [f"{slug}--t3", f"{slug}--t4"]
     more = said.model_copy(update={"verdicts": [*said.verdicts, verdict(both[1], "approve")]})
     assert [take.label for take in after(variants, more).retaken] == [f"{slug}--t3"]
+
+
+def test_a_verdict_on_a_take_of_the_campaign_is_one_verdict() -> None:
+    """What a board says of a first take has no number in its slug, and the campaign's label has one, where it asks for two."""
+    variants = sweep(takes="2")
+    dusk, neon = of(variants, "dusk", "t1"), of(variants, "neon", "t1")
+    found = after(variants, judged(variants, {dusk[0]: "reject", neon[0]: "approve"}))
+    assert found.spoken == "2: 1 approved, 1 rejected"
+    assert not found.lost
+    found = after(variants, judged(variants, {dusk[0]: "retake", neon[0]: "approve"}))
+    assert [take.take for take in found.added] == [3]
+
+
+def test_of_each_cell_that_is_wanted_again_as_a_draft_one_film_is_made() -> None:
+    variants = sweep()
+    first, other = variants[0], variants[1]
+    second, third = (
+        first._replace(take=n, label=f"{first.slug}--t{n}") for n in (2, 3)
+    )  # fmt: skip
+    drafts = [verdict(second, "retake", DRAFT), verdict(third, "retake", "e" * 64)]
+    said = judged(variants, {other.label: "approve"})
+    rejected = said.model_copy(update={"verdicts": [*said.verdicts, verdict(first, "reject", DRAFT), *drafts]})
+    found = after(variants, rejected)
+    assert [take.label for take in found.added] == [second.label]
+    assert (
+        found.spoken_once
+        == "2 are of other films, as drafts: what the campaign has of them is made here, without a take more"
+    )
+    waiting = said.model_copy(update={"verdicts": [*said.verdicts, *drafts[:1]]})
+    found = after(variants, waiting, promotion([FAST]))
+    assert found.has(first.label)
+    assert [take.model for take in found.added] == [FAST]
 
 
 def test_what_was_promoted_can_be_taken_again() -> None:
