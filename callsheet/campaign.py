@@ -228,7 +228,7 @@ def parse(text: bytes | str, *, file: str, sources: Sources | None = None) -> Ca
     read = yamltext.read(text, file=file, keeps_repeated=True)
     try:
         campaign = _parsed(read, sources or Sources())
-    except SpecInvalid as error:
+    except (SpecInvalid, SpecSyntax) as error:
         if read.repeated:
             raise SpecSyntax(*read.repeated, *error.problems) from None
         raise

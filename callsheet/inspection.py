@@ -183,11 +183,12 @@ def said_by(document: Sidecar) -> dict[str, str]:
         "seconds": result.seconds,
         "width": str(result.width),
         "height": str(result.height),
+        "sha256": result.sha256,
     }
 
 
 def said_of(entry: ManifestEntry) -> dict[str, str]:
-    """The same of an entry of a manifest."""
+    """The same of an entry of a manifest; an older one does not have the digest."""
     return {
         "slug": entry.slug,
         "key": entry.key,
@@ -197,6 +198,7 @@ def said_of(entry: ManifestEntry) -> dict[str, str]:
         "seconds": entry.seconds,
         "width": str(entry.width),
         "height": str(entry.height),
+        **({"sha256": entry.sha256} if entry.sha256 else {}),
     }
 
 
@@ -337,7 +339,8 @@ def _disagreements(key: str, entry: ManifestEntry, films: Mapping[str, Film], ca
         what = f"{entry.slug}: its film is {entry.deliverable[:80]!r}, and its sidecar is of {film.key}"
         yield Finding(kind="disagrees", key=key, what=what, hint=REBUILD)
     said, own = said_of(entry), film.campaign == campaign
-    differ = [word for word, value in film.said.items() if said[word] != value and (own or word not in NAMES)]
+    held = (word for word in film.said if word in said and (own or word not in NAMES))
+    differ = [word for word in held if said[word] != film.said[word]]
     if differ:
         what = f"{entry.slug}: {', '.join(differ)} {'is' if len(differ) == 1 else 'are'} not what its sidecar says"
         yield Finding(kind="disagrees", key=key, what=what, hint=REBUILD)

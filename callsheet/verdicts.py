@@ -11,9 +11,9 @@ that is taken back stays in the document, with nothing in it: else an older copy
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from callsheet.sidecar import AxisValues
 
@@ -23,6 +23,13 @@ SCHEMA_VERSION: Literal[1] = 1
 LARGEST = 20_000_000
 
 Says = Literal["approve", "reject", "retake"]
+
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("no moment in UTC") from None
 
 
 class _Document(BaseModel):
@@ -38,9 +45,7 @@ class Verdict(_Document):
     says: Says | None = None
     stars: Annotated[int, Field(ge=1, le=5)] | None = None
     note: Annotated[str, Field(max_length=4000)] = ""
-    at: Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))] = Field(
-        description="When it was given, in UTC."
-    )
+    at: Annotated[AwareDatetime, AfterValidator(_in_utc)] = Field(description="When it was given, in UTC.")
     film: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = Field(
         default="", description="SHA-256 of the film that it was given on; empty in older documents."
     )
@@ -68,6 +73,13 @@ class Verdicts(_Document):
     draft: bool = Field(description="Given on drafts of the sandbox.")
     plan: str = Field(description="Digest of the plan that the board was of.")
     verdicts: list[Verdict]
+
+    @model_validator(mode="after")
+    def _check_keys(self) -> Self:
+        keys = [one.key for one in self.verdicts]
+        if len(set(keys)) < len(keys):
+            raise ValueError("two verdicts of one variant")
+        return self
 
     def counts(self, films: Mapping[str, str | None]) -> dict[str, int]:
         """How many of these films are approved, rejected, to be retaken, and judged at all. films: SHA-256 by content key."""

@@ -366,7 +366,7 @@ async def campaign(
         "pilot": pilot,
         "verdicts": verdicts,
         "promote": promote or (),
-        "keep_unjudged": keep_unjudged,
+        **({"keep_unjudged": True} if keep_unjudged else {}),  # an older Callsheet does not know it
     }
     chosen |= {"occurrence": occurrence_of(occurrence), "flow_run": flow_run.id or ""}
     way: dict[str, Any] = {"sandbox": sandbox, "attach_only": attach_only, "send_reserved": send_reserved, "part": part}

@@ -1,9 +1,10 @@
 """`callsheet run`: plan, approve, then the flow of this checkout; live progress, and a calm account at the end."""
 
 import asyncio
+import inspect
 import signal
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -28,12 +29,13 @@ if TYPE_CHECKING:
 def run(
     spec: options.OptionalSpec = None,
     sandbox: Annotated[
-        bool,
+        bool | None,
         typer.Option(
             "--sandbox/--paid",
             help="Free drafts by the local provider, where nothing leaves this machine; without it, the provider renders.",
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Approve the plan without asking.")] = False,
     only: options.Only = None,
     skip: options.Skip = None,
@@ -62,12 +64,13 @@ def run(
 
     began = time.monotonic()
     checkout.require_prefect("run")
+    on_sandbox = bool(sandbox)
     if again_flagged:
-        again = [*(again or ()), *options.flagged(spec, sandbox=sandbox)]
+        again = [*(again or ()), *options.flagged(spec, sandbox=on_sandbox)]
     selection = options.selection(only, skip, again, limit, pilot, verdicts, promote, keep_unjudged)
     recorded = None if plan is None else _recorded(plan, spec, selection, sandbox=sandbox)
     if recorded is not None:
-        spec, sandbox, selection = recorded.spec, recorded.sandbox, recorded.plan.chosen
+        spec, on_sandbox, selection = recorded.spec, recorded.sandbox, recorded.plan.chosen
     if spec is None:
         raise SpecError("no campaign was named.", hint="Write callsheet run SPEC, or callsheet run --plan FILE.")
     root = settings.find_checkout(Path.cwd(), spec.absolute().parent)
@@ -78,9 +81,9 @@ def run(
         drawn = record.draw_up_again(recorded)
     else:
         drawn = draw_up.draw_up(
-            spec, sandbox=sandbox, attach_only=attach_only, send_reserved=send_reserved, **selection.as_arguments()
+            spec, sandbox=on_sandbox, attach_only=attach_only, send_reserved=send_reserved, **selection.as_arguments()
         )
-    studio.require_key(drawn.settings, sandbox=sandbox)
+    studio.require_key(drawn.settings, sandbox=on_sandbox)
     approved_by = _approve(drawn, yes=yes, ceiling=ceiling)
     draw_up.make_archive(drawn)
     draw_up.open_ledger(drawn.settings).close()
@@ -89,14 +92,15 @@ def run(
     else:
         settings.point_prefect_at(prefect_server.ensure(root))
     flow = checkout.flows(root, "campaign").campaign
+    asked = {name: value for name, value in selection.as_arguments().items() if value}
+    _refuse_unknown(asked, flow, root)
     console.under_way(partial(tally.so_far, drawn))
     account = _until_stopped(
         _walk(
             lambda: flow(
                 spec=str(spec),
-                sandbox=sandbox,
-                # What nobody asked for is not passed: a checkout with older flows runs on.
-                **{name: value for name, value in selection.as_arguments().items() if value},
+                sandbox=on_sandbox,
+                **asked,  # and no more: a checkout with older flows runs on
                 **({"send_reserved": True} if send_reserved else {}),
                 attach_only=attach_only,
                 max_usd=max_usd,
@@ -115,7 +119,17 @@ def run(
         raise typer.Exit(account.exit_code)
 
 
-def _recorded(file: Path, spec: Path | None, selection: Selection, *, sandbox: bool) -> "Recorded":
+def _refuse_unknown(asked: Mapping[str, Any], flow: Any, root: Path) -> None:
+    """SpecError for an option that the flows of this studio, laid out by an older Callsheet, do not know."""
+    known = inspect.signature(flow.fn).parameters
+    if strange := [name for name in asked if name not in known]:
+        option = f"--{strange[0].replace('_', '-')}"
+        what = f"{option} is newer than the flows of this studio, which do not know it."
+        hint = f"Leave it out, or renew {root / 'flows'}: move it away, and run callsheet init here."
+        raise SpecError(what, where=str(root / "flows/campaign.py"), hint=hint)
+
+
+def _recorded(file: Path, spec: Path | None, selection: Selection, *, sandbox: bool | None) -> "Recorded":
     """The plan to run. SpecError where the command line says something besides it."""
     from callsheet.steps import record
 

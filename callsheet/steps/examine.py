@@ -109,6 +109,9 @@ async def _film() -> Check:
         what = f"no film can be made here that plays: {error.what.rstrip('.')}"
         hint = "Unset IMAGEIO_FFMPEG_EXE, or install imageio-ffmpeg and av again."
         return Check(name="film", status="no", message=what, hint=hint, exit_code=error.exit_code)
+    except OSError as error:
+        what = f"no film can be made in the folder for temporary files: {error.strerror or error}"
+        return Check(name="film", status="no", message=what, hint="Set TMPDIR to a folder of yours.", exit_code=3)
     what = f"a film made here plays: {facts.codec}, {facts.width}x{facts.height}, {facts.frames} frames"
     return Check(name="film", status="ok", message=what)
 

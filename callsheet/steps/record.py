@@ -54,7 +54,7 @@ def _refuse_to_replace(target: Path) -> None:
         )
 
 
-def read(file: Path, *, spec: Path | None = None, sandbox: bool = False) -> Recorded:
+def read(file: Path, *, spec: Path | None = None, sandbox: bool | None = None) -> Recorded:
     """A plan from its file. spec, sandbox: what else was said on the command line, which has to agree. SpecError."""
     try:
         with file.open("rb") as opened:
@@ -72,6 +72,9 @@ def read(file: Path, *, spec: Path | None = None, sandbox: bool = False) -> Reco
         raise SpecError(
             f"this is a plan for the route {plan.route}, and not for the sandbox.", where=str(file), hint=hint
         )
+    if sandbox is False and found.sandbox:
+        hint = "Leave --paid out, or draw up a plan with --paid."
+        raise SpecError("this is a plan of free drafts, and not for the provider.", where=str(file), hint=hint)
     return found
 
 

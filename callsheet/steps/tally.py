@@ -38,7 +38,9 @@ def so_far(drawn: Drawn) -> str:
             takes = ledger.newest(sorted({line.key for line in lines}), route=route)
     except LedgerError:
         return ""
-    found = [takes.get(line.key) for line in lines]
+    # What is made again has takes of the same content from before this plan.
+    newest = [(line, takes.get(line.key)) for line in lines]
+    found = [take if take and (line.action != "shoot" or take.id > line.supersedes) else None for line, take in newest]
     counts = Counter(WORDS.get(take.state, NOT_SENT) if take else NOT_SENT for take in found)
     held = sum((take.cost for take in found if take and take.is_live), ZERO)
     told = [f"{counts.pop('archived', 0)} of {len(lines)} archived"]

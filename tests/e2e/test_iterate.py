@@ -1,12 +1,13 @@
 """Draft, judge, go on: the rounds of a campaign as a person runs them, with verdicts beside the manifest."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import SPEC, NewStudio, Studio
+from tests.e2e.conftest import ROOT, SPEC, NewStudio, Studio
 
 pytestmark = pytest.mark.slow
 
@@ -57,3 +58,20 @@ def test_what_a_review_adds_is_made_once_and_stays_on_the_board_of_later_runs(
         (studio.root / f"archive/tiny/{slug}--t{take}.mp4").unlink()
     assert studio.call(*run).code == 0
     assert entries(studio).keys() == {(slug, 1)}
+
+
+def test_an_option_that_the_flows_of_an_older_studio_do_not_know_is_refused_in_words(
+    new_studio: NewStudio, prefect: Mapping[str, str]
+) -> None:
+    studio = new_studio(**prefect)
+    flows = studio.root / "flows"
+    flows.unlink()
+    shutil.copytree(ROOT / "flows", flows)
+    text = (flows / "campaign.py").read_text()
+    older = text.replace("    keep_unjudged: bool = False,\n", "").replace('"keep_unjudged": True', '"promote": ()')
+    (flows / "campaign.py").write_text(older.replace("if keep_unjudged else", "if False else"))
+    assert studio.run("--json").code == 0
+    file = judge(studio, "approve")
+    ended = studio.run("--verdicts", file, "--keep-unjudged")
+    assert (ended.code, ended.out) == (2, "")
+    assert "--keep-unjudged is newer than the flows of this studio, which do not know it. Nothing was spent." in ended.err

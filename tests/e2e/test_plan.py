@@ -255,6 +255,9 @@ def test_a_plan_for_the_provider_is_not_run_on_the_sandbox(new_studio: NewStudio
     ended = studio.call(*KEPT, "--sandbox")
     assert ended.code == 2
     assert "this is a plan for the route evolink, and not for the sandbox." in ended.err
+    assert studio.call("plan", SPEC, "--sandbox", "--out", "drafts.json").code == 0
+    ended = studio.call("run", "--plan", "drafts.json", "--paid", "--yes")
+    assert (ended.code, "this is a plan of free drafts, and not for the provider." in ended.err) == (2, True)
     ended = studio.call(*KEPT)
     assert ended.code == 5
     assert "There is no EVOLINK_API_KEY" in ended.err

@@ -2,6 +2,7 @@
 
 import sqlite3
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A checkout, and nothing set."""
     for name in NAMES:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())
     root = tmp_path / "studio"
     root.mkdir()
     (root / settings.MARKER).write_bytes((ROOT / settings.MARKER).read_bytes())
@@ -120,6 +122,12 @@ LACKS = {
         settings={"IMAGEIO_FFMPEG_EXE": "{studio}/ffmpeg"},
         prepare=lambda studio: tool(studio, rest="echo 'Error while opening encoder' >&2; exit 187"),
         line="no film can be made here that plays: ffmpeg ended with 187: Error while opening encoder. Unset IMAGEIO",
+    ),
+    "no folder for temporary files": Lack(
+        name="film",
+        code=3,
+        prepare=lambda studio: setattr(tempfile, "tempdir", str(studio / "none")),
+        line="no film can be made in the folder for temporary files: No such file or directory. Set TMPDIR to",
     ),
     "no checkout": Lack(
         name="checkout",

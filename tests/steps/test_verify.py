@@ -197,6 +197,12 @@ def test_a_manifest_that_says_something_else_than_a_sidecar_is_told(studio: Path
     rewritten(studio, "manifest", entries=entries)
     (said,) = look(studio / "archive").findings
     assert said.what == "cup--none--good--16x9: prompt, seconds are not what its sidecar says"
+    entries = [entry | {"sha256": "0" * 64} for entry in entries if entry["deliverable"]][1:]
+    rewritten(studio, "manifest", entries=entries)  # whose approval would be taken for that of this film
+    (said,) = look(studio / "archive").findings
+    assert said.what == "cup--none--odd--16x9: sha256 is not what its sidecar says"
+    rewritten(studio, "manifest", entries=[entry | {"sha256": None} for entry in entries])
+    assert look(studio / "archive").findings == []
 
 
 def test_a_received_digest_that_is_not_that_of_the_film_without_its_mark_is_told(studio: Path) -> None:
@@ -209,7 +215,7 @@ def test_the_ledger_is_heard_too(studio: Path) -> None:
     change(film)
     digest = hashlib.sha256(film.read_bytes()).hexdigest()
     rewritten(studio, GOOD, result=document(studio, GOOD)["result"] | {"sha256": digest}, marking=None)
-    assert wrong(look(studio / "archive")) == [("ledger", DOCUMENT)]
+    assert wrong(look(studio / "archive")) == [("ledger", DOCUMENT), ("disagrees", "tiny/manifest.json")]
     for path in (film, film.with_suffix(".json")):
         path.unlink()
     gone = [one for one in look(studio / "specs/tiny.yaml").findings if one.kind == "ledger"]

@@ -87,6 +87,17 @@ def test_moments_are_kept_in_utc_and_one_without_a_zone_is_refused() -> None:
         Verdict.model_validate(east | {"at": "2026-11-23T12:00:00"})
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:00"])
+def test_a_moment_that_is_none_in_utc_is_refused(at: str) -> None:
+    with pytest.raises(ValidationError, match="no moment in UTC"):
+        Verdict.model_validate(verdict("a", 0).model_dump() | {"at": at})
+
+
+def test_two_verdicts_of_one_variant_are_no_document() -> None:
+    with pytest.raises(ValidationError, match="two verdicts of one variant"):
+        document(verdict("a", 0), verdict("a", 1, stars=2))
+
+
 @pytest.mark.parametrize("wrong", [{"stars": 6}, {"stars": 0}, {"says": "maybe"}, {"note": "x" * 4001}, {"who": "me"}])
 def test_what_a_board_cannot_say_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):

@@ -43,8 +43,8 @@ function moment(before) {
   return new Date(Math.max(Date.now(), earliest)).toISOString();
 }
 
-// Change the verdicts of these cells; one step of undo. change: what is different. Of what was said of an earlier film only
-// the note stays.
+// Change the verdicts of these cells; one step of undo. change: what is different. A judgement of this film takes the place of
+// one of an earlier film, of which only the note stays; a note alone judges nothing, and leaves that as it is.
 function give(targets, change) {
   const step = new Map();
   for (const cell of targets.filter(canJudge)) {
@@ -52,8 +52,9 @@ function give(targets, change) {
     if (step.has(key)) continue;
     const before = known.get(key);
     step.set(key, { says: before?.says ?? null, stars: before?.stars ?? null, note: before?.note ?? "", film: before?.film ?? film });
-    const base = earlierOf(cell) ? { says: null, stars: null, note: before.note } : step.get(key);
-    put(cell, { ...base, ...change, film });
+    const stale = earlierOf(cell);
+    const about = stale && "note" in change ? {} : { film, ...(stale ? { says: null, stars: null } : {}) };
+    put(cell, { ...step.get(key), ...about, ...change });
   }
   if (!step.size) return 0;
   undone.push(step);
@@ -121,14 +122,14 @@ function absorb(verdicts) {
 // A verdict from a file or from storage, if it is one of a variant of this board: its names are the board's own.
 function readable(raw) {
   const cell = sharing.get(raw?.key)?.[0];
-  if (!cell || Number.isNaN(Date.parse(raw.at))) return null;
+  if (!cell || typeof raw.at !== "string" || !/^\d{4}-/.test(raw.at) || Number.isNaN(Date.parse(raw.at))) return null;
   const { key, slug, axes } = facts.get(cell);
   return {
     key, slug, axes,
     says: Object.hasOwn(SAYS, raw.says) ? raw.says : null,
     stars: Number.isInteger(raw.stars) && raw.stars >= 1 && raw.stars <= 5 ? raw.stars : null,
     note: typeof raw.note === "string" ? raw.note.slice(0, NOTE) : "",
-    film: /^[0-9a-f]{64}$/.test(raw.film) ? raw.film : "",
+    film: typeof raw.film === "string" && /^[0-9a-f]{64}$/.test(raw.film) ? raw.film : "",
     at: new Date(raw.at).toISOString(),
   };
 }
