@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
+from callsheet.sidecar import AxisValues
 from callsheet.sweep import Variant
 
 #: The fields of a variant that a campaign can sweep, in the order of a slug. A field of (name, value) pairs is an axis for
@@ -25,6 +26,13 @@ FIELDS = (
 def values_of(variant: Variant) -> dict[str, str]:
     """The value of each axis that this variant is on, as a campaign spells it."""
     return {axis: value for field in FIELDS for axis, value in _values(field, getattr(variant, field)).items()}
+
+
+def values_said(said: AxisValues) -> dict[str, str]:
+    """The same of a cell as a document names it."""
+    fields = {field: getattr(said, field) for field in FIELDS}
+    pairs = {field: tuple(value.items()) if isinstance(value, dict) else value for field, value in fields.items()}
+    return {axis: value for field in FIELDS for axis, value in _values(field, pairs[field]).items()}
 
 
 def swept(variants: Sequence[Variant]) -> dict[str, tuple[str, ...]]:

@@ -441,7 +441,8 @@ def _decide(variant: Variant, take: Take, view: LedgerView, rerender: str, again
             f"paid for on {take.updated_at:%Y-%m-%d}, but {take.archive} is gone from the archive: "
             f"restore it, or pay again with --again {variant.slug}"
         )
-    return "skip", f"archived on {take.updated_at:%Y-%m-%d} as {take.archive}, nothing of it changed"
+    whose = "" if take.campaign == variant.campaign else f" for campaign {take.campaign}, whose film it stays"
+    return "skip", f"archived on {take.updated_at:%Y-%m-%d} as {take.archive}{whose}, nothing of it changed"
 
 
 def _charged_for_nothing(variant: Variant, take: Take, again: bool) -> tuple[Action, str]:
@@ -567,12 +568,16 @@ def _refuse_over_budget(plan: Plan, place: str) -> None:
     spoken_for = plan.budget.charged + plan.budget.held
     used = f" ({spoken_for} of it are spoken for)" if spoken_for else ""
     missing = plan.credits - left
-    apart = "Drafts are counted apart, and no paid run sees them. " if plan.route == SANDBOX else ""
+    part = "select fewer variants with --only, --limit or --pilot"
+    hint = f"Raise budget:, or {part}."
+    if plan.route == SANDBOX:
+        own = "Drafts have a budget of their own, as large, and no paid run sees them."
+        hint = f"{own} Draft a part: {part}; or raise budget: meanwhile."
     raise BudgetExceeded(
         f"budget: {len(plan.of('shoot'))} variants cost {plan.credits.spoken}, and the budget is "
         f"{plan.budget.limit.spoken}{used}: {missing.spoken} short.",
         where=place,
-        hint=f"{apart}Raise budget:, or select fewer variants with --only.",
+        hint=hint,
     )
 
 

@@ -84,6 +84,8 @@ class Round:
     promoted: tuple[Variant, ...]
     reasons: Mapping[str, str]
     once: frozenset[str] = frozenset()
+    #: Labels of winners that go on to a model which makes no shape but the clip's own.
+    unshaped: tuple[str, ...] = ()
 
     @property
     def added(self) -> tuple[Variant, ...]:
@@ -122,6 +124,14 @@ class Round:
         return f"{which}: what the campaign has of {'it' if alone else 'them'} is made here, without a take more"
 
     @property
+    def spoken_shape(self) -> str:
+        """2 winners get the shape of their clip, which is all that the model makes"""
+        who = "1 winner gets" if len(self.unshaped) == 1 else f"{len(self.unshaped)} winners get"
+        return (
+            f"{who} the shape of the clip, which is all that such a model makes; framing: crop gives the clip another"
+        )
+
+    @property
     def spoken_added(self) -> str:
         """1 more take, 5 promoted"""
         takes = "1 more take" if len(self.retaken) == 1 else f"{len(self.retaken)} more takes"
@@ -138,6 +148,7 @@ class Round:
             "waiting": sorted(self.waiting),
             "retaken": [variant.label for variant in self.retaken],
             "once": sorted(self.once),
+            "unshaped": list(self.unshaped),
             "promoted": [variant.label for variant in self.promoted],
         }
 
@@ -168,7 +179,9 @@ def next_round(
         counts[says] = counts.get(says, 0) + 1
     known = {keys[variant.label] for variant in everything}
     rejected = frozenset(v.label for v in variants if of.get(v.label) == "reject")
-    lost = {} if keep_unjudged else _lost(variants, of, tuple(_losers(everything, of)))
+    stale = [one for one in judged.verdicts if one.says is not None and one.key not in known]
+    liked = {pair for one in stale if one.says != "reject" for pair in axes.values_said(one.axes).items()}
+    lost = {} if keep_unjudged else _lost(variants, of, tuple(_losers(everything, of, liked)))
     seen = {verdict.key: verdict.film for verdict in judged.verdicts}
     here = {v.label for v in everything if _is_here(seen.get(keys[v.label], ""), (films or {}).get(keys[v.label]))}
     wanted = [variant for variant in everything if of.get(variant.label) == "retake"]
@@ -188,7 +201,7 @@ def next_round(
         waiting = frozenset(v.label for v in variants) - rejected - lost.keys() - own - {v.label for v in stand_ins}
     found = Round(
         counts=counts,
-        stale=sum(key not in known for key in said),
+        stale=len(stale),
         rejected=rejected,
         lost=lost,
         waiting=waiting,
@@ -196,6 +209,7 @@ def next_round(
         promoted=tuple(further),
         reasons=reasons,
         once=once,
+        unshaped=tuple(winner.label for winner in winners if _loses_its_shape(winner, promoted)),
     )
     if not found.added and not any(found.has(variant.label) for variant in variants):
         raise NothingToShoot(
@@ -257,8 +271,9 @@ def _restored(root: Variant, verdict: Verdict) -> Variant:
     )
 
 
-def _losers(variants: Sequence[Variant], of: Mapping[str, Says]) -> Iterable[Loser]:
-    """Only where another value of that axis is not rejected altogether: else it is no fault of the axis."""
+def _losers(variants: Sequence[Variant], of: Mapping[str, Says], liked: Collection[tuple[str, str]]) -> Iterable[Loser]:
+    """Only where another value of that axis is not rejected altogether: else it is no fault of the axis. liked: (axis, value)
+    of what was liked before it was edited; whoever works on a winner does not lose it with what is left beside it."""
     for axis, column in axes.columns(variants).items():
         seen: dict[str, list[bool]] = {}
         open_to: set[str] = set()
@@ -272,7 +287,8 @@ def _losers(variants: Sequence[Variant], of: Mapping[str, Says]) -> Iterable[Los
                 seen.setdefault(value, []).append(says == "reject")
         lost = [value for value, rejected in seen.items() if all(rejected) and len(rejected) >= LEAST_JUDGED]
         if any(not all(rejected) for rejected in seen.values()):
-            yield from (Loser(axis, value, len(seen[value])) for value in lost if value in open_to)
+            fallen = (value for value in lost if value in open_to and (axis, value) not in liked)
+            yield from (Loser(axis, value, len(seen[value])) for value in fallen)
 
 
 def _lost(variants: Sequence[Variant], of: Mapping[str, Says], losers: Sequence[Loser]) -> dict[str, Loser]:
@@ -306,6 +322,12 @@ def _retaken(
         if again.label not in made:
             found.append(again)
     return found
+
+
+def _loses_its_shape(winner: Variant, promoted: Promotion) -> bool:
+    """Is it to be made by a model that keeps the shape of the clip, from a clip that was not given another one?"""
+    shapeless = any(not catalogue.model(name).aspect_ratios for name in promoted.models)
+    return shapeless and winner.framing == NATIVE and winner.aspect_ratio != NATIVE
 
 
 def _promoted(

@@ -48,7 +48,8 @@ def deploy(
         console.say(f"{file.relative_to(root)} is no campaign that can run, and is left out: callsheet check says why.")
     wanted = timetable.wanted(root, named, sandbox=sandbox)
     settings.forbid_telemetry()
-    settings.point_prefect_at(_server())
+    api, is_named = _server(), settings.names_prefect_server()
+    settings.point_prefect_at(api)
     schedules = checkout.flows(root, "schedules")
     steps, is_reconciled = asyncio.run(
         schedules.compare(root, wanted, pool, lambda spec, name: timetable.lost(root, spec, name))
@@ -66,6 +67,8 @@ def deploy(
             console.say("No EVOLINK_API_KEY is set here: a worker needs it in its environment, or in .env.", "yellow")
         console.tell()
         console.tell("Next:")
+        if not is_named:  # Prefect's own commands start a server of their own else
+            console.tell(f"  export PREFECT_API_URL={api}")
         for command in _commands(pool, is_reconciled):
             console.tell(f"  {command}")
 

@@ -31,6 +31,9 @@ def export(
         console.say(f"{len(rows)} film{'' if len(rows) == 1 else 's'} in {out}")
     if found.unseen:
         console.say(f"{found.spoken_unseen}: look at {'it' if found.unseen == 1 else 'them'}, callsheet review {spec}")
+    if found.gone:
+        told = "1 approval is" if found.gone == 1 else f"{found.gone} approvals are"
+        console.say(f"{told} of content that the campaign no longer has: it was edited since.")
     if any(row["draft"] for row in rows):
         console.say("These are drafts of the sandbox, and not for an ad platform yet.")
     if json:
@@ -39,6 +42,7 @@ def export(
                 "campaign": loaded.campaign.name,
                 "films": rows,
                 "unseen": found.unseen,
+                "gone": found.gone,
                 "file": None if out is None else str(out),
             }
         )

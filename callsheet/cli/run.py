@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import shlex
 import signal
 import time
 from collections.abc import Callable, Coroutine, Mapping
@@ -17,6 +18,7 @@ from callsheet.cli.plan import facts_of, where
 from callsheet.credits import Credits
 from callsheet.errors import CallsheetError, NotApproved, SpecError
 from callsheet.nearest import listed
+from callsheet.routing import SANDBOX
 from callsheet.selection import Selection
 from callsheet.steps import draw_up, settings
 from callsheet.steps.draw_up import Drawn
@@ -60,7 +62,7 @@ def run(
 ) -> None:
     """Render what the plan says, archive it, build the review board."""
     from callsheet.cli import prefect_server
-    from callsheet.steps import record, studio, tally
+    from callsheet.steps import record, studio
 
     began = time.monotonic()
     checkout.require_prefect("run")
@@ -94,7 +96,7 @@ def run(
     flow = checkout.flows(root, "campaign").campaign
     asked = {name: value for name, value in selection.as_arguments().items() if value}
     _refuse_unknown(asked, flow, root)
-    console.under_way(partial(tally.so_far, drawn))
+    console.under_way(partial(_how_far, drawn))
     account = _until_stopped(
         _walk(
             lambda: flow(
@@ -117,6 +119,15 @@ def run(
         _summary(account, timedelta(seconds=time.monotonic() - began))
     if account.exit_code:
         raise typer.Exit(account.exit_code)
+
+
+def _how_far(drawn: Drawn) -> str:
+    """For a person who leaves."""
+    from callsheet.steps import tally
+
+    words = ["--sandbox"] if drawn.plan.route == SANDBOX else []
+    again = shlex.join(["callsheet", "run", drawn.loaded.shown(drawn.loaded.spec), *words, *drawn.selection.words])
+    return ". ".join(filter(None, (tally.so_far(drawn), f"Go on: {again}")))
 
 
 def _refuse_unknown(asked: Mapping[str, Any], flow: Any, root: Path) -> None:
@@ -207,7 +218,7 @@ def _ask(drawn: Drawn) -> None:
         )
     free = plan.route == "sandbox"
     if not console.ask("Render these drafts?" if free else f"Spend {plan.credits.spoken}{above}?"):
-        raise NotApproved(f"{cost}, and it was not approved.")
+        raise NotApproved("these drafts were not approved." if free else f"{cost}, and it was not approved.")
 
 
 async def _walk(start: Callable[[], Coroutine[Any, Any, Any]], drawn: Drawn) -> "Account":

@@ -42,7 +42,8 @@ def status(spec: OptionalSpec = None, json: options.Json = False) -> None:
         tables.table(NAMES, cells, right=("take", "credits"))
         console.tell()
     count = "No takes" if not takes else f"{len(takes)} take{'' if len(takes) == 1 else 's'}"
-    console.tell(f"{count}; {held.spoken} held, {charged.spoken} charged")
+    free = "; drafts of the sandbox are free" if takes and all(take.route == SANDBOX for take in takes) else ""
+    console.tell(f"{count}; {held.spoken} held, {charged.spoken} charged{free}")
     for words in _work(takes, workers, spec):
         console.tell(words)
     for take in takes:

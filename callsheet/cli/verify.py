@@ -85,16 +85,18 @@ def _tell(found: "Verified", rebuilt: "list[Rebuilt]") -> None:
     console.facts(
         (
             ("archive", found.place),
-            (
-                "read",
-                f"{found.films} films, {found.bytes / 10**6:,.1f} MB, {found.documents} documents{_shared(found)}",
-            ),
+            ("read", _read(found)),
             ("ledger", f"{found.takes} takes" if found.takes else "none here to hold it against"),
         )
     )
     wrong = sum(finding.severity == "no" for finding in found.findings)
     whole = "every byte is as it was archived" if found.documents else "nothing is archived here"
     console.tell(f"result     {f'{wrong} wrong' if wrong else whole}")
+
+
+def _read(found: "Verified") -> str:
+    films = "1 film" if found.films == 1 else f"{found.films} films"
+    return f"{films}, {found.bytes / 10**6:,.1f} MB, {found.documents} documents{_shared(found)}"
 
 
 def _shared(found: "Verified") -> str:

@@ -142,6 +142,8 @@ def review_facts(found: "Round", saved: Credits) -> Sequence[tuple[str, str]]:
         facts.append(("retakes", found.spoken_once))
     if found.added:
         facts.append(("added", found.spoken_added))
+    if found.unshaped:
+        facts.append(("shape", found.spoken_shape))
     facts.append(("saving", _spoken_saving(saved)))
     return facts
 

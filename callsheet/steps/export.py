@@ -9,7 +9,7 @@ from callsheet import naming
 from callsheet.errors import NothingToShoot, SpecError
 from callsheet.export import Row
 from callsheet.sidecar import ManifestEntry
-from callsheet.steps import judge, wrap
+from callsheet.steps import iterate, judge, wrap
 from callsheet.steps import settings as environment
 from callsheet.steps.load import Loaded
 from callsheet.steps.shelve import address_of, store_of
@@ -24,6 +24,8 @@ class Table(NamedTuple):
 
     rows: list[Row]
     unseen: int
+    #: How many approvals are of content that the campaign no longer has: words or files were edited since.
+    gone: int = 0
 
     @property
     def spoken_unseen(self) -> str:
@@ -39,6 +41,7 @@ def export(loaded: Loaded, *, verdicts: Path | None = None, approved: bool = Fal
     store, folder = store_of(loaded), naming.slug_part(loaded.campaign.name)
     manifest = wrap.manifest_of(loaded, store)
     judged = judge.known(store, manifest) if verdicts is None else judge.read_file(verdicts, manifest)[0]
+    everything = judged if verdicts is None else iterate.read(verdicts)
     said = {verdict.key: verdict for verdict in judged.verdicts}
     base = environment.read(loaded.root).archive_url
     found = tables.rows(
@@ -50,11 +53,15 @@ def export(loaded: Loaded, *, verdicts: Path | None = None, approved: bool = Fal
     unseen = sum(
         entry.deliverable is not None and _was_approved(said.get(entry.key), entry) for entry in manifest.entries
     )
-    table = Table([row for row in found if not approved or row["verdict"] == "approve"], unseen)
+    there = {entry.key for entry in manifest.entries}
+    gone = sum(verdict.says == "approve" and verdict.key not in there for verdict in everything.verdicts)
+    table = Table([row for row in found if not approved or row["verdict"] == "approve"], unseen, gone)
     if not table.rows:
         what = "No film of this campaign was approved" if approved else "No film of this campaign is in the archive"
         more = f": {table.spoken_unseen}" if approved and unseen else ""
-        raise NothingToShoot(f"{what}{more}.", where=str(loaded.spec), hint="callsheet review shows them; a approves.")
+        raise NothingToShoot(
+            f"{what}{more}.", where=str(loaded.spec), hint=f"Judge them: callsheet review {loaded.spec} --serve --open"
+        )
     return table
 
 

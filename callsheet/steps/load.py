@@ -397,6 +397,8 @@ def _missing_at(
 
 
 def _nearby(wanted: Path, pattern: str, root: Path) -> str:
+    if ", " in pattern:
+        return f"Several files are a list: [{pattern}]."
     if pattern.startswith("~"):
         return f"~ stands for no folder here: write the whole path, or one that begins at {root}."
     if wanted.is_dir():

@@ -1,6 +1,7 @@
 """A plan kept in a file, and drawn up again from it: `plan --out`, `run --plan`. Nothing is spent or sent."""
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,8 +99,14 @@ def _changed(recorded: Recorded, moved: Sequence[str]) -> PlanChanged:
     return PlanChanged(
         f"{count} since this plan was drawn up:{told}.",
         where=str(recorded.file),
-        hint=f"Look at it again: callsheet plan {recorded.spec} --out {recorded.file}",
+        hint=f"Look at it again: callsheet plan {shlex.join(_as_typed(recorded))}",
     )
+
+
+def _as_typed(recorded: Recorded) -> list[str]:
+    """The words behind `callsheet plan` that it was drawn up with."""
+    route = "--sandbox" if recorded.sandbox else "--paid"
+    return [str(recorded.spec), route, *recorded.plan.chosen.words, "--out", str(recorded.file)]
 
 
 def _is_edited(recorded: Recorded) -> bool:

@@ -91,6 +91,9 @@ def place_of(target: str) -> Place:
         except ValueError as error:
             raise SpecError(f"{error}.", where=target[:200], hint="As: s3://studio/finals") from None
     path = Path(target) if target else environment.studio_root(Path.cwd() / "-") / "archive"
+    if target and path.is_dir() and (path / inspection.MANIFEST).is_file():
+        hint = f"Name the whole archive, {path.absolute().parent}, or the campaign's YAML file."
+        raise SpecError("this is one campaign's folder of an archive.", where=target[:200], hint=hint)
     if path.is_dir():
         return Place(store=DiskStore(path), root=environment.studio_root(path / "-"))
     if target and path.is_file():

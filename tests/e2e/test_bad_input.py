@@ -617,7 +617,7 @@ def test_a_person_who_does_not_say_yes_has_spent_nothing(studio: Studio, termina
     code, said = terminal(studio, answer=b"\n")
     assert code == 4
     assert "Render these drafts? [y/N]" in said
-    assert "and it was not approved. Nothing was spent." in said
+    assert "these drafts were not approved. Nothing was spent." in said
     assert studio.untouched()
 
 

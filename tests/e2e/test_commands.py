@@ -509,10 +509,12 @@ def test_the_films_are_told_to_other_programs(archived: Studio, tmp_path: Path) 
     said = {name: entry[name] for name in ("key", "slug", "axes")} | {"says": "approve", "at": "2026-11-27T09:00:00Z"}
     reviewed = tmp_path / "reviewed.json"
     for seen, code in (("0" * 64, 2), (entry["sha256"], 0)):
-        given = {"campaign": "tiny", "draft": True, "plan": "0" * 64, "verdicts": [said | {"film": seen}]}
+        gone = said | {"key": "f" * 64}
+        given = {"campaign": "tiny", "draft": True, "plan": "0" * 64, "verdicts": [said | {"film": seen}, gone]}
         reviewed.write_text(json.dumps(given))
         told = archived.call("export", SPEC, "--approved", "--verdicts", str(reviewed))
         assert (told.code, "another film now than the one that was approved" in told.err) == (code, code == 2)
+        assert ("1 approval is of content that the campaign no longer has" in told.err) == (code == 0)
     other = tmp_path / "verdicts.json"
     other.write_text(json.dumps({"campaign": "other", "draft": True, "plan": "0" * 64, "verdicts": []}))
     strange = archived.call("export", SPEC, "--verdicts", str(other))

@@ -54,6 +54,7 @@ def test_each_campaign_with_a_schedule_is_deployed_once_and_a_second_time_change
     assert "created    campaign/scheduled-once (specs/tiny.yaml): cron 0 6 * * 1 (Asia/Shanghai)" in first.out
     assert "06:00, Asia/Shanghai" in first.out
     assert first.out.rstrip().endswith("worker start --pool callsheet")
+    assert "export PREFECT_API_URL" not in first.out  # it is set
     before = deployments(api, studio)
     assert set(before) == {"scheduled-once", "scheduled-twice", "scheduled-rule"}
     again = studio.call("deploy", "--sandbox")
@@ -163,3 +164,15 @@ def test_check_says_of_a_campaign_that_it_runs_by_itself(new_studio: NewStudio) 
         "It runs by itself once it is deployed, cron 0 6 * * 1 (Asia/Shanghai): callsheet deploy specs/tiny.yaml"
         in told
     )
+
+
+def test_where_no_server_is_named_the_next_commands_name_the_one_that_was_found(
+    new_studio: NewStudio, prefect: Mapping[str, str], api: str
+) -> None:
+    port = api.removesuffix("/api").rpartition(":")[2]
+    studio = new_studio(PREFECT_HOME=prefect["PREFECT_HOME"], PREFECT_SERVER_API_PORT=port)
+    studio.write(named("unnamed"))
+    told = studio.call("deploy", "--sandbox")
+    assert told.code == 0, told.err
+    lines = told.out.splitlines()
+    assert lines[lines.index("Next:") + 1] == f"  export PREFECT_API_URL={api}"

@@ -74,4 +74,6 @@ def test_an_option_that_the_flows_of_an_older_studio_do_not_know_is_refused_in_w
     file = judge(studio, "approve")
     ended = studio.run("--verdicts", file, "--keep-unjudged")
     assert (ended.code, ended.out) == (2, "")
-    assert "--keep-unjudged is newer than the flows of this studio, which do not know it. Nothing was spent." in ended.err
+    assert (
+        "--keep-unjudged is newer than the flows of this studio, which do not know it. Nothing was spent." in ended.err
+    )

@@ -47,7 +47,7 @@ def assert_moved(studio: Studio, told: str) -> None:
     assert ended.code == 4, ended.err
     assert told in ended.err
     assert ended.err.count("Nothing was spent.") == 1
-    assert "Look at it again: callsheet plan specs/tiny.yaml --out plan.json" in ended.err
+    assert "Look at it again: callsheet plan specs/tiny.yaml --sandbox --out plan.json" in ended.err
     assert studio.untouched()
 
 

@@ -135,9 +135,8 @@ def test_sigterm_in_a_run_ends_it_as_ctrl_c_does_and_the_sandbox_with_it(story: 
 
 def test_who_stops_a_run_is_told_how_far_it_has_come(story: Story) -> None:
     assert "    0 of 3 archived, 3 not sent" in story.interrupted.err
-    assert re.search(
-        r"^    \d of 3 archived, [123] at the provider.*; [\d.]+ credits \(\$[\d.]+\) held$", story.terminated.err, re.M
-    )
+    how_far = r"^    \d of 3 archived, [123] at the provider.*; [\d.]+ credits \(\$[\d.]+\) held\. "
+    assert re.search(how_far + r"Go on: callsheet run specs/tiny\.yaml --sandbox$", story.terminated.err, re.M)
 
 
 def test_status_says_whether_a_run_is_at_work(story: Story) -> None:

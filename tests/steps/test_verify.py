@@ -312,6 +312,12 @@ def test_one_campaign_is_not_blamed_for_another(studio: Path) -> None:
     assert look(studio / "specs/tiny.yaml").is_whole
 
 
+def test_the_folder_of_one_campaign_is_no_archive(studio: Path) -> None:
+    with pytest.raises(SpecError, match="one campaign's folder") as raised:
+        verify.place_of(str(studio / "archive/tiny"))
+    assert str(studio / "archive") in raised.value.hint
+
+
 @pytest.mark.parametrize("target", ["nowhere", "s3://", "s3://UPPER", "prefect.yaml"])
 def test_a_place_that_is_no_archive_is_refused(studio: Path, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(studio)

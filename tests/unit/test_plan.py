@@ -246,10 +246,10 @@ def test_a_plan_over_the_budget_is_refused_with_the_missing_amount() -> None:
         approve(replace(plan(budget="1000"), route=EVOLINK), by="test", place="specs/test.yaml:3:9")
     assert str(caught.value).startswith("specs/test.yaml:3:9: ")
     assert caught.value.exit_code == 4
-    assert caught.value.hint == "Raise budget:, or select fewer variants with --only."
+    assert caught.value.hint == "Raise budget:, or select fewer variants with --only, --limit or --pilot."
     with pytest.raises(BudgetExceeded) as of_drafts:
         approve(replace(plan(budget="1000"), route=SANDBOX), by="test")
-    assert of_drafts.value.hint.startswith("Drafts are counted apart, and no paid run sees them. Raise budget:")
+    assert of_drafts.value.hint.startswith("Drafts have a budget of their own, as large, and no paid run sees them. ")
 
 
 def test_what_is_held_and_charged_already_counts_against_the_budget() -> None:

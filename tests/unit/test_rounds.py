@@ -231,6 +231,28 @@ def test_verdicts_of_content_that_is_gone_say_nothing() -> None:
     assert found.spoken.endswith("1 more is of content that the campaign no longer has")
 
 
+def test_what_was_approved_and_edited_since_is_not_lost_with_what_was_rejected_beside_it() -> None:
+    """Whoever works on the winning words does not throw its look out: the approval is stale, and the look was liked."""
+    variants = sweep()
+    neon, dusk = of(variants, "neon"), of(variants, "dusk")
+    wide = [label for label in (*neon, *dusk) if label.endswith("16x9")]
+    tall = of(variants, "noon", "9x16")[0]
+    said = judged(variants, {**dict.fromkeys(wide[:2], "reject"), tall: "approve", wide[-1]: "approve"})
+    edited = said.verdicts[-1].model_copy(update={"key": "as it was"})
+    before = after(variants, said.model_copy(update={"verdicts": said.verdicts[:-1]}))
+    assert "aspect_ratio 16:9" in before.spoken_left_out
+    found = after(variants, said.model_copy(update={"verdicts": [*said.verdicts[:-1], edited]}))
+    assert "aspect_ratio 16:9" not in found.spoken_left_out
+    assert found.stale == 1
+
+
+def test_winners_that_a_model_makes_in_the_shape_of_their_clip_only_are_told() -> None:
+    variants = sweep(aspect_ratios="[16:9, 9:16]")
+    said = judged(variants, dict.fromkeys([one.label for one in variants[:2]], "approve"))
+    assert after(variants, said, promotion([FAST])).unshaped == tuple(one.label for one in variants[:2])
+    assert after(variants, said, promotion(["1:1"])).unshaped == ()
+
+
 def test_with_a_promotion_only_winners_go_on_and_what_is_to_be_taken_again() -> None:
     variants = sweep()
     winner, other = variants[0], variants[1]
