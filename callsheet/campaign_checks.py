@@ -101,11 +101,20 @@ def _prompt_problems(sheet: Sheet) -> Iterator[Problem]:
             yield problem
         if is_filled:
             yield from _length_problems(sheet, path, text)
+        yield from _single_braces(sheet, path, text)
         if (rest := sheet.document.behind(path)) and _CUT_OFF.match(rest) and path[-1] != "file":
             message = f"the prompt ends before {shown(rest.strip())}: a # behind a space begins a comment"
             yield sheet.problem(
                 path, message, "Put the whole prompt in quotes, if that belongs to it.", severity="warning"
             )
+
+
+def _single_braces(sheet: Sheet, path: Path, text: str) -> Iterator[Problem]:
+    """The name of a variable, sent and paid for with its braces. Where no prompt uses it at all, its own key is told."""
+    for match in _SINGLE_BRACES.finditer(text):
+        if match[1] in sheet.used:
+            message = f"{shown(match[0])} is sent as it stands: the values of a variable come between two braces"
+            yield sheet.problem(path, message, f"Write {{{{ {match[1]} }}}}.", severity="warning", within=match[0])
 
 
 def _placeholder_problems(sheet: Sheet, path: Path, text: str) -> Iterator[Problem]:

@@ -23,7 +23,7 @@ _EXAMPLES = {
     "prompts": "prompts: {dusk: Re-light the scene at dusk.}",
     "variables": "variables: {product: the bottle, weather: [wet, snowy]}",
     "aspect_ratios": "aspect_ratios: [16:9, 9:16]",
-    "keep_original_sound": "keep_original_sound: true, or [true, false]",
+    "keep_original_sound": "keep_original_sound: [true, false]",
     "takes": "takes: 1",
     "retakes": "retakes: 2",
     "sweep": "sweep: {exclude: [{clip: pier, aspect_ratio: 9:16}]}",

@@ -42,9 +42,8 @@ def promotion(words: Sequence[str]) -> Promotion:
         if word not in names and word not in ratios:
             near = did_you_mean(word, [*names, *ratios])
             hint = f"Write a model (`callsheet models` lists them) or an aspect ratio: {listed(ratios)}."
-            raise SpecError(
-                f"{shown(word)} is neither a model nor an aspect ratio{near or '.'}", where="--promote", hint=hint
-            )
+            what = "is neither a model nor an aspect ratio that a model makes"
+            raise SpecError(f"{shown(word)} {what}{near or '.'}", where="--promote", hint=hint)
     chosen = dict.fromkeys(words)
     return Promotion(
         models=tuple(word for word in chosen if word in names),

@@ -393,6 +393,17 @@ def test_a_variable_in_single_braces_is_noticed() -> None:
     ]
 
 
+def test_a_variable_in_single_braces_is_noticed_where_another_prompt_has_it_right() -> None:
+    text = SMALL.replace(
+        "  dusk: Re-light the scene at dusk.", "  dusk: The {product} at dusk.\n  noon: '{{ product }} at noon, {so}'"
+    )
+    (told,) = warnings(text + "variables: {product: the bottle}\n")
+    assert told.endswith(
+        "prompts.dusk: `{product}` is sent as it stands: the values of a variable come between two braces.\n"
+        "    Write {{ product }}."
+    )
+
+
 def test_a_prompt_of_exactly_the_maximum_is_accepted() -> None:
     most = catalogue.model("kling-o1-video-edit").prompt_max
     text = SMALL.replace("Re-light the scene at dusk.", "'{{ story }}'")

@@ -293,7 +293,7 @@ def test_what_was_promoted_is_not_promoted_twice() -> None:
     ("words", "told"),
     [
         (["kling-o1-video-edit-fats"], "did you mean `kling-o1-video-edit-fast`"),
-        (["2:1"], "neither a model nor an aspect ratio"),
+        (["2:1"], "neither a model nor an aspect ratio that a model makes"),
     ],
 )
 def test_what_is_neither_model_nor_shape_is_refused(words: list[str], told: str) -> None:
