@@ -18,7 +18,6 @@ from callsheet.cli.plan import facts_of, where
 from callsheet.credits import Credits
 from callsheet.errors import CallsheetError, NotApproved, SpecError
 from callsheet.nearest import listed
-from callsheet.routing import SANDBOX
 from callsheet.selection import Selection
 from callsheet.steps import draw_up, settings
 from callsheet.steps.draw_up import Drawn
@@ -96,7 +95,7 @@ def run(
     flow = checkout.flows(root, "campaign").campaign
     asked = {name: value for name, value in selection.as_arguments().items() if value}
     _refuse_unknown(asked, flow, root)
-    console.under_way(partial(_how_far, drawn))
+    console.under_way(partial(_how_far, drawn, attach_only=attach_only))
     account = _until_stopped(
         _walk(
             lambda: flow(
@@ -121,12 +120,11 @@ def run(
         raise typer.Exit(account.exit_code)
 
 
-def _how_far(drawn: Drawn) -> str:
+def _how_far(drawn: Drawn, *, attach_only: bool) -> str:
     """For a person who leaves."""
     from callsheet.steps import tally
 
-    words = ["--sandbox"] if drawn.plan.route == SANDBOX else []
-    again = shlex.join(["callsheet", "run", drawn.loaded.shown(drawn.loaded.spec), *words, *drawn.selection.words])
+    again = shlex.join(["callsheet", *tally.next_words(drawn, attach_only=attach_only)])
     return ". ".join(filter(None, (tally.so_far(drawn), f"Go on: {again}")))
 
 

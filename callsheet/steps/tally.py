@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from callsheet.credits import ZERO
 from callsheet.errors import LedgerError
+from callsheet.routing import SANDBOX
 from callsheet.steps import draw_up, presence
 from callsheet.steps.draw_up import Drawn
 from callsheet.steps.settings import Settings
@@ -48,6 +49,16 @@ def so_far(drawn: Drawn) -> str:
         if count := counts.get(words):
             told.append(f"{count} {words}")
     return f"{', '.join(told)}{f'; {held.spoken} held' if held else ''}"
+
+
+def next_words(drawn: Drawn, *, attach_only: bool) -> list[str]:
+    """The command that goes on with what this plan has begun. Where running it once more would buy something else besides (what
+    was made again already, the next so many), that is the one which buys nothing and brings home what was sent."""
+    spec, chosen = drawn.loaded.shown(drawn.loaded.spec), drawn.selection
+    draft = ["--sandbox"] if drawn.plan.route == SANDBOX else []
+    if attach_only or chosen.again or chosen.limit is not None:
+        return ["reconcile", spec, *draft]
+    return ["run", spec, *draft, *chosen.words]
 
 
 def at_work(settings: Settings, ledger: "Ledger", takes: Sequence[Take]) -> dict[int, str]:

@@ -27,6 +27,22 @@ async def test_films_that_are_made_again_are_not_counted_as_made(spec: Path, pro
     assert tally.so_far(drawn(spec, again=("*--good--*",))) == "1 of 2 archived, 1 not sent"
 
 
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        ({}, "run specs/tiny.yaml"),
+        ({"only": ("*--good--*",)}, "run specs/tiny.yaml --only *--good--*"),
+        ({"again": ("*",)}, "reconcile specs/tiny.yaml"),  # what was made again already would be bought once more
+        ({"limit": 1}, "reconcile specs/tiny.yaml"),  # the next one would be bought
+    ],
+)
+def test_what_goes_on_with_a_run_buys_nothing_that_it_did_not(
+    spec: Path, provider: LocalProvider, chosen: dict[str, object], words: str
+) -> None:
+    assert " ".join(tally.next_words(drawn(spec, **chosen), attach_only=False)) == words
+    assert tally.next_words(drawn(spec, **chosen), attach_only=True) == ["reconcile", "specs/tiny.yaml"]
+
+
 async def test_a_ledger_that_cannot_be_read_takes_nothing_from_what_is_said(
     spec: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
