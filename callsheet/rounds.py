@@ -220,10 +220,10 @@ def next_round(
 def _once(wanted: Sequence[Variant], ours: Sequence[Variant]) -> list[Variant]:
     """What is made of each cell that is wanted again as another film: what the campaign itself has of it, the very take first,
     else the first that is wanted. wanted, ours: both in order; ours without what is rejected or given up."""
-    labels = {variant.label for variant in wanted}
+    labels, slugs = {variant.label for variant in wanted}, {variant.slug for variant in wanted}
     found: dict[str, Variant] = {}
     for variant in (*(one for one in ours if one.label in labels), *ours, *wanted):
-        if any(variant.slug == one.slug for one in wanted):
+        if variant.slug in slugs:
             found.setdefault(variant.slug, variant)
     return list(found.values())
 

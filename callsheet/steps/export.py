@@ -57,11 +57,13 @@ def export(loaded: Loaded, *, verdicts: Path | None = None, approved: bool = Fal
     gone = sum(verdict.says == "approve" and verdict.key not in there for verdict in everything.verdicts)
     table = Table([row for row in found if not approved or row["verdict"] == "approve"], unseen, gone)
     if not table.rows:
-        what = "No film of this campaign was approved" if approved else "No film of this campaign is in the archive"
-        more = f": {table.spoken_unseen}" if approved and unseen else ""
-        raise NothingToShoot(
-            f"{what}{more}.", where=str(loaded.spec), hint=f"Judge them: callsheet review {loaded.spec} --serve --open"
-        )
+        if not found:
+            what, hint = "No film of this campaign is in the archive.", f"Run it first: callsheet run {loaded.spec}"
+        else:
+            more = f": {table.spoken_unseen}" if unseen else ""
+            what = f"No film of this campaign was approved{more}."
+            hint = f"Judge them: callsheet review {loaded.spec} --serve --open"
+        raise NothingToShoot(what, where=str(loaded.spec), hint=hint)
     return table
 
 
