@@ -96,6 +96,9 @@ def place_of(target: str) -> Place:
         raise SpecError("this is one campaign's folder of an archive.", where=target[:200], hint=hint)
     if path.is_dir():
         return Place(store=DiskStore(path), root=environment.studio_root(path / "-"))
+    if target and path.is_file() and path.suffix.lower() == ".json":
+        hint = "Name the whole archive, or the campaign's YAML file."
+        raise SpecError("this is a document of an archive, and not the archive.", where=target[:200], hint=hint)
     if target and path.is_file():
         loaded = resolve(path)
         store = store_of(loaded)

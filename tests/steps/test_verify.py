@@ -316,6 +316,8 @@ def test_the_folder_of_one_campaign_is_no_archive(studio: Path) -> None:
     with pytest.raises(SpecError, match="one campaign's folder") as raised:
         verify.place_of(str(studio / "archive/tiny"))
     assert str(studio / "archive") in raised.value.hint
+    with pytest.raises(SpecError, match="a document of an archive, and not the archive"):
+        verify.place_of(str(studio / "archive/tiny/manifest.json"))
 
 
 @pytest.mark.parametrize("target", ["nowhere", "s3://", "s3://UPPER", "prefect.yaml"])
