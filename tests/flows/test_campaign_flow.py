@@ -377,8 +377,8 @@ def test_an_occurrence_that_fires_twice_renders_once_also_where_every_run_render
 def test_parameters_are_small_and_printable(ran: Ran) -> None:
     given = ran.flow_run["parameters"]
     assert set(given) == {
-        "spec", "sandbox", "only", "skip", "again", "limit", "pilot", "verdicts", "promote", "attach_only", "send_reserved",
-        "max_usd", "occurrence", "part", "cut_by", "approved", "approved_by",
+        "spec", "sandbox", "only", "skip", "again", "limit", "pilot", "verdicts", "promote", "keep_unjudged", "attach_only",
+        "send_reserved", "max_usd", "occurrence", "part", "cut_by", "approved", "approved_by",
     }  # fmt: skip
     assert given["spec"].endswith("specs/tiny.yaml")
 
