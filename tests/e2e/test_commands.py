@@ -28,6 +28,8 @@ from tests.conftest import free_port
 from tests.e2e.conftest import CAMPAIGN, PATIENCE, ROOT, SPEC, Ended, NewStudio, Studio
 from tests.steps.local_provider import FAIL_LATER, LocalProvider, serving
 
+pytestmark = pytest.mark.slow
+
 SLUG = "beach--none--dusk--16x9"
 PROMPT = "Re-light the scene at dusk."
 #: Terminals that can show colours and redraw.

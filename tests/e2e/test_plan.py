@@ -7,6 +7,8 @@ import pytest
 
 from tests.e2e.conftest import CAMPAIGN, SPEC, Ended, NewStudio, Studio
 
+pytestmark = pytest.mark.slow
+
 #: Two clips by three prompts by two shapes by two sounds: 24 variants of 36 credits.
 MANY = CAMPAIGN.replace(
     "  dusk: Re-light the scene at dusk.\naspect_ratios: [16:9]",
