@@ -1,6 +1,7 @@
 """The command as a person types it: a small studio in a temporary folder, its own home, and no key of anybody."""
 
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -226,3 +227,17 @@ def rendered(interrupted: tuple[Studio, Ended]) -> tuple[Studio, Ended]:
     """The same studio after its second run, with `--json`."""
     studio, _ = interrupted
     return studio, studio.run("--json")
+
+
+@pytest.fixture(scope="module")
+def paid(new_studio: NewStudio) -> Iterator[Mapping[str, str]]:
+    """A provider that takes a key."""
+    served = new_studio().start("sandbox", "--port", "0", "--engine", "copy")
+    try:
+        assert served.stdout is not None
+        url = re.search(r"http://[\d.:]+", served.stdout.readline())
+        assert url is not None
+        yield {"EVOLINK_BASE_URL": url[0], "EVOLINK_API_KEY": "sk-any"}
+    finally:
+        served.terminate()
+        served.communicate(timeout=PATIENCE)

@@ -54,20 +54,6 @@ def typed(document: Path) -> Iterator[Typed]:
 WITH_COMMANDS = [path for path in DOCUMENTS if path.parent.name != "decisions" and any(typed(path))]
 
 
-@pytest.fixture(scope="module")
-def paid(new_studio: NewStudio) -> Iterator[Mapping[str, str]]:
-    """A provider that takes a key."""
-    served = new_studio().start("sandbox", "--port", "0", "--engine", "copy")
-    try:
-        assert served.stdout is not None
-        url = re.search(r"http://[\d.:]+", served.stdout.readline())
-        assert url is not None
-        yield {"EVOLINK_BASE_URL": url[0], "EVOLINK_API_KEY": "sk-any"}
-    finally:
-        served.terminate()
-        served.communicate(timeout=PATIENCE)
-
-
 @pytest.mark.parametrize("document", WITH_COMMANDS, ids=named)
 def test_the_commands_of_a_document_do_what_they_are_said_to(
     document: Path,

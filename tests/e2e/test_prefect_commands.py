@@ -94,20 +94,6 @@ class Shell:
 
 
 @pytest.fixture(scope="module")
-def paid(new_studio: NewStudio) -> Iterator[Mapping[str, str]]:
-    """A provider that takes a key."""
-    served = new_studio().start("sandbox", "--port", "0", "--engine", "copy")
-    try:
-        assert served.stdout is not None
-        url = re.search(r"http://[\d.:]+", served.stdout.readline())
-        assert url is not None
-        yield {"EVOLINK_BASE_URL": url[0], "EVOLINK_API_KEY": "sk-any"}
-    finally:
-        served.terminate()
-        served.communicate(timeout=PATIENCE)
-
-
-@pytest.fixture(scope="module")
 def shell(new_studio: NewStudio, paid: Mapping[str, str], prefect_api: str) -> Iterator[Shell]:
     """A studio with everything deployed, and a worker for it, as docs/scale.md sets them up."""
     studio = new_studio(**paid, PREFECT_API_URL=prefect_api)
