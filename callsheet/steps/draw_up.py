@@ -469,7 +469,7 @@ def _view(
         month = month_of(settings, ledger, route)
         earlier = _earlier(ledger.takes(campaign=campaign.name, route=route), keys, variants)
         identities = ledger.identities([take.id for take in earlier.values()])
-        owners = _owners(settings, ledger, pool.name, keys)
+        owned = owners(settings, ledger, pool.name, keys)
         made = ledger.made_for(occurrence, campaign=campaign.name, route=route) if occurrence else ()
     finally:
         ledger.close()
@@ -481,7 +481,7 @@ def _view(
         held=money.held,
         charged=money.charged,
         month=month,
-        owners=owners,
+        owners=owned,
         routes=route,
         occurrence=occurrence,
         made={(take.slug, take.number): take for take in made},
@@ -519,7 +519,7 @@ def routes_of(ledger: "Ledger", pool: Pool) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def _owners(settings: Settings, ledger: "Ledger", route: str, keys: Collection[str]) -> dict[str, str]:
+def owners(settings: Settings, ledger: "Ledger", route: str, keys: Collection[str]) -> dict[str, str]:
     """Who works on which of these variants now. The claims of a run that is gone count no more."""
     found = ledger.owners(route=route, keys=keys)
     if not found:

@@ -9,7 +9,7 @@ from callsheet import naming
 from callsheet.errors import NothingToShoot, SpecError
 from callsheet.export import Row
 from callsheet.sidecar import ManifestEntry
-from callsheet.steps import iterate, judge, wrap
+from callsheet.steps import judge, wrap
 from callsheet.steps import settings as environment
 from callsheet.steps.load import Loaded
 from callsheet.steps.shelve import address_of, store_of
@@ -40,8 +40,7 @@ def export(loaded: Loaded, *, verdicts: Path | None = None, approved: bool = Fal
     those that were approved. NothingToShoot where there is none; SpecError, ArchiveError."""
     store, folder = store_of(loaded), naming.slug_part(loaded.campaign.name)
     manifest = wrap.manifest_of(loaded, store)
-    judged = judge.known(store, manifest) if verdicts is None else judge.read_file(verdicts, manifest)[0]
-    everything = judged if verdicts is None else iterate.read(verdicts)
+    judged = judge.known(store, manifest) if verdicts is None else judge.exported(verdicts, manifest)
     said = {verdict.key: verdict for verdict in judged.verdicts}
     base = environment.read(loaded.root).archive_url
     found = tables.rows(
@@ -54,7 +53,7 @@ def export(loaded: Loaded, *, verdicts: Path | None = None, approved: bool = Fal
         entry.deliverable is not None and _was_approved(said.get(entry.key), entry) for entry in manifest.entries
     )
     there = {entry.key for entry in manifest.entries}
-    gone = sum(verdict.says == "approve" and verdict.key not in there for verdict in everything.verdicts)
+    gone = sum(verdict.says == "approve" and verdict.key not in there for verdict in judged.verdicts)
     table = Table([row for row in found if not approved or row["verdict"] == "approve"], unseen, gone)
     if not table.rows:
         if not found:

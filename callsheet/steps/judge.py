@@ -71,14 +71,20 @@ def strangers(manifest: Manifest, news: Verdicts) -> list[str]:
     return [one.slug for one in news.verdicts if one.key not in there]
 
 
-def read_file(file: Path, manifest: Manifest) -> tuple[Verdicts, int]:
-    """An exported file: the verdicts of variants that the campaign has, and how many others were left out. SpecError."""
+def exported(file: Path, manifest: Manifest) -> Verdicts:
+    """The verdicts of an exported file, of whatever content. SpecError where they are of another campaign, or none."""
     from callsheet.steps import iterate  # knows plans, which a server of verdicts does not need
 
     news = iterate.read(file)
     if news.campaign != manifest.campaign:
         what = f"holds verdicts of the campaign {news.campaign!r}, and this is {manifest.campaign!r}."
         raise SpecError(what, where=str(file), hint="Name the other campaign's file, or its verdicts.")
+    return news
+
+
+def read_file(file: Path, manifest: Manifest) -> tuple[Verdicts, int]:
+    """The same of variants that the campaign has, and how many others were left out. SpecError."""
+    news = exported(file, manifest)
     there = {entry.key for entry in manifest.entries}
     ours = [one for one in news.verdicts if one.key in there]
     return news.model_copy(update={"verdicts": ours}), len(news.verdicts) - len(ours)

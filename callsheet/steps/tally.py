@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from callsheet.credits import ZERO
 from callsheet.errors import LedgerError
 from callsheet.routing import SANDBOX
-from callsheet.steps import draw_up, presence
+from callsheet.steps import draw_up
 from callsheet.steps.draw_up import Drawn
 from callsheet.steps.settings import Settings
 from callsheet.take import State, Take
@@ -69,8 +69,6 @@ def at_work(settings: Settings, ledger: "Ledger", takes: Sequence[Take]) -> dict
             by_route[draw_up.claimed_on(settings, take.route)].append(take)
     found: dict[int, str] = {}
     for route, some in by_route.items():
-        owners = ledger.owners(route=route, keys={take.key for take in some})
-        gone = {run.id for run in owners.values() if presence.is_gone(settings, run.id)}
-        words = {key: run.words for key, run in owners.items() if run.id not in gone}
+        words = draw_up.owners(settings, ledger, route, {take.key for take in some})
         found |= {take.id: words.get(take.key, "") for take in some}
     return found
