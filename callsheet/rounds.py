@@ -184,12 +184,12 @@ def next_round(
     seen = {verdict.key: verdict.film for verdict in judged.verdicts}
     here = {v.label for v in everything if _is_here(seen.get(keys[v.label], ""), (films or {}).get(keys[v.label]))}
     wanted = [variant for variant in everything if of.get(variant.label) == "retake"]
-    once = frozenset(variant.label for variant in wanted if variant.label not in here)
+    elsewhere = [variant for variant in wanted if variant.label not in here]
     ours = [variant for variant in variants if variant.label not in rejected and variant.label not in lost]
-    stand_ins = _once([variant for variant in wanted if variant.label in once], ours)
-    own_labels = {variant.label for variant in ours}
-    retaken = _retaken(variants, earlier, [variant for variant in wanted if variant.label in here], here)
-    retaken += [variant for variant in stand_ins if variant.label not in own_labels]
+    stand_ins, further_takes = _once(elsewhere, ours)
+    retaken = (
+        _retaken(variants, earlier, [variant for variant in wanted if variant.label in here], here) + further_takes
+    )
     reasons = {take.label: f"one more take of {take.slug}, as the review asks" for take in retaken}
     winners = [variant for variant in everything if of.get(variant.label) == "approve"]
     further: list[Variant] = []
@@ -207,7 +207,7 @@ def next_round(
         retaken=tuple(retaken),
         promoted=tuple(further),
         reasons=reasons,
-        once=once,
+        once=frozenset(variant.label for variant in elsewhere),
         unshaped=tuple(winner.label for winner in winners if _loses_its_shape(winner, promoted)),
     )
     if not found.added and not any(found.has(variant.label) for variant in variants):
@@ -217,15 +217,19 @@ def next_round(
     return found
 
 
-def _once(wanted: Sequence[Variant], ours: Sequence[Variant]) -> list[Variant]:
-    """What is made of each cell that is wanted again as another film: what the campaign itself has of it, the very take first,
-    else the first that is wanted. wanted, ours: both in order; ours without what is rejected or given up."""
+def _once(wanted: Sequence[Variant], ours: Sequence[Variant]) -> tuple[list[Variant], list[Variant]]:
+    """What is made of each cell that is wanted again as another film: what the campaign itself has of it, the very take first;
+    and where it has nothing, the first that is wanted. ours: the campaign's without what is rejected or given up."""
     labels, slugs = {variant.label for variant in wanted}, {variant.slug for variant in wanted}
-    found: dict[str, Variant] = {}
-    for variant in (*(one for one in ours if one.label in labels), *ours, *wanted):
+    has: dict[str, Variant] = {}
+    for variant in (*(one for one in ours if one.label in labels), *ours):
         if variant.slug in slugs:
-            found.setdefault(variant.slug, variant)
-    return list(found.values())
+            has.setdefault(variant.slug, variant)
+    first: dict[str, Variant] = {}
+    for variant in wanted:
+        if variant.slug not in has:
+            first.setdefault(variant.slug, variant)
+    return list(has.values()), list(first.values())
 
 
 def _is_here(seen: str, film: str | None) -> bool:

@@ -52,7 +52,8 @@ def rebuild(place: Place) -> list[Rebuilt]:
         if isinstance(found, Sidecar) and not isinstance(inspection.film_of(key, found), inspection.Finding):
             groups.setdefault(found.campaign, []).append(Found(key, found))
     if not groups:
-        raise SpecError("there is no sidecar to make a manifest of.", where=place.store.spoken())
+        hint = "A run of the campaign writes its manifest, too, and buys nothing that is there."
+        raise SpecError("there is no sidecar to make a manifest of.", where=place.store.spoken(), hint=hint)
     takes = _takes(place)
     return [_rebuilt(place, shelf, name, found, takes) for name, found in sorted(groups.items())]
 
