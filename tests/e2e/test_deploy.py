@@ -1,11 +1,12 @@
 """`callsheet deploy` against a real Prefect server: each schedule once, however often; what is gone is removed."""
 
 import json
-import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+
+from tests.prefect_api import ask
 
 from .conftest import CAMPAIGN, NewStudio, Studio
 
@@ -23,13 +24,6 @@ def api(prefect_api: str) -> str:
 @pytest.fixture
 def studio(new_studio: NewStudio, prefect: Mapping[str, str], api: str) -> Studio:
     return new_studio(**prefect)
-
-
-def ask(api: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{api}/{path}", data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.loads(answer.read())
 
 
 def deployments(api: str, studio: Studio) -> dict[str, dict[str, Any]]:
@@ -76,13 +70,7 @@ def test_a_schedule_that_changes_stays_the_same_one_and_what_a_person_has_paused
     studio.call("deploy", "specs/tiny.yaml")
     (before,) = deployments(api, studio)["scheduled-moved"]["schedules"]
     deployment = before["deployment_id"]
-    request = urllib.request.Request(
-        f"{api}/deployments/{deployment}/schedules/{before['id']}",
-        b'{"active": false}',
-        {"Content-Type": "application/json"},
-        method="PATCH",
-    )
-    urllib.request.urlopen(request, timeout=30).close()
+    ask(api, f"deployments/{deployment}/schedules/{before['id']}", {"active": False}, method="PATCH")
     studio.write(named("moved", CRON.replace("0 6", "30 7")))
     changed = json.loads(studio.call("deploy", "--json").out)
     assert changed["changed"] is True

@@ -9,15 +9,18 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from tests.documents import ROOT, blocks
+from tests.prefect_api import ask
 
 from .conftest import CAMPAIGN, PATIENCE, NewStudio, Studio
 
@@ -81,8 +84,7 @@ class Shell:
         return found[1]
 
     def state(self, run: str) -> dict[str, Any]:
-        with urllib.request.urlopen(f"{self.api}/flow_runs/{run}", timeout=30) as answer:
-            return dict(json.loads(answer.read())["state"])
+        return dict(ask(self.api, f"flow_runs/{run}")["state"])
 
     def wait(self, run: str, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         deadline = time.monotonic() + PATIENCE
@@ -91,6 +93,31 @@ class Shell:
             assert time.monotonic() < deadline, state
             time.sleep(0.5)
         return state
+
+
+@contextmanager
+def busy(times: int) -> Iterator[tuple[str, list[bytes]]]:
+    """A server that says 503 so many times, as Prefect's does where its database is locked, and then accepts; its API,
+    and the bodies that it was sent."""
+    bodies: list[bytes] = []
+
+    class Busy(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            accepts = len(bodies) > times
+            answer = b'{"status":"ACCEPT"}' if accepts else b'{"exception_message":"Service Unavailable"}'
+            self.send_response(200 if accepts else 503)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing on the terminal."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/api", bodies
+        server.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -128,12 +155,22 @@ def test_a_dear_run_waits_and_the_request_of_the_document_answers_it(shell: Shel
     assert "4 variants, 144 credits ($2.12)" in waiting["message"]
     request = line_of("approval.md", "curl -s")
     assert "leave_out" in request
-    answer = json.loads(shell.type(request.replace("curl -s", f"ID={run}; curl -sS --fail-with-body", 1)))
-    assert answer["status"] == "ACCEPT", answer
+    told = shell.type(request.replace("curl -s", f"ID={run}; curl -sS --fail-with-body", 1))
+    assert '"status":"ACCEPT"' in told, told
     ended = shell.wait(run, lambda state: state["type"] == "COMPLETED")
     assert "2 of 2 archived" in ended["message"]
     assert list((shell.studio.root / "archive/spring").glob("*--dusk--*.mp4"))
     assert not list((shell.studio.root / "archive/spring").glob("*--neon--*.mp4"))
+
+
+def test_the_request_of_the_document_is_sent_again_to_a_server_that_is_busy(tmp_path: Path) -> None:
+    request = line_of("approval.md", "curl -s")
+    with busy(2) as (api, bodies):
+        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PREFECT_API_URL": api, "ID": "any"}
+        told = subprocess.run(["bash", "-ec", request], env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout.endswith('"status":"ACCEPT"}'), told
+    assert len(bodies) == 3
+    assert len(set(bodies)) == 1
 
 
 def test_a_plan_that_was_approved_by_its_digest_is_not_asked_about(shell: Shell) -> None:

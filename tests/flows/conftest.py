@@ -5,13 +5,14 @@ import os
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.prefect_api import ask
 
 ROOT = Path(__file__).parents[2]
 #: Seconds. The recorder writes in batches; a busy machine takes its time.
@@ -55,11 +56,7 @@ class Server:
             time.sleep(0.2)
 
     def ask(self, path: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
-        request = urllib.request.Request(
-            f"{self.api}/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            found: list[dict[str, Any]] = json.loads(answer.read())
+        found: list[dict[str, Any]] = ask(self.api, path, body)
         return found
 
     def written(self) -> bytes:

@@ -1,9 +1,5 @@
 """A run of a deployment whose plan is dear waits for a person without a process, and does what the person says, once."""
 
-import json
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -14,6 +10,7 @@ import pytest
 
 from callsheet.ledger.book import Ledger
 from tests.flows.conftest import ROOT, Flow, Server
+from tests.prefect_api import ask
 from tests.steps.footage import make_studio
 from tests.steps.local_provider import serving
 
@@ -35,17 +32,7 @@ aspect_ratios: [16:9]
 
 
 def call(server: Server, path: str, body: Mapping[str, Any] | None = None) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{server.api}/{path}", data, {"Content-Type": "application/json"})
-    for _ in range(10):
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            if error.code != 503:  # a busy server on SQLite: nothing was done
-                raise
-            time.sleep(0.5)
-    raise AssertionError(path)
+    return ask(server.api, path, body)
 
 
 def deployed(server: Server, name: str) -> str:

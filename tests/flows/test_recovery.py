@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,7 @@ from callsheet.ledger.book import Ledger
 from callsheet.ledger.ownership import new_id
 from tests import books
 from tests.flows.conftest import PATIENCE, ROOT, Flow, Server
+from tests.prefect_api import ask
 from tests.steps.footage import make_studio
 from tests.steps.local_provider import LocalProvider, serving
 
@@ -46,11 +46,7 @@ def until(what: Callable[[], object]) -> None:
 
 
 def post(server: Server, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    request = urllib.request.Request(
-        f"{server.api}/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        told: dict[str, Any] = json.loads(answer.read())
+    told: dict[str, Any] = ask(server.api, path, body)
     return told
 
 

@@ -11,7 +11,6 @@ import signal
 import sys
 import tempfile
 import time
-import urllib.request
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -22,6 +21,7 @@ from callsheet.take import State, Take
 from tests import books, buckets, postgres
 from tests.buckets import BUCKET, BucketServer
 from tests.e2e.conftest import film
+from tests.prefect_api import ask
 
 from . import machines
 from .machines import ROOT, Site, until
@@ -196,10 +196,7 @@ def _runs(site: Site) -> list[dict[str, Any]]:
 
 
 def _post(site: Site, path: str, body: dict[str, Any]) -> Any:
-    url = f"{site.settings['PREFECT_API_URL']}/{path}"
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.loads(answer.read())
+    return ask(site.settings["PREFECT_API_URL"], path, body)
 
 
 def look(site: Site, provider: Path, count: int, run: dict[str, Any], store: BucketServer) -> None:
