@@ -197,7 +197,7 @@ def _sources(then: PlanFile, now: PlanFile) -> Iterator[str]:
 
 
 def _lines(then: PlanFile, now: PlanFile) -> Iterator[str]:
-    """What the ledger and the archive turned round, line by line; other content or prices follow from the above: a count."""
+    """What became of the lines, by what happened to them: a few of each by name."""
     before = {line.label: line for line in then.lines}
     after = {line.label: line for line in now.lines}
     turned: dict[str, list[str]] = {}
@@ -208,13 +208,6 @@ def _lines(then: PlanFile, now: PlanFile) -> Iterator[str]:
     yield from ways[:WAYS_NAMED]
     if len(ways) > WAYS_NAMED:
         yield f"{sum(map(len, list(turned.values())[WAYS_NAMED:]))} more lines changed like that"
-    others = [
-        label
-        for label in before.keys() & after.keys()
-        if before[label] != after[label] and not _turned(before[label], after[label])
-    ]
-    if others:
-        yield f"{len(others)} line{'' if len(others) == 1 else 's'} with other content or prices"
 
 
 def _turned(before: LineRecord | None, after: LineRecord | None) -> str:
@@ -225,8 +218,12 @@ def _turned(before: LineRecord | None, after: LineRecord | None) -> str:
         return "is not in it any more"
     if before.action != after.action:
         return f"was {before.action} and is {after.action}"
-    if before.supersedes != after.supersedes and before.key == after.key:
+    if before.key != after.key:
+        return "has other content"
+    if before.supersedes != after.supersedes:
         return f"has a newer take, {after.supersedes}"
+    if before.credits != after.credits:
+        return f"cost {before.credits} credits and would cost {after.credits} now"
     return ""
 
 
@@ -234,7 +231,7 @@ def _spoken(labels: list[str], how: str) -> str:
     """Lines that turned in one way: a few of them by name."""
     if len(labels) == 1:
         return f"{labels[0]} {how}"
-    many = how.replace("was ", "were ").replace("is ", "are ")
+    many = how.replace("was ", "were ").replace("is ", "are ").replace("has ", "have ")
     return f"{len(labels)} lines {many}: {listed(labels, most=LINES_NAMED)}"
 
 

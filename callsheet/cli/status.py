@@ -44,6 +44,8 @@ def status(spec: OptionalSpec = None, json: options.Json = False) -> None:
     count = "No takes" if not takes else f"{len(takes)} take{'' if len(takes) == 1 else 's'}"
     free = "; drafts of the sandbox are free" if takes and all(take.route == SANDBOX for take in takes) else ""
     console.tell(f"{count}; {held.spoken} held, {charged.spoken} charged{free}")
+    if spec and not takes:
+        console.tell(f"What another campaign has bought is listed there: callsheet plan {spec} names it.")
     for words in _work(takes, workers, spec):
         console.tell(words)
     for take in takes:

@@ -172,6 +172,9 @@ def test_status_of_another_campaign_is_empty(archived: Studio) -> None:
     other.write_text(CAMPAIGN.replace("campaign: tiny", "campaign: other"))
     status = document(archived.call("status", "specs/other.yaml", "--json"))
     assert status == {"takes": [], "held": "0", "charged": "0"}
+    told = archived.call("status", "specs/other.yaml").out
+    assert told.startswith("No takes; 0 credits")
+    assert "What another campaign has bought is listed there: callsheet plan specs/other.yaml names it." in told
 
 
 def test_spend_sums_up_by_campaign_and_route(archived: Studio) -> None:

@@ -119,12 +119,19 @@ def test_newer_takes_are_told_one_by_one_and_many_are_counted() -> None:
     assert len(found) == WAYS_NAMED + 1
 
 
-def test_other_content_or_prices_are_a_count_beside_their_cause() -> None:
-    other = [line.model_copy(update={"key": "0" * 64, "credits": "1"}) for line in kept().lines]
-    assert changed(spec_sha256="0" * 64, lines=other) == (
+def test_lines_of_other_content_or_price_are_named_beside_their_cause() -> None:
+    first, *others = kept().lines
+    one = [first.model_copy(update={"key": "0" * 64, "credits": "1"}), *others]
+    assert changed(spec_sha256="0" * 64, lines=one) == (
         "specs/test.yaml was edited",
-        "24 lines with other content or prices",
+        "beach--none--dusk--16x9 has other content",
     )
+    dearer = [first.model_copy(update={"credits": "99"}), *others]
+    assert changed(lines=dearer) == (f"beach--none--dusk--16x9 cost {first.credits} credits and would cost 99 now",)
+    edited = [line.model_copy(update={"key": "0" * 64}) for line in kept().lines]
+    (*_, told) = changed(spec_sha256="0" * 64, lines=edited)
+    assert told.startswith("24 lines have other content: beach--none--dusk--16x9, ")
+    assert told.endswith(f" and {24 - LINES_NAMED} more")
 
 
 def test_a_digest_that_moved_for_no_known_reason_is_still_told() -> None:
