@@ -14,6 +14,8 @@ import httpx
 from callsheet.errors import ProviderError, ResultDamaged
 from callsheet.hosts import Address, is_loopback, is_public, literal
 
+LAST_PORT = 65535
+
 
 def base(text: str, *, what: str) -> str:
     """A base URL without a trailing slash: https, or http for loopback. ProviderError says what is wrong with it.
@@ -104,8 +106,15 @@ def _check(address: Address | None, host: str, *, loopback: bool) -> None:
 
 
 def _is_host(url: httpx.URL) -> bool:
-    """httpx escapes what cannot be in a host instead of refusing it."""
+    """httpx escapes what cannot be in a host instead of refusing it, reads a name that is no IDNA only when it is asked for,
+    and a port as any number."""
     host = url.raw_host.decode("ascii")
+    try:
+        url.host  # noqa: B018 it is decoded here
+    except ValueError:
+        return False
+    if url.port is not None and url.port > LAST_PORT:
+        return False
     return literal(host) is not None or re.fullmatch(r"[A-Za-z0-9._-]{1,253}", host) is not None
 
 

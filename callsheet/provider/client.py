@@ -286,7 +286,8 @@ class JobStatus:
     """One job as the provider tells it. progress: 0 to 100. estimated: what is left.
 
     `result` is the signed link of a succeeded job; None there means that the provider named no link (yet). `error` is set
-    on a failed job only. refunded: True when it says the credits came back, False when it says not (yet), else None.
+    on a failed job only. refunded: True when it says the credits came back, False when it says not (yet), or not all, else
+    None. charged: less what came back. is_settling: it failed, and whether its credits come back is not settled yet.
     retry_after: how long the provider asks to wait before another job like a failed one.
     """
 
@@ -298,6 +299,7 @@ class JobStatus:
     reserved: Credits | None = None
     error: ProviderSays | None = None
     refunded: bool | None = None
+    is_settling: bool = False
     retry_after: timedelta | None = None
     estimated: timedelta | None = None
 
@@ -586,7 +588,7 @@ class Provider:
         try:
             async with asyncio.timeout(limit.total_seconds()):
                 return await _exchange(self._free, method, url, headers=self._headers(), **content)
-        except (httpx.HTTPError, TimeoutError) as error:
+        except Exception as error:  # whatever it is (a redirect to no address is a ValueError), there is no answer
             raise refusals.unreached(error, asked) from None
 
 
@@ -675,15 +677,19 @@ def _is_unknown(task: wire.Task) -> bool:
 def _status(task: wire.Task, asked: Asked) -> JobStatus:
     state = STATES.get(task.status, "processing")
     billing, usage = task.billing, task.usage
+    charged, refunded = _net(
+        usage.credits_used if billing.charged_credits is None else billing.charged_credits, billing
+    )
     return JobStatus(
         job=task.id,
         state=state,
         progress=100 if state == "succeeded" else task.progress,
         result=SecretStr(task.link) if state == "succeeded" and task.link else None,
-        charged=usage.credits_used if billing.charged_credits is None else billing.charged_credits,
+        charged=charged,
         reserved=usage.credits_reserved if billing.reserved_credits is None else billing.reserved_credits,
         error=_failure(task, asked) if state == "failed" else None,
-        refunded=_refunded(billing),
+        refunded=refunded,
+        is_settling=state == "failed" and (billing.charge_status == "reserved" or billing.refund_status == "pending"),
         retry_after=refusals.after(_told(task)) if state == "failed" else None,
         estimated=_seconds(task.task_info.estimated_time),
     )
@@ -705,10 +711,14 @@ def _failure(task: wire.Task, asked: Asked) -> ProviderSays:
     return ProviderSays(code=code, message=said.message, request_id=request_id, param=said.param, extra=said.extra)
 
 
-def _refunded(billing: wire.Billing) -> bool | None:
-    """Nothing but the provider's word proves a refund; a failed job alone does not (the vendor's own client says so)."""
+def _net(charged: Credits | None, billing: wire.Billing) -> tuple[Credits | None, bool | None]:
+    """What stays charged, and whether all of it came back. Nothing but the provider's word proves a refund; a failed job
+    alone does not (the vendor's own client says so)."""
     if billing.refund_status == "completed" or billing.charge_status == "released":
-        return True
-    if billing.refund_status in ("pending", "failed") or billing.charge_status == "charged":
-        return False
-    return None
+        back = billing.refunded_credits
+        if charged is not None and back is not None and back < charged:
+            return charged - back, False
+        return charged, True
+    if billing.refund_status in ("pending", "failed") or billing.charge_status in ("charged", "reserved"):
+        return charged, False
+    return charged, None

@@ -82,6 +82,9 @@ async def fetch(
             half.path.unlink(missing_ok=True)
     except (httpx.HTTPError, TimeoutError) as error:
         raise _cut_short(error, url, where) from None
+    except ValueError as error:  # httpx reads a redirect before anybody can look at it
+        what = "The link of the result redirects to what is no address."
+        raise ResultDamaged(what, where=where, retry="never") from error
     except OSError as error:
         raise StoreUnreachable(f"{target.parent} cannot be written: {error.strerror or error}.", where=where) from error
     return half.downloaded
@@ -230,7 +233,7 @@ def _target_of(response: httpx.Response, link: httpx.URL) -> str:
     try:
         return str(link.join(response.headers.get("location", "")))
     except httpx.InvalidURL:
-        raise ResultDamaged("The link of the result redirects to something that is not a URL.") from None
+        raise ResultDamaged("The link of the result redirects to something that is not a URL.", retry="never") from None
 
 
 def _check_status(response: httpx.Response, where: str, *, of_part: bool) -> None:

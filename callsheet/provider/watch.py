@@ -6,8 +6,9 @@ word, or its word that it does not know the job, said several times over a while
 
 import asyncio
 import copy
+import logging
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -18,6 +19,8 @@ from callsheet import pace
 from callsheet.errors import ProviderError, Unavailable
 from callsheet.pace import Pace, Usual
 from callsheet.provider.client import JobStatus, Provider
+
+log = logging.getLogger("callsheet.takes")
 
 #: Called with a job's progress, 0 to 100, whenever that changed.
 OnProgress = Callable[[int], None]
@@ -58,7 +61,8 @@ class _Waiter:
     done: asyncio.Future[JobStatus]
     progress: int | None = None
     missing: list[float] = field(default_factory=list)
-    linkless_since: float | None = None
+    #: Since when it has ended without all that belongs to an end.
+    incomplete_since: float | None = None
 
     def end(self, status: JobStatus) -> None:
         if not self.done.done():
@@ -163,8 +167,16 @@ class Watch:
 
     @property
     def is_in_trouble(self) -> bool:
-        """Has nothing answered for several questions on end?"""
-        return self._failures >= TROUBLE
+        """Has nothing answered for several questions on end? Or does nobody ask any more?"""
+        return self._failures >= TROUBLE or self._crash is not None
+
+    @property
+    def broken(self) -> ProviderError | None:
+        """Why nothing more is to be sent: a job that nobody asks about is paid for and not fetched."""
+        if self._crash is None:
+            return None
+        what = f"The watch over the jobs broke ({type(self._crash).__name__}), so nothing more is sent."
+        return ProviderError(what, where=self._provider.route.name, retry="never", hint="Run the campaign again.")
 
     # --- the watcher --------------------------------------------------------------------------------------------------
 
@@ -174,7 +186,18 @@ class Watch:
             if pause is None or pause > 0:
                 await self._rest(pause)
             else:
-                await self._round()
+                await self._heard(self._round)
+
+    async def _heard(self, look: Callable[[], Awaitable[None]]) -> None:
+        """A defect in one question ends no wait of fifty jobs that are paid for; one in several on end does."""
+        try:
+            await look()
+        except Exception:
+            self._failures += 1
+            if self._failures > TROUBLE:
+                raise
+            log.exception("a question about the jobs of %s broke; it is asked again", self._provider.route.name)
+            self._not_before = _now() + pace.backed_off(self._failures, self._pace)
 
     def _pause(self) -> float | None:
         """Seconds until the next question; None while there is nothing to ask about."""
@@ -223,7 +246,7 @@ class Watch:
             waiter.fail(copy.copy(answer))  # one answer may speak for fifty jobs, and a raised error grows a traceback
             return
         waiter.tell(answer.progress)
-        if answer.is_done and not self._waits_for_link(waiter, answer):
+        if answer.is_done and not self._waits(waiter, answer):
             waiter.end(answer)
 
     def _miss(self, waiter: _Waiter) -> None:
@@ -238,12 +261,13 @@ class Watch:
                 )
             )
 
-    def _waits_for_link(self, waiter: _Waiter, status: JobStatus) -> bool:
-        if status.state != "succeeded" or status.result is not None:
+    def _waits(self, waiter: _Waiter, status: JobStatus) -> bool:
+        """For the link of a job that succeeded, or until it is settled whether one that failed is charged."""
+        if not status.is_settling and (status.state != "succeeded" or status.result is not None):
             return False
-        if waiter.linkless_since is None:
-            waiter.linkless_since = _now()
-        return not self._is_past_patience(waiter.linkless_since)
+        if waiter.incomplete_since is None:
+            waiter.incomplete_since = _now()
+        return not self._is_past_patience(waiter.incomplete_since)
 
     def _is_past_patience(self, since: float) -> bool:
         return _now() - since >= self._patience

@@ -12,7 +12,16 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationError,
+    model_validator,
+)
 
 from callsheet.credits import Credits
 
@@ -150,6 +159,7 @@ class Billing(Document):
     refund_status: Text = ""
     reserved_credits: Charge = None
     charged_credits: Charge = None
+    refunded_credits: Charge = None
 
 
 class TaskInfo(Document):
@@ -172,6 +182,14 @@ class ErrorObject(BaseModel):
     param: Text = ""
     request_id: Text = ""
     fallback_suggestion: Text = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_what_is_no_name(cls, fields: Any) -> Any:
+        """JSON may have half a surrogate for a name, which is no text and no part of an answer."""
+        if not isinstance(fields, dict):
+            return fields
+        return {name: value for name, value in fields.items() if isinstance(name, str) and _is_text(name)}
 
 
 class Created(Document):
@@ -291,4 +309,12 @@ def error_object(document: Any) -> ErrorObject | None:
 
 
 def _error(fields: Mapping[str, Any]) -> ErrorObject:
-    return ErrorObject.model_validate({key: value for key, value in fields.items() if isinstance(key, str)})
+    return ErrorObject.model_validate(fields)
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -581,6 +581,9 @@ async def test_the_link_is_found_in_the_newer_field_too(server: Scripted, provid
         ({"charge_status": "released", "refund_status": "not_required"}, True),
         ({"charge_status": "charged", "refund_status": "completed"}, True),
         ({"charge_status": "charged", "refund_status": "pending"}, False),
+        ({"charge_status": "reserved"}, False),
+        ({"refund_status": "completed", "charged_credits": 36, "refunded_credits": 36}, True),
+        ({"refund_status": "completed", "charged_credits": 36, "refunded_credits": 10}, False),
         ("nonsense", None),
     ],
 )
@@ -596,6 +599,31 @@ async def test_a_failed_job_proves_no_refund_unless_the_provider_says_so(
         "video_probe_failed",
         "cannot read https://staged.example.com/***",
     )
+
+
+async def test_of_a_part_that_came_back_the_rest_stays_charged(server: Scripted, provider: Provider) -> None:
+    billing = {"refund_status": "completed", "charged_credits": 36, "refunded_credits": 10}
+    server.on(*BATCH, Reply(body={"data": [task(status="failed", billing=billing)]}))
+    assert (await provider.status([JOB]))[JOB].charged == Credits.of("26")
+
+
+@pytest.mark.parametrize("key", ["\ud800", "code\udfff"])
+async def test_a_name_that_is_no_text_is_read_over(server: Scripted, provider: Provider, key: str) -> None:
+    failed = task(status="failed", error={"code": "video_probe_failed", key: 1})
+    server.on(*BATCH, Reply(body={"data": [failed, {**task(), "id": "task-b", "results": [], key: 1}]}))
+    found = await provider.answers([JOB, "task-b"])
+    told, other = found[JOB], found["task-b"]
+    assert isinstance(told, JobStatus)
+    assert isinstance(other, JobStatus)
+    assert told.error is not None
+    assert told.error.code == "video_probe_failed"
+    server.on(*BATCH, Reply(status=500, body={"error": {key: 1}}))
+    assert isinstance((await provider.answers([JOB]))[JOB], errors.Unavailable)
+
+
+async def test_a_redirect_to_what_is_no_address_is_no_answer(server: Scripted, provider: Provider) -> None:
+    server.on(*BATCH, Reply(status=302, headers={"Location": "https://xn--a/"}))
+    assert isinstance((await provider.answers([JOB]))[JOB], errors.Unavailable)
 
 
 BAD_READS: dict[str, Act] = {
@@ -972,6 +1000,15 @@ async def test_no_more_than_three_redirects_are_followed(server: Scripted, provi
     assert len(server.asked) == 4
 
 
+@pytest.mark.parametrize("location", ["https://xn--a/", "https://93.184.216.34:99999/", "https://[bad/"])
+async def test_a_redirect_of_a_result_to_what_is_no_address_is_not_followed(
+    server: Scripted, provider: Provider, tmp_path: Path, location: str
+) -> None:
+    server.on("GET", "/a.mp4", Reply(status=302, headers={"Location": location}))
+    error = await fetched(provider, SecretStr(f"{server.url}/a.mp4"), tmp_path / "a.mp4")
+    assert (type(error), error.retry, error.spent) == (errors.ResultDamaged, "never", "yes")
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -990,6 +1027,8 @@ async def test_no_more_than_three_redirects_are_followed(server: Scripted, provi
         "file:///etc/passwd",
         "https:///a.mp4",
         "https://[bad/a.mp4",
+        "https://xn--a/a.mp4",
+        "https://93.184.216.34:99999/a.mp4",
         "",
     ],
 )

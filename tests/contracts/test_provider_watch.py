@@ -225,10 +225,47 @@ class Breaking(Provider):
         raise ZeroDivisionError("a bug of ours")
 
 
+class Stumbling(Provider):
+    """Its first questions end in a defect."""
+
+    stumbles = 2
+
+    async def answers(self, jobs: Sequence[str]) -> dict[str, JobStatus | errors.ProviderError]:
+        if self.stumbles:
+            self.stumbles -= 1
+            raise ZeroDivisionError("a bug of ours")
+        return await super().answers(jobs)
+
+
+async def test_a_defect_in_a_question_or_two_ends_no_wait(provider: Provider, jobs: Jobs) -> None:
+    jobs.set("a", status="completed")
+    async with (
+        asyncio.timeout(PATIENCE),
+        Stumbling(provider.route) as client,
+        Watch(client, first=TICK, tick=TICK) as watch,
+    ):
+        assert (await watch.until_done("a")).state == "succeeded"
+        assert not watch.is_in_trouble
+
+
+async def test_a_failed_job_whose_credits_are_still_held_is_asked_again(
+    jobs: Jobs, watch: Watch, server: Scripted
+) -> None:
+    jobs.set("a", status="failed", billing={"charge_status": "reserved"})
+    waiting = asyncio.create_task(watch.until_done("a"))
+    await questions(server, 2)
+    assert not waiting.done()
+    jobs.set("a", status="failed", billing={"charge_status": "released"})
+    assert (await waiting).refunded is True
+    jobs.set("b", status="failed", billing={"charge_status": "charged", "refund_status": "pending"})
+    assert (await watch.until_done("b")).refunded is False  # it never came
+
+
 async def test_a_watcher_that_crashes_tells_everyone_and_leaves_nobody_waiting(provider: Provider) -> None:
     async with asyncio.timeout(PATIENCE), Breaking(provider.route) as client, Watch(client, first=TICK) as watch:
         ended = await asyncio.gather(*(watch.until_done(job) for job in "abc"), return_exceptions=True)
         later = (await asyncio.gather(watch.until_done("d"), return_exceptions=True))[0]
+        assert watch.is_in_trouble
     for error in (*ended, later):
         assert isinstance(error, errors.ProviderError)
         assert (error.spent, error.retry) == ("unknown", "safe")
