@@ -106,7 +106,7 @@ def _card(table: _Table) -> Card:
         raise table.wrong("models", "it is a list of models", f'Write models = ["{names[0]}"].')
     for model in models or ():
         _refuse_unknown(table, "models", model, names)
-    kind = table.values.get("idempotency", "replay")
+    kind = table.values.get("idempotency", "replay" if table.name in BUILT_IN else "none")
     if kind not in KINDS:
         raise table.wrong("idempotency", f"it is {listed(KINDS, last='or')}", IDEMPOTENCY_HINT)
     price = table.values.get("price", 1)

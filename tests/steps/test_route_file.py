@@ -50,6 +50,14 @@ def test_a_file_of_two_routes(root: Path) -> None:
     assert "MARKED" not in repr(found)
 
 
+def test_a_route_that_does_not_say_that_it_heeds_request_keys_is_never_sent_one_again(root: Path) -> None:
+    found = read(root, GOOD.replace('idempotency = "none"\n', ""))
+    assert {entry.card.name: entry.card.idempotency for entry in found.routes} == {
+        "evolink": "replay",
+        "mirror": "none",
+    }
+
+
 def test_the_sandbox_is_alone(root: Path) -> None:
     assert draw_up.pool_of(read(root, GOOD), sandbox=True).names == ("sandbox",)
 
