@@ -270,10 +270,12 @@ class Ledger:
         with self._writing() as connection:
             return ownership.claim(connection, run, keys, ownership.moment(connection, self._now()))
 
-    def owners(self, *, route: str, keys: Collection[str]) -> dict[str, Run]:
-        """The runs under a lease that have claimed these keys, by key."""
+    def owners(self, *, route: str, keys: Collection[str], lapsed: bool = False) -> dict[str, Run]:
+        """The runs under a lease that have claimed these keys, by key. lapsed: and those that have not ended, whose lease ran
+        out: asleep, stopped, or gone."""
         with self._reading() as connection:
-            return ownership.owners(connection, route, keys, ownership.moment(connection, self._now()))
+            now = None if lapsed else ownership.moment(connection, self._now())
+            return ownership.owners(connection, route, keys, now)
 
     def running(self) -> tuple[Run, ...]:
         """Every run under a lease, oldest first."""

@@ -78,7 +78,9 @@ def end(connection: Connection, run: str, now: datetime) -> None:
 
 
 def claim(connection: Connection, run: str, keys: Collection[str], now: datetime) -> dict[str, Run]:
-    """Claim these keys for a run on its route. What others hold is left to them, and told by key."""
+    """Claim these keys for a run on its route, and begin its lease again: drawing up a plan may take longer than one. What
+    others hold is left to them, and told by key."""
+    beat(connection, run, now)
     route = connection.execute(select(runs.c.route).where(runs.c.id == run)).scalar_one()
     others = {key: owner for key, owner in owners(connection, route, keys, now).items() if owner.id != run}
     free = [key for key in dict.fromkeys(keys) if key not in others]
@@ -88,11 +90,12 @@ def claim(connection: Connection, run: str, keys: Collection[str], now: datetime
     return others
 
 
-def owners(connection: Connection, route: str, keys: Collection[str], now: datetime) -> dict[str, Run]:
-    """Whose each of these keys is; nobody's where no run has it, or where one had it whose lease ran out."""
+def owners(connection: Connection, route: str, keys: Collection[str], now: datetime | None) -> dict[str, Run]:
+    """Whose each of these keys is; nobody's where no run has it, or where one had it whose lease ran out by now. now: None
+    to count those, too."""
     found: dict[str, Run] = {}
     query = select(claims.c.key, runs).join(runs, runs.c.id == claims.c.run).where(claims.c.route == route)
-    query = query.where(runs.c.ended.is_(None), runs.c.until > now)
+    query = query.where(runs.c.ended.is_(None), *([runs.c.until > now] if now else []))
     for some in databases.batches(list(keys)):
         for row in connection.execute(query.where(claims.c.key.in_(some))).mappings():
             found[row["key"]] = of(row)

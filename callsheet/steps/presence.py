@@ -72,11 +72,11 @@ async def beating(ledger: Ledger, run: Run) -> AsyncIterator[None]:
 
 async def _beat(ledger: Ledger, run: Run) -> None:
     while True:
-        await asyncio.sleep(HEARTBEAT.total_seconds())
         try:
             await asyncio.to_thread(ledger.beat, run.id)
         except LedgerError as error:  # the next beat may reach it, and who takes over pays nothing twice
             log.warning("the run could not say that it lives: %s", error.what)
+        await asyncio.sleep(HEARTBEAT.total_seconds())
 
 
 def claimed(settings: Settings, ledger: Ledger, run: Run, keys: Collection[str]) -> dict[str, Run]:
@@ -100,17 +100,21 @@ def bury(settings: Settings, ledger: Ledger, runs: Collection[Run]) -> set[str]:
 
 
 @contextmanager
-def owning(settings: Settings, ledger: Ledger, take: Take) -> Iterator[None]:
-    """Be the only one who acts on a take, for the block. RunInProgress, at once, while a run owns its variant."""
+def owning(settings: Settings, ledger: Ledger, take: Take) -> Iterator[Run]:
+    """Be the only one who acts on a take, for the block: the run that does. RunInProgress, at once, while another owns its
+    variant, or has owned it and lives, though its lease ran out: an answer may be on its way to it."""
     named_after = draw_up.claimed_on(settings, take.route)
+    others = ledger.owners(route=named_after, keys=[take.key], lapsed=True)
+    bury(settings, ledger, others.values())
     with present(settings, ledger, campaign=take.campaign, route=named_after) as run:
-        if other := claimed(settings, ledger, run, [take.key]).get(take.key):
+        others = ledger.owners(route=named_after, keys=[take.key], lapsed=True)
+        if other := others.get(take.key) or claimed(settings, ledger, run, [take.key]).get(take.key):
             raise RunInProgress(
                 f"take {take.id} is being worked on by {other.words}.",
                 where=take.slug,
                 hint="Wait for that run to end; `callsheet status` shows how far it is.",
             )
-        yield
+        yield run
 
 
 # --- being seen ---------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What settles takes outside of a run, committed: evidence on those in doubt, and what a person says.
 
-A person says that the provider has a take as this job, that it never had it, or that a paid result is given up.
+A person says that the provider has a take as this job, that it never had it, or that a paid result is given up. Takes are
+numbered over all campaigns of a ledger: `spec` says whose checkout it is that of, None the one that one stands in.
 """
 
 import asyncio
@@ -70,7 +71,12 @@ class Weighed:
     candidates: tuple[str, ...] = ()
 
 
-async def by_evidence(spec: Path) -> tuple[Weighed, ...]:
+def typed(spec: Path | None) -> str:
+    """The command that settles, as a person types it."""
+    return f"callsheet reconcile {spec}" if spec else "callsheet reconcile"
+
+
+async def by_evidence(spec: Path | None) -> tuple[Weighed, ...]:
     """Look for every take in doubt of the ledger, and commit what is unambiguous. Nothing is sent that could cost.
 
     A take whose request key can still be asked about, in a run of its campaign, is left to that: it says more than a list.
@@ -115,7 +121,7 @@ def _commit(settings: Settings, ledger: Ledger, verdict: Found | Unclear) -> Wei
         return Weighed(take=take, why=error.what, candidates=(verdict.job,))
 
 
-async def lost(spec: Path, take_id: int) -> Take:
+async def lost(spec: Path | None, take_id: int) -> Take:
     """FAILED, and charged all the same: a person gives up a paid take whose result cannot be had.
 
     StillThere while the provider works on it (for a day), names a link that gives it or lists its job; IllegalTransition
@@ -130,8 +136,8 @@ async def lost(spec: Path, take_id: int) -> Take:
             f"take {take.id} is {take.state}, and only a take with a job and without a file can be given up.",
             where=take.slug,
         )
-    with closing(drawing.open_ledger(settings)) as ledger, presence.owning(settings, ledger, take):
-        async with studio.reached(settings, take.route) as provider:
+    with closing(drawing.open_ledger(settings)) as ledger, presence.owning(settings, ledger, take) as run:
+        async with presence.beating(ledger, run), studio.reached(settings, take.route) as provider:
             if is_nameless:
                 return ledger.failed(take.id, reason=await _nameless(provider, ledger, take), charged=take.price)
             status = (await provider.status([take.job])).get(take.job)
@@ -235,7 +241,7 @@ def _doubtful(settings: Settings) -> tuple[Take, ...]:
         return tuple(take for take in ledger.takes() if take.state in UNKNOWN)
 
 
-def not_accepted(spec: Path, take_id: int) -> Take:
+def not_accepted(spec: Path | None, take_id: int) -> Take:
     """Release the hold of a take. RunInProgress while a run works on it: its answer may be on the way. IllegalTransition
     for a take that is not in doubt; WasAccepted where the provider has said that it knows its request key: what was
     released would be bought again."""
@@ -247,13 +253,13 @@ def not_accepted(spec: Path, take_id: int) -> Take:
             raise WasAccepted(
                 f"take {take.id} was accepted: the provider refused its request key because it had seen it.",
                 where=take.slug,
-                hint=f"Look for its job at the provider: callsheet reconcile {spec} --accepted {take.id} JOB. Where nobody "
-                f"can find it, give it up: callsheet reconcile {spec} --lost {take.id}",
+                hint=f"Look for its job at the provider: {typed(spec)} --accepted {take.id} JOB. Where nobody "
+                f"can find it, give it up: {typed(spec)} --lost {take.id}",
             )
         return ledger.released(take.id, reason="a person says that it was not accepted")
 
 
-async def accepted(spec: Path, *, take_id: int, job: str) -> Take:
+async def accepted(spec: Path | None, *, take_id: int, job: str) -> Take:
     """SUBMITTED under this job. NotThatJob unless the provider knows it: a slip of the pen could not be taken back. The job
     of a take that was released gets a new take, unless its content was bought again (TakeAlreadyLive).
 
@@ -313,8 +319,8 @@ async def _refuse_unknown(settings: Settings, take: Take, job: str) -> None:
         )
 
 
-def _settings(spec: Path) -> Settings:
-    return environment.read(resolve(spec).root)
+def _settings(spec: Path | None) -> Settings:
+    return environment.read(resolve(spec).root if spec else environment.find_checkout(Path.cwd()))
 
 
 def _take(settings: Settings, take_id: int) -> Take:

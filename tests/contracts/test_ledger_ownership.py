@@ -30,10 +30,10 @@ def test_what_a_run_has_claimed_is_left_to_it_and_all_else_is_free(ledger: Ledge
     first, second = begun(ledger), begun(ledger)
     assert ledger.claim(first.id, KEYS[:700]) == {}
     others = ledger.claim(second.id, KEYS[600:])
-    assert others == dict.fromkeys(KEYS[600:700], first)
+    assert {key: run.id for key, run in others.items()} == dict.fromkeys(KEYS[600:700], first.id)
     owners = ledger.owners(route="sandbox", keys=KEYS)
     assert [owners[key].id for key in KEYS] == [first.id] * 700 + [second.id] * 500
-    assert ledger.running() == (first, second)
+    assert [run.id for run in ledger.running()] == [first.id, second.id]
 
 
 def test_to_claim_again_what_one_has_changes_nothing(ledger: Ledger) -> None:
@@ -54,13 +54,13 @@ def test_a_run_that_ended_leaves_its_claims_to_others(ledger: Ledger) -> None:
     ledger.end_run(first.id)
     assert ledger.owners(route="sandbox", keys=KEYS[:1]) == {}
     assert ledger.claim(second.id, KEYS[:1]) == {}
-    assert ledger.running() == (second,)
+    assert [run.id for run in ledger.running()] == [second.id]
 
 
 def test_a_run_that_is_not_heard_of_for_the_length_of_its_lease_leaves_them_too(ledger: Ledger, place: Place) -> None:
     first, second = begun(ledger), begun(ledger)
     ledger.claim(first.id, KEYS[:1])
-    assert ledger.claim(second.id, KEYS[:1]) == {KEYS[0]: first}
+    assert {key: run.id for key, run in ledger.claim(second.id, KEYS[:1]).items()} == {KEYS[0]: first.id}
     lapse(place, first)
     assert ledger.claim(second.id, KEYS[:1]) == {}
 
@@ -74,6 +74,24 @@ def test_a_beat_begins_the_lease_again(ledger: Ledger, place: Place) -> None:
     (again,) = (run for run in ledger.running() if run.id == first.id)
     assert again.until - first.until < LEASE + timedelta(seconds=60)
     assert again.until >= first.until
+
+
+def test_a_claim_begins_the_lease_again(ledger: Ledger, place: Place) -> None:
+    """To draw up a plan may take longer than a lease: what is claimed then is held, and not only from the next beat on."""
+    first, second = begun(ledger), begun(ledger)
+    lapse(place, first)
+    ledger.claim(first.id, KEYS[:1])
+    assert set(ledger.claim(second.id, KEYS[:1])) == {KEYS[0]}
+
+
+def test_a_run_whose_lease_ran_out_is_told_to_whoever_asks_for_those_too(ledger: Ledger, place: Place) -> None:
+    first = begun(ledger)
+    ledger.claim(first.id, KEYS[:1])
+    lapse(place, first)
+    assert ledger.owners(route=first.route, keys=KEYS[:1]) == {}
+    assert {run.id for run in ledger.owners(route=first.route, keys=KEYS[:1], lapsed=True).values()} == {first.id}
+    ledger.end_run(first.id)
+    assert ledger.owners(route=first.route, keys=KEYS[:1], lapsed=True) == {}
 
 
 def test_a_beat_raises_no_run_that_has_ended(ledger: Ledger) -> None:
