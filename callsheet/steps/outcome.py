@@ -98,7 +98,7 @@ def _word(studio: Studio, given: Approval, *, is_a_person_s: bool) -> Ruling:
 def _ceiling(text: str) -> Credits:
     """Of dollars as a person gives them, "40.00"; of "2720.5 credits", as a slice is given its share of them. SpecError."""
     try:
-        return Credits.parse(text if text.endswith("credits") else f"${text}")
+        return Credits.of_ceiling(text)
     except ValueError:
         raise SpecError(
             f"{shown(text)} is not an amount of dollars.", where="max_usd", hint="Write it like 25.00."
@@ -123,12 +123,14 @@ def _urgency(line: Line) -> tuple[int, float]:
     return _URGENT.index(line.take.state), line.take.updated_at.timestamp()
 
 
-def paid_take(plan: Plan, label: str) -> int | None:
+def paid_take(studio: Studio, label: str) -> int | None:
     """The take of an earlier run that this line goes on with, where nothing is left to send. It waits behind nothing that
-    is still to be bought: its link dies within a day."""
-    line = plan.by_label[label]
-    is_paid = line.action == "attach" and line.take is not None and line.take.state in _PAID
-    return line.take.id if is_paid and line.take is not None else None
+    is still to be bought: its link dies within a day. Of a run that was stood by for it is the last one that it made."""
+    line = studio.line(label)
+    take = line.take if line.action == "attach" else None
+    if line.key in studio.inherited:
+        take = studio.ledger.newest([line.key], route=studio.plan.routes).get(line.key)
+    return take.id if take is not None and take.state in _PAID else None
 
 
 def is_elsewhere(label: str) -> bool:

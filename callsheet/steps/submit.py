@@ -61,6 +61,7 @@ async def submit(label: str) -> int:
     take = _live(studio, line)
     if take is None:
         stopping.refuse(studio, label)
+        _refuse_unplanned(line)
         take = _reserve(studio, line)
     if take.id in studio.accepted:
         take = _accepted(studio, take, studio.accepted[take.id])
@@ -124,6 +125,16 @@ def _reserve(studio: Studio, line: Line) -> Take:
     return take
 
 
+def _refuse_unplanned(line: Line) -> None:
+    """NotApproved where the plan goes on with a take that was sent, and that ended since: another one costs its price again."""
+    if line.action == "attach" and line.take is not None and line.take.state is not State.RESERVED:
+        raise NotApproved(
+            f"take {line.take.id} was to be gone on with and has ended since; another one was not approved.",
+            where=line.variant.label,
+            hint="Run the campaign again: its plan says how that take ended, and what another one costs.",
+        )
+
+
 def _refuse_unapproved(line: Line, offer: Offer) -> None:
     """NotApproved where what an earlier run had reserved would cost more now: the plan says that it costs nothing new."""
     if line.action == "attach" and line.take is not None and offer.price > line.take.price:
@@ -166,7 +177,7 @@ def _intent(studio: Studio, line: Line, take: Take, body: JobRequest) -> Take:
         _release(studio, take, f"not sent; {studio.stopping}")
         studio.dearer -= take.price - line.costs
         stopping.refuse(studio, line.variant.label)
-    if refusal := choose.why_stopped(counter, line.variant.model):
+    if refusal := choose.why_stopped(counter, line.variant.model) or counter.watch.broken:
         raise _refused(studio, line, take, refusal, f"not sent; {refusal.what}")
     request = body.body()
     kept = {**request, ACCOUNT: counter.provider.route.account}
@@ -226,6 +237,9 @@ async def ask_again(studio: Studio, take: Take) -> Take:
     """
     doubt, can_ask = await _sent_again(studio, take)
     if isinstance(doubt, Accepted):
+        if not doubt.replayed:
+            words = "take %d %s: job %s is not said to be a replay; if its first sending was accepted too, there are two jobs"
+            log.warning(words, take.id, take.slug, doubt.job)
         return _accepted(studio, take, doubt)
     if doubt.what == ACCEPTED and take.reason != ACCEPTED:
         take = studio.ledger.in_doubt(take.id, reason=ACCEPTED)
@@ -326,7 +340,7 @@ def _accepted(studio: Studio, take: Take, accepted: Accepted) -> Take:
     """Commit the job id. Where the ledger cannot take it, it is kept in memory for the next try, and said aloud."""
     studio.accepted[take.id] = accepted
     try:
-        take = studio.ledger.submitted(take.id, job=accepted.job, request_id=accepted.request_id)
+        take = _with_job(studio, take, accepted)
     except LedgerError as error:
         log.error("take %d %s: accepted as job %s, which the ledger does not have", take.id, take.slug, accepted.job)
         error.where, error.spent = take.slug, "yes"
@@ -342,6 +356,14 @@ def _accepted(studio: Studio, take: Take, accepted: Accepted) -> Take:
         words = "take %d %s: planned %s credits, the provider reserved %s"
         log.warning(words, take.id, take.slug, take.price, accepted.reserved)
     return take
+
+
+def _with_job(studio: Studio, take: Take, accepted: Accepted) -> Take:
+    """SUBMITTED, committed; by an earlier try too, whose answer was lost when the connection to the ledger broke."""
+    known = studio.ledger.take(take.id)
+    if known.job == accepted.job:
+        return known
+    return studio.ledger.submitted(take.id, job=accepted.job, request_id=accepted.request_id)
 
 
 def _held(studio: Studio, take: Take, error: ProviderError, can_ask: bool = True) -> SubmissionInDoubt:

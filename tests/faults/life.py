@@ -116,7 +116,7 @@ async def _shoot(label: str, number: int, at: studio.Studio) -> None:
     with outcome.end_told(label):
         if outcome.is_elsewhere(label) and await _tried("wait_for", label, lambda: stand_by.stand_by(label)):
             return
-        paid = outcome.paid_take(at.plan, label)
+        paid = outcome.paid_take(at, label)
         if paid is not None:
             await _tried("follow", label, lambda: follow.follow(paid, label))
             await _tried("deliver", label, lambda: deliver.deliver(paid, label))

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from callsheet.ledger.book import Booking, Ledger
 from callsheet.plan import Line
 from callsheet.steps import outcome, prepare, stage, studio, submit
 from callsheet.steps.studio import Studio
-from callsheet.take import State
+from callsheet.take import State, Take
 
 from .local_provider import ACCEPT_THEN_500, LocalProvider
 from .shoot import CAMPAIGN, ODD, run, takes
@@ -65,6 +66,25 @@ async def test_a_job_that_the_ledger_cannot_record_is_named_and_recorded_later_w
         in_the_ledger(spec, "alter table away rename to takes")
         await submit.submit(LABEL)
     assert [(take.state, take.job) for take in takes(spec)] == [(State.SUBMITTED, "task-unified-00000000")]
+    assert len(provider.submits) == 1
+
+
+async def test_a_commit_whose_answer_was_lost_is_gone_on_from(
+    spec: Path, provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with ready_to_submit(spec) as at:
+        commit = at.ledger.submitted
+
+        def broken(*arguments: Any, **facts: Any) -> Take:
+            commit(*arguments, **facts)
+            monkeypatch.undo()
+            raise LedgerUnreachable("the connection broke after the commit.", retry="safe")
+
+        monkeypatch.setattr(at.ledger, "submitted", broken)
+        with pytest.raises(LedgerUnreachable):
+            await submit.submit(LABEL)
+        take = at.ledger.take(await submit.submit(LABEL))
+    assert (take.state, take.job) == (State.SUBMITTED, "task-unified-00000000")
     assert len(provider.submits) == 1
 
 

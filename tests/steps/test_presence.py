@@ -194,6 +194,60 @@ def sent_at(moment: datetime) -> Take:
     )
 
 
+async def test_what_a_run_that_is_stood_by_for_made_after_a_failure_is_gone_on_with_once_it_dies(
+    spec: Path, provider: LocalProvider
+) -> None:
+    spec.write_text(spec.read_text().replace("  good: A good one.\n", "") + "retakes: 1\n")
+    label = "cup--none--odd--16x9"
+    provider.in_the_making = lambda job: job.endswith("1")
+    async with studio.opened(spec, sandbox=False) as at:
+        await prepare.prepare(label)
+        await stage.stage(label)
+        await submit.submit(label)
+        seen = asyncio.Event()
+        with studio.watched_by(lambda event: seen.set() if event.stage == "follow" else None):
+            waiting = asyncio.create_task(run(spec))
+        await seen.wait()
+        at.ledger.failed(1, reason="service_error")
+        await submit.submit(label)
+        at.ledger.end_run(at.run.id)
+        provider.in_the_making = None
+        account, errors = await waiting
+    assert [take.state for take in takes(spec)] == [State.FAILED, State.ARCHIVED], errors
+    assert account.message == "1 of 1 archived"
+    assert len(provider.submits) == 2
+
+
+async def test_a_take_that_ended_after_the_plan_went_on_with_it_is_not_bought_again(
+    spec: Path, provider: LocalProvider
+) -> None:
+    provider.scripts[ODD] = [ACCEPT_THEN_500]
+    provider.keys_are, provider.has_list = "none", False
+    await run(spec, only=["*odd*"])
+    (doubtful,) = settle.doubtful(spec)
+    async with studio.opened(spec, sandbox=False, only=["*odd*"]) as at:
+        (label,) = outcome.to_walk(at.plan)
+        at.ledger.released(doubtful.id, reason="a person says so")
+        with pytest.raises(NotApproved, match="another one was not approved"):
+            await submit.submit(label)
+    assert len(provider.submits) <= 2  # the first sending, and its key once more
+    assert [take.state for take in takes(spec)] == [State.RELEASED]
+
+
+async def test_no_person_settles_a_take_of_a_run_that_lives_though_its_lease_ran_out(
+    spec: Path, provider: LocalProvider
+) -> None:
+    provider.scripts[ODD] = [ACCEPT_THEN_500]
+    await run(spec)
+    (doubtful,) = settle.doubtful(spec)
+    async with studio.opened(spec, sandbox=False) as at:
+        raw = sqlite3.connect(spec.parent.parent / ".callsheet/ledger.sqlite", isolation_level=None)
+        raw.execute("update runs set until = began where id = ?", [at.run.id])
+        raw.close()
+        with pytest.raises(RunInProgress):
+            settle.not_accepted(spec, doubtful.id)
+
+
 async def test_no_person_releases_a_take_whose_answer_may_be_on_its_way(spec: Path, provider: LocalProvider) -> None:
     provider.scripts[ODD] = [ACCEPT_THEN_500]
     await run(spec)
