@@ -54,6 +54,13 @@ class Credits:
             return cls.of_usd(digits)
         return cls.of(digits)
 
+    @classmethod
+    def of_ceiling(cls, text: str) -> Self:
+        """What a run may cost at most, as `--max-usd` and the flow's `max_usd` take it: dollars ("25.00", "$25"), or another
+        amount where it says so ("2720.5 credits"). ValueError otherwise."""
+        text = text.strip()
+        return cls.parse(f"${text}" if text[-1:].isdigit() and not text.startswith("$") else text)
+
     def __add__(self, other: "Credits") -> "Credits":
         return Credits(units=self.units + other.units)
 

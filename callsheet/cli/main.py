@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "status": ("status", ("status", "status specs/hello.yaml --json")),
     "spend": ("status", ("spend",)),
     "audit": ("audit", ("audit", "audit --online --json")),
-    "reconcile": ("reconcile", ("reconcile specs/hello.yaml", "reconcile specs/hello.yaml --not-accepted 12")),
+    "reconcile": ("reconcile", ("reconcile", "reconcile specs/hello.yaml", "reconcile --not-accepted 12")),
     "review": ("review", ("review specs/hello.yaml --open",)),
     "verify": ("verify", ("verify specs/hello.yaml", "verify s3://studio/finals --json")),
     "export": ("export", ("export specs/hello.yaml", "export specs/hello.yaml --approved --out films.csv")),
@@ -89,7 +89,7 @@ def main() -> None:
     except CallsheetError as error:
         console.error(error)
         if "--json" in sys.argv[1:]:
-            console.failure(error)
+            console.document(console.failure(error))
         sys.exit(error.exit_code)
     except SystemExit as leaving:
         if leaving.code == 1 and isinstance(leaving.__context__, BrokenPipeError):  # what typer makes of any pipe's end

@@ -25,6 +25,15 @@ OptionalSpec = Annotated[
         autocompletion=completion.specs,
     ),
 ]
+SpecOrAll = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[SPEC]",
+        help="Only this campaign; every one that a run left unfinished otherwise.",
+        show_default=False,
+        autocompletion=completion.specs,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Only = Annotated[
     list[str] | None,

@@ -1,23 +1,36 @@
-"""`callsheet reconcile`: finish what a dead run left; settle what is in doubt by evidence, or say what a person can do."""
+"""`callsheet reconcile`: finish what dead runs left; settle what is in doubt by evidence, or say what a person can do."""
 
 import asyncio
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from callsheet.cli import completion, console, options, run
+from callsheet.cli import checkout, completion, console, options
+from callsheet.cli import run as running
 from callsheet.cli.plan import has_key
 from callsheet.credits import total
-from callsheet.errors import MediaError, SpecError
+from callsheet.errors import CallsheetError, MediaError, SpecError
 from callsheet.evidence import ACCEPTED
+from callsheet.selection import Selection
 
 if TYPE_CHECKING:
+    from callsheet.steps.left_behind import Left
     from callsheet.steps.settle import Weighed
+    from callsheet.steps.strays import Stray
+    from callsheet.steps.wrap import Account
+
+
+class End(NamedTuple):
+    """How the takes of a campaign ended: an exit code, and the same for a program."""
+
+    code: int
+    told: dict[str, Any]
 
 
 def reconcile(
-    spec: options.Spec,
+    spec: options.SpecOrAll = None,
     sandbox: options.Sandbox = False,
     accepted: Annotated[
         tuple[int, str] | None,
@@ -41,9 +54,9 @@ def reconcile(
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Without a Prefect server.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Finish every live take of a campaign; nothing new is bought. A take in doubt is looked for at the provider.
+    """Finish what runs left that died, of one campaign or of all; nothing new is bought.
 
-    What evidence does not settle can be settled by hand.
+    A take in doubt is looked for at the provider. What evidence does not settle can be settled by hand.
     """
     from callsheet.steps import settle
 
@@ -57,22 +70,89 @@ def reconcile(
         console.say(f"take {take.id} {take.slug}: {take.reason}; {take.cost.spoken} stay charged")
     for weighed in asyncio.run(settle.by_evidence(spec)):
         _tell(spec, weighed)
-    on_sandbox = sandbox or not has_key(spec)
-    if on_sandbox and not sandbox:
-        console.say("No EVOLINK_API_KEY is set, so only takes of the sandbox are finished.")
-    send = _may_send(spec, sandbox=on_sandbox, yes=yes)
-    try:
-        run.run(
-            spec, sandbox=on_sandbox, yes=True, attach_only=True, send_reserved=send, ephemeral=ephemeral, json=json
+    if spec is None:
+        end = _all(sandbox=sandbox, yes=yes, ephemeral=ephemeral, json=json)
+    else:
+        on_sandbox = sandbox or not has_key(spec)
+        if on_sandbox and not sandbox:
+            console.say("No EVOLINK_API_KEY is set, so only takes of the sandbox are finished.")
+        end = _one(spec, sandbox=on_sandbox, yes=yes, ephemeral=ephemeral, json=json)
+    if json:
+        console.document(end.told)
+    if end.code:
+        raise typer.Exit(end.code)
+
+
+def _all(*, sandbox: bool, yes: bool, ephemeral: bool, json: bool) -> End:
+    """Every campaign of which the ledger has something that nobody works on. What stops one stops no other; the highest of
+    their exit codes counts."""
+    from callsheet.steps import left_behind, settings
+
+    root = settings.find_checkout(Path.cwd())
+    left = [one for one in left_behind.found(root, reserved=True) if one.sandbox or not sandbox]
+    if not left:
+        console.say(
+            "Nothing is left to finish: a run that lives works on every take that is not settled, or there is none."
         )
+    ends = []
+    for one in left:
+        console.say(f"{one.words} left by a run that died", style="bold")
+        try:
+            ends.append(_left(root, one, yes=yes, ephemeral=ephemeral, json=json))
+        except CallsheetError as error:
+            console.error(error)
+            ends.append(End(error.exit_code, {"campaign": one.campaign, **console.failure(error)}))
+    return End(max([0, *(end.code for end in ends)]), {"campaigns": [end.told for end in ends]})
+
+
+def _left(root: Path, left: "Left", *, yes: bool, ephemeral: bool, json: bool) -> End:
+    """Of one campaign. Where its file is gone or does not read, what it paid for is brought home without it."""
+    from callsheet.steps import load, strays
+
+    if left.spec is not None:
+        return _one(left.spec, sandbox=left.sandbox, yes=yes, ephemeral=ephemeral, json=json)
+    console.say(
+        f"    Its file is gone, or cannot be read: what is paid for goes to {left.campaign}/strays/ of the archive."
+    )
+    found = asyncio.run(strays.rescue_all(load.only_named(root, left.campaign), sandbox=left.sandbox))
+    _say(found)
+    return End(strays.exit_code(found), {"campaign": left.campaign, "strays": [stray.as_json() for stray in found]})
+
+
+def _one(spec: Path, *, sandbox: bool, yes: bool, ephemeral: bool, json: bool) -> End:
+    """Of the campaign in this file, by its own flow. SpecError, MediaError where it cannot be run: it was tried without it."""
+    from callsheet.steps import strays
+
+    began = time.monotonic()
+    checkout.require_prefect("run")
+    send = _may_send(spec, sandbox=sandbox, yes=yes)
+    try:
+        account = _finished(spec, sandbox=sandbox, send=send, ephemeral=ephemeral)
     except (SpecError, MediaError):
-        _rescue(spec, sandbox=on_sandbox)
+        _say(asyncio.run(strays.rescue(spec, sandbox=sandbox)))
         raise
+    if not json:
+        running.tell(account, time.monotonic() - began)
+    return End(account.exit_code, account.as_json())
 
 
-def _tell(spec: Path, weighed: "Weighed") -> None:
+def _finished(spec: Path, *, sandbox: bool, send: bool, ephemeral: bool) -> "Account":
+    return running.render(
+        spec,
+        sandbox=sandbox,
+        selection=Selection(),
+        yes=True,
+        ephemeral=ephemeral,
+        attach_only=True,
+        send_reserved=send,
+    )
+
+
+def _tell(spec: Path | None, weighed: "Weighed") -> None:
     """What was found of a take; or since when it is in doubt, what was looked at, and what a person can say of it."""
-    take = weighed.take
+    from callsheet.steps import settle
+
+    take, typed = weighed.take, settle.typed(spec)
     if weighed.job:
         console.say(f"take {take.id} {take.slug}: {weighed.why}", style="green")
         return
@@ -80,13 +160,13 @@ def _tell(spec: Path, weighed: "Weighed") -> None:
     console.say(f"take {take.id} {take.slug}: in doubt since {take.updated_at:%Y-%m-%d %H:%M} UTC: {why}")
     console.say(f"    Looked for it at the provider: {weighed.why}.")
     for job in weighed.candidates:
-        console.say(f"    It may be job {job}:  callsheet reconcile {spec} --accepted {take.id} {job}")
+        console.say(f"    It may be job {job}:  {typed} --accepted {take.id} {job}")
     if not weighed.candidates:
-        console.say(f"    It is at the provider as job JOB:  callsheet reconcile {spec} --accepted {take.id} JOB")
+        console.say(f"    It is at the provider as job JOB:  {typed} --accepted {take.id} JOB")
     if take.reason == ACCEPTED:
-        console.say(f"    Nobody can find its job:           callsheet reconcile {spec} --lost {take.id}")
+        console.say(f"    Nobody can find its job:           {typed} --lost {take.id}")
     else:
-        console.say(f"    The provider never had it:         callsheet reconcile {spec} --not-accepted {take.id}")
+        console.say(f"    The provider never had it:         {typed} --not-accepted {take.id}")
 
 
 def _may_send(spec: Path, *, sandbox: bool, yes: bool) -> bool:
@@ -108,9 +188,7 @@ def _may_send(spec: Path, *, sandbox: bool, yes: bool) -> bool:
     return False
 
 
-def _rescue(spec: Path, *, sandbox: bool) -> None:
-    """The campaign cannot be run, and links of results die within a day: bring home what is paid for all the same."""
-    from callsheet.steps import strays
-
-    for stray in asyncio.run(strays.rescue(spec, sandbox=sandbox)):
+def _say(strays: "tuple[Stray, ...]") -> None:
+    """What came of takes whose campaign cannot be run: links of results die within a day, so they are fetched without it."""
+    for stray in strays:
         console.say(f"take {stray.take.id} {stray.take.slug}: {stray.words}")

@@ -6,7 +6,6 @@ import shlex
 import signal
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -56,13 +55,8 @@ def run(
     ] = None,
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Without a Prefect server that stays.")] = False,
     json: options.Json = False,
-    attach_only: Annotated[bool, typer.Option("--attach-only", hidden=True)] = False,
-    send_reserved: Annotated[bool, typer.Option("--send-reserved", hidden=True)] = False,
 ) -> None:
     """Render what the plan says, archive it, build the review board."""
-    from callsheet.cli import prefect_server
-    from callsheet.steps import record, studio
-
     began = time.monotonic()
     checkout.require_prefect("run")
     on_sandbox = bool(sandbox)
@@ -74,6 +68,36 @@ def run(
         spec, on_sandbox, selection = recorded.spec, recorded.sandbox, recorded.plan.chosen
     if spec is None:
         raise SpecError("no campaign was named.", hint="Write callsheet run SPEC, or callsheet run --plan FILE.")
+    account = render(
+        spec, sandbox=on_sandbox, selection=selection, recorded=recorded, max_usd=max_usd, yes=yes, ephemeral=ephemeral
+    )
+    if json:
+        console.document(account.as_json())
+    else:
+        tell(account, time.monotonic() - began)
+    if account.exit_code:
+        raise typer.Exit(account.exit_code)
+
+
+def render(
+    spec: Path,
+    *,
+    sandbox: bool,
+    selection: Selection,
+    recorded: "Recorded | None" = None,
+    max_usd: str | None = None,
+    yes: bool,
+    ephemeral: bool,
+    attach_only: bool = False,
+    send_reserved: bool = False,
+) -> "Account":
+    """Show the plan, get a word for what it costs, and run the flow of this checkout; how everything ended.
+
+    attach_only: buy nothing, and send what is reserved with send_reserved only. Raises what ended the flow, if it is ours.
+    """
+    from callsheet.cli import prefect_server
+    from callsheet.steps import record, studio
+
     root = settings.find_checkout(Path.cwd(), spec.absolute().parent)
     ceiling = _ceiling(max_usd)
     if not ephemeral:
@@ -82,9 +106,9 @@ def run(
         drawn = record.draw_up_again(recorded)
     else:
         drawn = draw_up.draw_up(
-            spec, sandbox=on_sandbox, attach_only=attach_only, send_reserved=send_reserved, **selection.as_arguments()
+            spec, sandbox=sandbox, attach_only=attach_only, send_reserved=send_reserved, **selection.as_arguments()
         )
-    studio.require_key(drawn.settings, sandbox=on_sandbox)
+    studio.require_key(drawn.settings, sandbox=sandbox)
     approved_by = _approve(drawn, yes=yes, ceiling=ceiling)
     draw_up.make_archive(drawn)
     draw_up.open_ledger(drawn.settings).close()
@@ -96,11 +120,11 @@ def run(
     asked = {name: value for name, value in selection.as_arguments().items() if value}
     _refuse_unknown(asked, flow, root)
     console.under_way(partial(_how_far, drawn, attach_only=attach_only))
-    account = _until_stopped(
+    return _until_stopped(
         _walk(
             lambda: flow(
                 spec=str(spec),
-                sandbox=on_sandbox,
+                sandbox=sandbox,
                 **asked,  # and no more: a checkout with older flows runs on
                 **({"send_reserved": True} if send_reserved else {}),
                 attach_only=attach_only,
@@ -112,12 +136,6 @@ def run(
             drawn,
         )
     )
-    if json:
-        console.document(account.as_json())
-    else:
-        _summary(account, timedelta(seconds=time.monotonic() - began))
-    if account.exit_code:
-        raise typer.Exit(account.exit_code)
 
 
 def _how_far(drawn: Drawn, *, attach_only: bool) -> str:
@@ -179,14 +197,11 @@ def _ceiling(amount: str | None) -> Credits | None:
     if amount is None:
         return None
     try:
-        ceiling = Credits.of_usd(amount)
-    except (ValueError, ArithmeticError):
-        ceiling = None
-    if ceiling is None or ceiling < Credits():
+        return Credits.of_ceiling(amount)
+    except ValueError:
         raise SpecError(
             f"{amount!r} is not an amount of dollars.", where="--max-usd", hint="Write it like --max-usd 25.00"
-        )
-    return ceiling
+        ) from None
 
 
 def _approve(drawn: Drawn, *, yes: bool, ceiling: Credits | None) -> str:
@@ -250,8 +265,8 @@ def _undone(account: "Account") -> "list[tuple[Outcome, str, list[str]]]":
     return [(outcome, reason, labels) for (outcome, reason), labels in found.items()]
 
 
-def _summary(account: "Account", took: timedelta) -> None:
-    """Variants, credits, time, and where everything is."""
+def tell(account: "Account", took: float) -> None:
+    """Variants, credits, time, and where everything is. took: seconds."""
     from callsheet import quality
 
     for outcome, reason, labels in _undone(account):
@@ -266,7 +281,7 @@ def _summary(account: "Account", took: timedelta) -> None:
     spent = account.credits.spoken if account.credits else "nothing"
     if account.route == "sandbox" and account.credits:
         spent += " the provider would have charged; the sandbox is free"
-    minutes, seconds = divmod(round(took.total_seconds()), 60)
+    minutes, seconds = divmod(round(took), 60)
     time_taken = f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
     console.tell()
     console.facts([("variants", account.message), ("credits", spent), ("time", time_taken)])

@@ -45,15 +45,15 @@ class Left:
         return [take.id for take in self.takes]
 
 
-def found(root: Path) -> tuple[Left, ...]:
-    """By campaign, the one with the oldest take first. What is reserved and was never sent has cost nothing: it is left to
-    a run that somebody approves."""
+def found(root: Path, *, reserved: bool = False) -> tuple[Left, ...]:
+    """By campaign, the one with the oldest take first. What is reserved and was never sent has cost nothing: unless it is
+    asked for (reserved), it is left to a run that somebody approves."""
     settings = environment.read(root)
     if not drawing.has_ledger(settings):
         return ()
     with closing(drawing.open_ledger(settings)) as ledger:
         groups: dict[tuple[str, bool], list[Take]] = defaultdict(list)
-        for take in _unowned(settings, ledger):
+        for take in _unowned(settings, ledger, reserved=reserved):
             groups[take.campaign, take.route == SANDBOX].append(take)
         return tuple(
             Left(campaign=name, sandbox=sandbox, spec=_spec(root, ledger, name), takes=tuple(takes))
@@ -85,8 +85,8 @@ def is_dead(settings: Settings, run: Run, since: datetime) -> bool:
     return presence.is_gone(settings, run.id)
 
 
-def _unowned(settings: Settings, ledger: Ledger) -> list[Take]:
-    live = [take for take in ledger.takes() if take.is_live and take.state is not State.RESERVED]
+def _unowned(settings: Settings, ledger: Ledger, *, reserved: bool) -> list[Take]:
+    live = [take for take in ledger.takes() if take.is_live and (reserved or take.state is not State.RESERVED)]
     by_route: dict[str, list[Take]] = defaultdict(list)
     for take in live:
         by_route[drawing.claimed_on(settings, take.route)].append(take)

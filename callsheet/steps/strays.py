@@ -95,6 +95,12 @@ async def collect(take_id: int) -> None:
     deliver.forget(studio, take)
 
 
+def exit_code(strays: Sequence[Stray]) -> int:
+    """0 all settled, 9 some in doubt, 1 some not at home yet."""
+    left = {stray.take.state for stray in strays if not stray.is_settled}
+    return 9 if left & {State.SUBMITTING, State.IN_DOUBT} else 1 if left else 0
+
+
 def told(studio: Studio, takes: Sequence[int], errors: Sequence[BaseException | None]) -> tuple[Stray, ...]:
     """How the collected strays stand. A cancellation, which ends the run, is raised."""
     strays = []

@@ -29,6 +29,7 @@ from callsheet.steps.draw_up import Drawn
 from callsheet.steps.load import Loaded
 from callsheet.steps.shelve import Shelf, address_of, shelf_of, store_of
 from callsheet.steps.strays import Stray
+from callsheet.steps.strays import exit_code as code_of
 from callsheet.steps.studio import Failure, Studio
 from callsheet.steps.survey import hash_of
 from callsheet.sweep import Variant
@@ -142,10 +143,10 @@ class Account:
     @property
     def exit_code(self) -> int:
         """0 fine, 9 some takes in doubt, 1 some failed or not finished."""
-        unsettled = {OUTCOMES[stray.take.state] for stray in self.strays if not stray.is_settled}
-        if self.of("in_doubt") or "in_doubt" in unsettled:
+        left = code_of(self.strays)
+        if self.of("in_doubt"):
             return 9
-        return 1 if self.of("failed") or self.of("pending") or unsettled else 0
+        return left or int(bool(self.of("failed") or self.of("pending")))
 
     @property
     def by_cause(self) -> Mapping[Cause, tuple[Ended, ...]]:
@@ -168,12 +169,14 @@ class Account:
         return ", ".join([first, *(f"{count} {word}" for word, count in counts.items() if count)])
 
     def as_json(self) -> dict[str, Any]:
+        """pending: those of `failed` that are paid for and not home yet; the next run fetches them."""
         return {
             "campaign": self.campaign,
             "route": self.route,
             "archived": len(self.of("archived")),
             "skipped": len(self.of("skipped")),
             "failed": len(self.of("failed")) + len(self.of("pending")),
+            "pending": len(self.of("pending")),
             "in_doubt": len(self.of("in_doubt")),
             "flagged": len(self.flagged),
             "credits": str(self.credits),

@@ -33,6 +33,27 @@ def test_an_amount_without_its_unit_or_finer_than_a_unit_is_refused(text: str) -
         Credits.parse(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "credits"),
+    [
+        ("25", "1700"),
+        (" 25.00 ", "1700"),
+        ("$25", "1700"),
+        ("1,000.50", "68034"),
+        ("2720.5 credits", "2720.5"),
+        ("1 USD", "68"),
+    ],
+)
+def test_a_ceiling_is_dollars_unless_it_says_otherwise(text: str, credits: str) -> None:
+    assert Credits.of_ceiling(text) == Credits.of(credits)
+
+
+@pytest.mark.parametrize("text", ["banana", "-5", ".5", "1e1", "+5", "1_0", "25 euros", "", "$", "NaN", "40,00"])
+def test_what_is_no_amount_is_no_ceiling(text: str) -> None:
+    with pytest.raises(ValueError, match="an amount is written like"):
+        Credits.of_ceiling(text)
+
+
 @given(st.integers(min_value=-(10**12), max_value=10**12))
 def test_credits_survive_being_printed_and_read(units: int) -> None:
     credits = Credits(units=units)
