@@ -45,7 +45,7 @@ def prefect_api(prefect: Mapping[str, str]) -> str:
     if not _answers(api):
         port = api.removesuffix("/api").rpartition(":")[2]
         words = ["server", "start", "--background", "--host", "127.0.0.1", "--port", port]
-        environment = {**of_background_server(), **prefect}
+        environment = {**of_background_server(int(port)), **prefect}
         subprocess.run([sys.executable, "-m", "prefect", *words], env=environment, check=True, timeout=START_LIMIT)
     deadline = time.monotonic() + START_LIMIT
     while not _answers(api):

@@ -59,7 +59,9 @@ def deploy(
     if json:
         documents = [step.as_json() for step in doing] + [{**step.as_json(), "action": "left"} for step in left]
         done = any(step.action != "keep" for step in doing)
-        console.document({"changed": done, "pool": pool, "deployments": documents, "next": _commands(pool, True)})
+        console.document(
+            {"changed": done, "pool": pool, "deployments": documents, "next": _commands(pool, is_reconciled)}
+        )
         return
     _tell(root, doing, left, pool if is_new_pool else "")
     if wanted:
@@ -83,7 +85,7 @@ def _server() -> str:
     host, _, port = api.removesuffix("/api").partition("://")[2].rpartition(":")
     raise Unavailable(
         f"No Prefect server answers at {api.removesuffix('/api')}, and a schedule needs one that stays.",
-        hint=f"Start it: {_prefect()} server start --background --host {host} --port {port}",
+        hint=f"Start it: {settings.QUIET_SERVER} {_prefect()} server start --background --host {host} --port {port}",
         retry="never",
     )
 

@@ -82,14 +82,26 @@ def _is_healthy(api: str) -> bool:
 
 
 def _start(root: Path, host: str, port: int) -> None:
-    command = [sys.executable, "-m", "prefect", "server", "start", "--background", "--host", host, "--port", str(port)]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "prefect",
+        "server",
+        "start",
+        "--background",
+        "--host",
+        host,
+        "--port",
+        str(port),
+    ]
     console.say("Starting a Prefect server in the background (some ten seconds) …", style="dim")
     settings.forget_dead_prefect_server()
     try:
         ended = subprocess.run(  # noqa: S603 our own interpreter
             command,
             cwd=root,
-            env=settings.of_background_server(),
+            env=settings.of_background_server(port),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

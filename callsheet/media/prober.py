@@ -85,8 +85,9 @@ class Prober:
             self._idle.append(process)
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        """With a bare environment (no key in it), and in a session of its own: Ctrl-C is not meant for it."""
-        words = [sys.executable, "-m", __name__, str(self._memory), str(self._time_limit.total_seconds())]
+        """With a bare environment (no key in it), none of the modules of the folder that one stands in (-P), and in a session
+        of its own: Ctrl-C is not meant for it."""
+        words = [sys.executable, "-P", "-m", __name__, str(self._memory), str(self._time_limit.total_seconds())]
         home = str(Path(callsheet.__file__).parents[1])
         return subprocess.Popen(  # noqa: S603 our own interpreter and module
             words,

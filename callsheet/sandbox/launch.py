@@ -8,6 +8,7 @@ import http.client
 import json
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -38,8 +39,11 @@ MOST_RESTARTS = 20
 #: Characters of the log shown when a start fails.
 LOG_TAIL = 1500
 
-#: The process may not know the paid provider's key: the sandbox has no use for it.
-WITHHELD = ("EVOLINK_API_KEY",)
+#: What the process may not know, whatever it is of: it reads media of strangers, and has no use for any key. Ours are
+#: settings, but for the paid provider's key and the ledger's address, which may hold a password.
+WITHHELD = re.compile(
+    r"EVOLINK_API_KEY|CALLSHEET_LEDGER|AWS_.*|PG.*|(?!CALLSHEET_).*(KEY|TOKEN|SECRET|PASSW|CREDENTIAL).*"
+)
 
 _started: set[int] = set()
 
@@ -188,9 +192,9 @@ def _start(place: Place, home: Path, command: Sequence[str] | None, environment:
     posix_spawn, because the server outlives this process by design; it gives back the default SIGINT, which a shell's
     `&` would have it ignore.
     """
-    words = list(command or (sys.executable, "-m", "callsheet", "sandbox", "--port", "0", "--while-used"))
+    words = list(command or (sys.executable, "-P", "-m", "callsheet", "sandbox", "--port", "0", "--while-used"))
     inherited = os.environ if environment is None else environment
-    own = {name: value for name, value in inherited.items() if name not in WITHHELD}
+    own = {name: value for name, value in inherited.items() if not WITHHELD.fullmatch(name)}
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     with suppress(FileNotFoundError):
         place.log.replace(place.last_log)

@@ -1,8 +1,10 @@
 """`callsheet deploy` against a real Prefect server: each schedule once, however often; what is gone is removed."""
 
 import json
+import urllib.request
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -122,8 +124,18 @@ def test_without_a_server_it_says_how_to_start_one(new_studio: NewStudio) -> Non
     ended = studio.call("deploy")
     assert ended.code == 5
     assert "No Prefect server answers at http://127.0.0.1:" in ended.err
+    assert "Start it: PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL=CRITICAL " in ended.err  # else its first warning ends it
     assert "prefect server start --background --host 127.0.0.1 --port " in ended.err
     assert studio.untouched()
+
+
+@pytest.mark.parametrize(("origin", "may"), [("http://localhost:{port}", True), ("https://pages.example.com", False)])
+def test_pages_of_others_may_not_ask_the_server_that_a_run_starts(api: str, origin: str, may: bool) -> None:
+    """Any page that is open in a browser here could start runs else, and approve them."""
+    origin = origin.format(port=urlsplit(api).port)
+    request = urllib.request.Request(f"{api}/health", headers={"Origin": origin})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.headers["Access-Control-Allow-Origin"] == (origin if may else None)
 
 
 @pytest.mark.parametrize(
