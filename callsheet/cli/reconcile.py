@@ -54,12 +54,14 @@ def reconcile(
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Without a Prefect server.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Finish what runs left that died, of one campaign or of all; nothing new is bought.
+    """Finish what dead runs left; nothing new is bought.
 
-    A take in doubt is looked for at the provider. What evidence does not settle can be settled by hand.
+    Of one campaign, or of all. A take in doubt is looked for at the provider. What evidence does not settle can be settled by hand.
     """
-    from callsheet.steps import settle
+    from callsheet.steps import settings, settle
 
+    if spec is not None:
+        settings.refuse_foreign(settings.studio_root(spec))
     console.under_way()
     if accepted:
         asyncio.run(settle.accepted(spec, take_id=accepted[0], job=accepted[1]))

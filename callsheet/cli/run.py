@@ -99,6 +99,7 @@ def render(
     from callsheet.steps import record, studio
 
     root = settings.find_checkout(Path.cwd(), spec.absolute().parent)
+    settings.refuse_foreign(settings.studio_root(spec))
     ceiling = _ceiling(max_usd)
     if not ephemeral:
         settings.prefect_api_url()  # a wrong address is told before anything else

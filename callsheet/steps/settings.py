@@ -347,7 +347,9 @@ def _written(file: Path) -> dict[str, str]:
             wrong = next(
                 (one.original for one in parse_stream(lines) if one.error or (one.key and one.value is None)), None
             )
-        values = dotenv_values(file, encoding="utf-8")
+        values = dotenv_values(
+            file, encoding="utf-8", interpolate=False
+        )  # ${NAME} would tell what else the environment has
     except (UnicodeDecodeError, OSError) as error:
         why = "it is not text in UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
         hint = "Correct it, or remove it."
@@ -381,6 +383,19 @@ def studio_root(spec: Path) -> Path:
         return find_checkout(spec.parent, Path.cwd())
     except NoCheckout:
         return Path.cwd()
+
+
+def refuse_foreign(root: Path) -> None:
+    """SpecError where somebody stands in one studio and runs a campaign of another: that one's `.env` and `routes.toml` say
+    where keys of this environment are sent, and its flows were not looked at."""
+    try:
+        here = find_checkout(Path.cwd())
+    except NoCheckout:
+        return
+    if here.resolve() != root.resolve():
+        what = f"the campaign is of the studio {root}, and this is {here}."
+        hint = "Where you trust that studio, change into it: its .env and routes.toml say where your keys are sent."
+        raise SpecError(what, hint=hint)
 
 
 def prefect_api_url() -> str:
@@ -435,6 +450,8 @@ def point_prefect_at(api: str | None) -> None:
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     if api is None:
         os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "true"
+        # Seconds. Prefect gives it 20 to start, which a busy machine passes, and takes no notice of it otherwise.
+        os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
         os.environ["PREFECT_API_URL"] = ""
     else:
         os.environ["PREFECT_API_URL"] = api
@@ -447,13 +464,21 @@ def port_is_taken(host: str, port: int) -> bool:
         return probe.connect_ex((host, port)) == 0
 
 
-def of_background_server() -> dict[str, str]:
-    """The environment of a Prefect server that stays in the background, which must not log to its console.
+#: Said before `prefect server start --background`, whoever types it.
+QUIET_SERVER = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL=CRITICAL"
 
-    Prefect 3.8 gives it pipes that nobody reads once `server start --background` has returned, and rich ends a process that
-    writes to such a pipe: the first warning, as of a webhook that does not answer, would end the server.
+
+def of_background_server(port: int) -> dict[str, str]:
+    """The environment of a Prefect server that stays in the background at this port of this machine.
+
+    It must not log to its console: Prefect 3.8 gives it pipes that nobody reads once `server start --background` has
+    returned, and rich ends a process that writes to such a pipe: the first warning, as of a webhook that does not answer,
+    would end the server. Only its own UI may ask it anything from a browser: by default any page that somebody has open may
+    start runs and approve them. And it has no module from the folder that one stands in.
     """
-    return {**os.environ, "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
+    name, _, level = QUIET_SERVER.partition("=")
+    own = ",".join(f"http://{host}:{port}" for host in ("127.0.0.1", "localhost"))
+    return {"PREFECT_SERVER_CORS_ALLOWED_ORIGINS": own, **os.environ, name: level, "PYTHONSAFEPATH": "1"}
 
 
 def forget_dead_prefect_server() -> None:

@@ -320,7 +320,9 @@ async def _refuse_unknown(settings: Settings, take: Take, job: str) -> None:
 
 
 def _settings(spec: Path | None) -> Settings:
-    return environment.read(resolve(spec).root if spec else environment.find_checkout(Path.cwd()))
+    if spec is None:
+        return environment.read(environment.find_checkout(Path.cwd()))
+    return environment.read(resolve(spec).root)
 
 
 def _take(settings: Settings, take_id: int) -> Take:

@@ -131,6 +131,14 @@ def test_a_line_that_sets_nothing_is_told_by_its_number_alone(tmp_path: Path, te
     assert "sk-evo" not in f"{wrong.value} {wrong.value.hint}"
 
 
+def test_a_file_of_settings_takes_nothing_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a studio that is not one's own it would send what it has got to an address of its choice."""
+    monkeypatch.delenv("EVOLINK_BASE_URL", raising=False)
+    monkeypatch.setenv("SOME_TOKEN", "ghp-secret")
+    (tmp_path / ".env").write_text("EVOLINK_BASE_URL=https://api.example.com/${SOME_TOKEN}\n")
+    assert "secret" not in repr(settings.read(tmp_path))
+
+
 def test_a_name_without_a_value_is_no_setting(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("EVOLINK_API_KEY\n")
     with pytest.raises(SettingsWrong, match="this line is no NAME=value"):
