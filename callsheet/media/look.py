@@ -30,6 +30,8 @@ LONG_SIDE = 160
 SAMPLE_RATE = 8000
 #: Frames that are looked at: a minute at 60 a second, 80 MB. The models' longest film has 30 seconds.
 MOST_FRAMES = 3600
+#: Seconds that anything in a film may lie behind the end that its headers tell.
+OVERRUN = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,9 @@ async def of_film(path: Path, facts: ClipFacts, *, time_limit: timedelta) -> Loo
     streams = [picture, pictures.small(middle).filter("format", "rgb24")]
     if facts.has_sound:
         sound = file["a:0"].filter("aresample", SAMPLE_RATE, **{"async": 1, "first_pts": 0})
+        sound = sound.filter(
+            "atrim", end=float(facts.seconds) + OVERRUN
+        )  # where times lie, silence is filled in for hours
         streams.append(sound.filter("aformat", sample_fmts="s16", channel_layouts="mono"))
     with tempfile.TemporaryDirectory(prefix="callsheet-") as folder:
         small = Path(folder) / "look.nut"
@@ -120,6 +125,8 @@ def _read(small: Path, facts: ClipFacts, size: tuple[int, int]) -> Look:
         raise ToolFailed("no frame of the video can be decoded.")
     if len(frames) > MOST_FRAMES:
         raise TooLong(f"it has more than {MOST_FRAMES} frames.")
+    if times[-1] > facts.seconds + OVERRUN:
+        raise ToolFailed(f"it says that it is {float(facts.seconds):.1f} s long, and has frames at {times[-1]:.1f} s.")
     whole = np.stack(frames)
     return Look(
         facts=facts,
@@ -127,5 +134,5 @@ def _read(small: Path, facts: ClipFacts, size: tuple[int, int]) -> Look:
         luma=whole[:, :area].reshape(-1, height, width),
         chroma=whole[:, area:].reshape(-1, 2, height // 2, width // 2),
         poster=poster,
-        sound=(np.concatenate(heard) / 32768).astype(np.float32) if heard else None,
+        sound=np.concatenate(heard).astype(np.float32) / np.float32(32768) if heard else None,
     )

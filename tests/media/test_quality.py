@@ -61,3 +61,32 @@ async def test_a_film_of_more_frames_than_are_looked_at_is_not_decoded(
     monkeypatch.setattr(look, "MOST_FRAMES", 100)
     with pytest.raises(look.TooLong):
         await look.of_film(film, probe.clip(film), time_limit=LIMIT)
+
+
+def hurried(film: Path, handler: bytes, factor: int) -> None:
+    """The same film whose samples of this track last so much longer than its headers say, and that cuts nothing off."""
+    whole = bytearray(film.read_bytes().replace(b"elst", b"free"))
+    begin = whole.index(b"stts", whole.index(handler))
+    for entry in range(int.from_bytes(whole[begin + 8 : begin + 12])):
+        at = begin + 16 + 8 * entry
+        whole[at : at + 4] = (int.from_bytes(whole[at : at + 4]) * factor).to_bytes(4)
+    film.write_bytes(whole)
+
+
+async def test_sound_that_lasts_for_minutes_beyond_what_its_headers_say_is_not_read_into_memory(pattern: Film) -> None:
+    film = pattern("minutes.mp4", sound="3")
+    facts = probe.clip(film)
+    hurried(film, b"soun", 100)
+    assert probe.clip(film).seconds == facts.seconds  # the headers are as they were
+    seen = await look.of_film(film, facts, time_limit=LIMIT)
+    assert seen.sound is not None
+    assert len(seen.sound) <= (facts.seconds + 2) * look.SAMPLE_RATE
+
+
+async def test_frames_behind_the_end_that_the_headers_tell_end_the_look(pattern: Film) -> None:
+    film = pattern("slow.mp4")
+    facts = probe.clip(film)
+    hurried(film, b"vide", 50)
+    assert probe.clip(film).seconds == facts.seconds
+    with pytest.raises(ToolFailed, match="has frames at"):
+        await look.of_film(film, facts, time_limit=LIMIT)
