@@ -6,6 +6,7 @@ With `--json` exactly one document is written to standard output. Colours follow
 import io
 import json
 import logging
+import re
 import select
 import signal
 import socket
@@ -31,8 +32,8 @@ OUTCOME_STYLE = {"archived": "green", "skipped": "dim", "failed": "red", "in_dou
 FACT = 11
 #: Columns of a problem's line that are shown, and how many of them at least lie in front of its place.
 EXCERPT, LEAD = 160, 100
-#: What rich, too, takes out of a text: it would move what stands beside it.
-_CONTROL = {7: None, 8: None, 11: None, 12: None, 13: None}
+#: Of a line and a column, behind the name of a file.
+_PLACE = re.compile(r":\d+:\d+$")
 
 #: A text, or one with its style in rich's words.
 Piece = str | tuple[str, str]
@@ -53,7 +54,8 @@ def show(stream: Stream, *pieces: Piece, end: str = "\n") -> None:
 
     rich, which knows terminals, is loaded only where there may be one and something is coloured.
     """
-    parts = [(piece, "") if isinstance(piece, str) else piece for piece in pieces]
+    pairs = [(piece, "") if isinstance(piece, str) else piece for piece in pieces]
+    parts = [(terminal.legible(text), style) for text, style in pairs]
     if stream.may_colour and any(style for _, style in parts):
         from rich.text import Text
 
@@ -61,7 +63,7 @@ def show(stream: Stream, *pieces: Piece, end: str = "\n") -> None:
 
         (screen.err if stream.stderr else screen.out).print(Text.assemble(*parts), end=end)
     else:
-        stream.put("".join(text for text, _ in parts).translate(_CONTROL) + end)
+        stream.put("".join(text for text, _ in parts) + end)
 
 
 def facts(pairs: Iterable[tuple[str, str]], *, aside: bool = False) -> None:
@@ -139,24 +141,22 @@ def raw(text: str) -> None:
     out.put(text)
 
 
-def failure(problem: CallsheetError) -> None:
-    """The one JSON document of a `--json` command that ended with an error of ours."""
+def failure(problem: CallsheetError) -> dict[str, Any]:
+    """An error of ours as the JSON document of a `--json` command that ended with it."""
     from callsheet.redact import redact
 
-    document(
-        {
-            "ok": False,
-            "error": {
-                "kind": type(problem).__name__,
-                "exit_code": problem.exit_code,
-                "where": problem.where,
-                "message": redact(problem.what),
-                "hint": redact(problem.hint),
-                "spent": problem.spent,
-            },
-            "problems": [one.as_json() for one in getattr(problem, "problems", ())],
-        }
-    )
+    return {
+        "ok": False,
+        "error": {
+            "kind": type(problem).__name__,
+            "exit_code": problem.exit_code,
+            "where": problem.where,
+            "message": redact(problem.what),
+            "hint": redact(problem.hint),
+            "spent": problem.spent,
+        },
+        "problems": [one.as_json() for one in getattr(problem, "problems", ())],
+    }
 
 
 def error(problem: CallsheetError) -> None:
@@ -168,7 +168,8 @@ def error(problem: CallsheetError) -> None:
     from callsheet.redact import redact
 
     where = f"{problem.where}: " if problem.where else ""
-    show(err, (where, "bold"), ("error: ", "bold red"), redact(problem.what), f" {MONEY_WORDS[problem.spent]}")
+    word = "" if _PLACE.search(problem.where) else "error: "
+    show(err, (where, "bold"), (word, "bold red"), redact(problem.what), f" {MONEY_WORDS[problem.spent]}")
     if problem.hint:
         say(f"    {redact(problem.hint)}")
 
@@ -205,11 +206,13 @@ def defect(failure: Exception) -> None:
 
 
 def problems(found: Iterable[Problem]) -> None:
-    """Each problem as `file:line:column: path: what`, with the line and a caret under the place, and what to do."""
+    """Each problem as `file:line:column: path: what`, with the line and a caret under the place, and what to do. What is no
+    error, or is none of a line, says so before its path."""
     for problem in found:
-        style = SEVERITY_STYLE[problem.severity]
+        word = "" if problem.severity == "error" and problem.line else f"{problem.severity}: "
         subject = f"{problem.path}: " if problem.path else ""
-        show(err, (f"{problem.place}: ", "bold"), (f"{problem.severity}: ", style), f"{subject}{problem.message}")
+        style = SEVERITY_STYLE[problem.severity]
+        show(err, (f"{problem.place}: ", "bold"), (f"{word}{subject}", style), problem.message)
         for line in _excerpt(problem) if problem.severity != "note" else ():
             say(line, style="dim")
         if problem.hint:

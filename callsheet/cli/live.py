@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from callsheet.cli import console, screen
+from callsheet.cli.terminal import legible
 from callsheet.plan import Plan
 from callsheet.steps.progress import STAGES, UNDONE, Event, Stage
 
@@ -103,7 +104,7 @@ class Live:
         shown = sorted(moving, key=lambda event: (-STAGES.index(event.stage), -event.fraction))[:rows]
         lines: list[RenderableType] = [
             self._bars(),
-            Text(self._foot(), style="bold", no_wrap=True, overflow="ellipsis"),
+            Text(legible(self._foot()), style="bold", no_wrap=True, overflow="ellipsis"),
         ]
         lines += [
             _cut(f"  {_word(event):<13} {event.label}: {event.detail}", style=console.OUTCOME_STYLE[event.state])
@@ -118,7 +119,7 @@ class Live:
         ended = len(self._done["deliver"]) + len(self._undone)
         word = "archived" if event.state == "done" else _word(event)
         line = f"{self._elapsed()}  {ended:>4} of {len(self._seconds)}  {word:<8}  {event.label}  {event.detail}"
-        self._terminal.print(Text(line.rstrip()), soft_wrap=True)
+        self._terminal.print(Text(legible(line.rstrip())), soft_wrap=True)
 
     def _elapsed(self) -> str:
         minutes, seconds = divmod(int(self._clock() - self._began), 60)
@@ -179,7 +180,7 @@ def _row(event: Event) -> Text:
 
 
 def _cut(text: str, *, style: str) -> Text:
-    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
+    return Text(legible(text), style=style, no_wrap=True, overflow="ellipsis")
 
 
 def _rounded(seconds: float) -> str:

@@ -14,6 +14,8 @@ HUNG_UP = 141
 #: Columns where standard output is no terminal: one line a row, for grep and for logs.
 PIPE_WIDTH = 1000
 
+#: Signs that are no letters and stay: of lines and columns, and what joins the parts of an emoji or keeps letters apart.
+KEPT = "\n\t\u200c\u200d"
 #: Name of the error handler below, for a stream's `errors`.
 SPELT_OUT = "callsheet.spelt_out"
 #: Our own signs where a screen does not know them.
@@ -43,6 +45,27 @@ def _spell_out(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error(SPELT_OUT, _spell_out)
+
+
+def legible(text: str) -> str:
+    """A text as it may go to a terminal. Names of files, words of a provider and notes come from anywhere, and what is no
+    character (an escape that writes over the line above, a mark that turns the reading round) is shown as "\ufffd"."""
+    return text.translate(_LEGIBLE)
+
+
+class _Legible(dict[int, int]):
+    """Built up as characters are met."""
+
+    def __missing__(self, code: int) -> int:
+        from unicodedata import category
+
+        character = chr(code)
+        is_shown = character.isprintable() or character in KEPT or category(character) == "Zs"
+        self[code] = code if is_shown else 0xFFFD
+        return self[code]
+
+
+_LEGIBLE = _Legible()
 
 
 class Stream:

@@ -30,6 +30,14 @@ def show(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     return lines
 
 
+def test_nothing_from_outside_steers_the_terminal(show: Callable[..., list[str]]) -> None:
+    """A file that is called so would write over the question what may be spent."""
+    hostile = "clip\x1b[2A\x1b]0;title\x07\x9b31m\u202e.mp4\r"
+    (_, line) = show([(hostile, "shoot", "1", "日本 👩\u200d👧 \u3000é")])
+    assert line.startswith("clip\ufffd[2A\ufffd]0;title\ufffd\ufffd31m\ufffd.mp4\ufffd")
+    assert line.endswith("日本 👩\u200d👧 \u3000é")
+
+
 def test_where_there_is_room_a_row_is_a_line(show: Callable[..., list[str]]) -> None:
     assert show([("beach--none--dusk--16x9", "shoot", "63.84", "not rendered yet"), ("cup", "skip", "–", "")]) == [
         "variant                  action  credits  why",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -39,10 +40,15 @@ class Case:
     prepare: Callable[[Studio], object] = lambda studio: None
 
 
+def is_error(line: str) -> bool:
+    """Of a place in a file, or of something that has none."""
+    return " error: " in f" {line}" or bool(re.match(r"\S+:\d+:\d+: (?!warning: |note: )", line))
+
+
 def assert_refused(ended: Ended, code: int, message: str, hint: str = "") -> None:
     """One error, with this place and these words and this way on, the right exit code, and nothing else on stdout."""
     assert ended.code == code, ended.err
-    errors = [line for line in ended.err.splitlines() if " error: " in f" {line}"]
+    errors = [line for line in ended.err.splitlines() if is_error(line)]
     assert len(errors) == 1, ended.err
     assert errors[0].startswith(message), ended.err
     assert hint in ended.err
@@ -65,61 +71,61 @@ CASES = {
     "a tab": spec(
         2,
         f"\t{BEACH}",
-        "5:1: error: a tab is used for indentation; YAML allows only spaces.",
+        "5:1: a tab is used for indentation; YAML allows only spaces.",
         "Replace the tab by spaces.",
         before=f"  {BEACH}",
     ),
     "an unknown key": spec(
         2,
         "aspect_ratio: [16:9]",
-        "10:1: error: aspect_ratio: unknown key `aspect_ratio`; did you mean `aspect_ratios`?",
+        "10:1: aspect_ratio: unknown key `aspect_ratio`; did you mean `aspect_ratios`?",
         before=RATIO,
     ),
     "an aspect ratio that the model has not": spec(
         2,
         "aspect_ratios: [4:3]",
-        "10:17: error: aspect_ratios[0]: `4:3` is not an aspect ratio of kling-o1-video-edit; it takes 16:9, 9:16 or 1:1.",
+        "10:17: aspect_ratios[0]: `4:3` is not an aspect ratio of kling-o1-video-edit; it takes 16:9, 9:16 or 1:1.",
         before=RATIO,
     ),
     "a key twice": spec(
         2,
         "budget: $5.00\nbudget: $50.00",
-        "4:1: error: the key `budget` stands here a second time; the first is in line 3.",
+        "4:1: the key `budget` stands here a second time; the first is in line 3.",
         "Remove one of the two, or rename it.",
         before="budget: $5.00",
     ),
     "a long prompt": spec(
         2,
         f"dusk: {'x' * 5001}",
-        "9:9: error: prompts.dusk: the prompt has 5,001 characters, and kling-o1-video-edit takes at most 5,000.",
+        "9:9: prompts.dusk: the prompt has 5,001 characters, and kling-o1-video-edit takes at most 5,000.",
         "Shorten it.",
         before=DUSK,
     ),
     "five images in a list": spec(
         2,
         "many: [media/many/0.jpg, media/many/1.jpg, media/many/2.jpg, media/many/3.jpg, media/many/4.jpg]",
-        "7:9: error: references.many: 5 images, and kling-o1-video-edit takes at most 4.",
+        "7:9: references.many: 5 images, and kling-o1-video-edit takes at most 4.",
         "Remove 1, or declare another set.",
         before=NONE,
     ),
     "five images by a glob": spec(
         2,
         "many: [media/many/*.jpg]",
-        "7:9: error: references.many: 5 images, and kling-o1-video-edit takes at most 4.",
+        "7:9: references.many: 5 images, and kling-o1-video-edit takes at most 4.",
         "Keep 4 of them, or declare two reference sets.",
         before=NONE,
     ),
     "an exclude that leaves nothing": spec(
         2,
         f"{RATIO}\nsweep: {{exclude: [{{clip: beach}}]}}",
-        "11:9: error: sweep.exclude: this leaves no variant of the sweep.",
+        "11:9: sweep.exclude: this leaves no variant of the sweep.",
         "Loosen sweep.exclude, or add to sweep.include.",
         before=RATIO,
     ),
     "an archive in a bucket that cannot be": spec(
         2,
         f"{RATIO}\narchive: {{to: s3://My_Bucket/prefix}}",
-        "11:15: error: archive.to: 'My_Bucket' is no name of a bucket: 3 to 63 small letters, digits, hyphens and dots.",
+        "11:15: archive.to: 'My_Bucket' is no name of a bucket: 3 to 63 small letters, digits, hyphens and dots.",
         "Write s3://bucket/prefix.",
         before=RATIO,
     ),
@@ -127,91 +133,91 @@ CASES = {
     "a clip that is not there": spec(
         2,
         "beach: media/beech.mp4",
-        "5:10: error: clips.beach: there is no file media/beech.mp4.",
+        "5:10: clips.beach: there is no file media/beech.mp4.",
         "Did you mean media/beach.mp4?",
         before=BEACH,
     ),
     "a clip that is a folder": spec(
         2,
         "beach: media/many",
-        "5:10: error: clips.beach: there is no file media/many.",
+        "5:10: clips.beach: there is no file media/many.",
         "That is a folder; for all its files write media/many/*.",
         before=BEACH,
     ),
     "a long clip": spec(
         2,
         "beach: media/long.mp4",
-        "5:10: error: clips.beach: media/long.mp4 is 12.4 s long, and the model takes at most 10 s.",
+        "5:10: clips.beach: media/long.mp4 is 12.4 s long, and the model takes at most 10 s.",
         "Write beach: {source: media/long.mp4, trim: 0s..10s}, or declare two clips.",
         before=BEACH,
     ),
     "a trim outside the clip": spec(
         2,
         "beach: {source: media/beach.mp4, trim: 2s..9s}",
-        "5:42: error: clips.beach.trim: media/beach.mp4 is 3 s long, and its trim asks for 2 s to 9 s.",
+        "5:42: clips.beach.trim: media/beach.mp4 is 3 s long, and its trim asks for 2 s to 9 s.",
         "Set trim within 0s..3s.",
         before=BEACH,
     ),
     "a text as clip": spec(
         3,
         "beach: media/notes.mp4",
-        "5:10: error: clips.beach: media/notes.mp4 is not a video: it begins like text.",
+        "5:10: clips.beach: media/notes.mp4 is not a video: it begins like text.",
         "Check the download, or use another file.",
         before=BEACH,
     ),
     "an empty clip": spec(
         3,
         "beach: media/nothing.mp4",
-        "5:10: error: clips.beach: media/nothing.mp4 is not a video: it is empty (0 bytes).",
+        "5:10: clips.beach: media/nothing.mp4 is not a video: it is empty (0 bytes).",
         "Check the download, or use another file.",
         before=BEACH,
     ),
     "a truncated clip": spec(
         3,
         "beach: media/beach-cut.mp4",
-        "5:10: error: clips.beach: media/beach-cut.mp4 is cut off: ",
+        "5:10: clips.beach: media/beach-cut.mp4 is cut off: ",
         "Copy or download it again.",
         before=BEACH,
     ),
     "a truncated clip whose index is whole": spec(
         3,
         "beach: media/index-in-front-cut.mp4",
-        "5:10: error: clips.beach: media/index-in-front-cut.mp4 is cut off: ",
+        "5:10: clips.beach: media/index-in-front-cut.mp4 is cut off: ",
         "Copy or download it again.",
         before=BEACH,
     ),
     "a web page as picture": spec(
         3,
         'pictures: ["media/many/[01].jpg", media/page.jpg]',
-        "7:37: error: references.pictures[1]: media/page.jpg is not a picture: it begins like a web page.",
+        "7:37: references.pictures[1]: media/page.jpg is not a picture: it begins like a web page.",
         "Check the download, or use another file.",
         before=NONE,
     ),
     "a video as picture": spec(
         3,
         "pictures: [media/beach.mp4]",
-        "7:14: error: references.pictures[0]: media/beach.mp4 is not a picture: it begins like a video.",
+        "7:14: references.pictures[0]: media/beach.mp4 is not a picture: it begins like a video.",
         "Videos belong under clips; a reference is a picture.",
         before=NONE,
     ),
     "a clip at home": spec(
         2,
         "beach: ~/beach.mov",
-        "5:10: error: clips.beach: there is no file ~/beach.mov.",
+        "5:10: clips.beach: there is no file ~/beach.mov.",
         "~ stands for no folder here: write the whole path, or one that begins at ",
         before=BEACH,
     ),
     "an aspect ratio with a space": spec(
         2,
         "aspect_ratios: ['16:9 ']",
-        "10:17: error: aspect_ratios[0]: `16:9` has a space before or after it.",
+        "10:17: aspect_ratios[0]: `16:9` has a space before or after it.",
         "Take the space away.",
         before=RATIO,
     ),
     "a prompt from a file of the machine": spec(
         2,
         "dusk: {file: /etc/hostname}",
-        "9:16: error: prompts.dusk.file: /etc/hostname lies outside of the studio, and a prompt is sent to the provider.",
+        "9:16: prompts.dusk.file: /etc/hostname lies outside of the studio, and a prompt is sent to the provider.",
         "Copy the text to where specs/ is, as specs/dusk.txt.",
         before=DUSK,
     ),
@@ -219,19 +225,19 @@ CASES = {
         code=2,
         change=(DUSK, "dusk: {file: specs/out.txt}"),
         prepare=lambda studio: (studio.root / "specs/out.txt").symlink_to("/etc/hostname"),
-        message=f"{SPEC}:9:16: error: prompts.dusk.file: specs/out.txt lies outside of the studio, and a prompt is sent to",
+        message=f"{SPEC}:9:16: prompts.dusk.file: specs/out.txt lies outside of the studio, and a prompt is sent to",
     ),
     "a prompt from the file with the key": Case(
         code=2,
         change=(DUSK, "dusk: {file: .env}"),
         prepare=lambda studio: (studio.root / ".env").write_text("EVOLINK_API_KEY=sk-evo-0123456789\n"),
-        message=f"{SPEC}:9:16: error: prompts.dusk.file: .env is a hidden file, and a prompt is sent to the provider.",
+        message=f"{SPEC}:9:16: prompts.dusk.file: .env is a hidden file, and a prompt is sent to the provider.",
     ),
     "a campaign that extends the file with the key": Case(
         code=2,
         change=("campaign: tiny", "extends: ../.env\ncampaign: tiny"),
         prepare=lambda studio: (studio.root / ".env").write_text("EVOLINK_API_KEY=sk-evo-secret-0123456789\n"),
-        message=".env:1:1: error: what is extended is a mapping of keys, and this is text.",
+        message=".env:1:1: what is extended is a mapping of keys, and this is text.",
     ),
     # the file
     "a campaign that is not there": Case(
@@ -261,7 +267,7 @@ CASES = {
     "a budget that is too small": spec(
         4,
         "budget: $0.30",
-        "3:9: error: budget: ",
+        "3:9: budget: ",
         "cost 36 credits ($0.53), and the budget is 20.4 credits ($0.30): 15.6 credits ($0.23) short.",
         before="budget: $5.00",
     ),
@@ -390,7 +396,7 @@ CASES = {
         prepare=lambda studio: (studio.root / "prefect.yaml").unlink(),
         words=("check", SPEC),
         code=2,
-        message=f"{SPEC}:5:10: error: clips.beach: there is no file media/xyz.mov.",
+        message=f"{SPEC}:5:10: clips.beach: there is no file media/xyz.mov.",
         hint="where you are: no prefect.yaml, which a studio has, is there or above it or the campaign.",
     ),
     "a home that is a file": Case(
@@ -408,7 +414,7 @@ CASES = {
     "an archive that cannot be written": Case(
         change=(RATIO, f"{RATIO}\narchive: {{to: media/page.jpg}}"),
         code=7,
-        message=f"{SPEC}:11:15: error: the archive folder media/page.jpg cannot be written: a file stands in its place.",
+        message=f"{SPEC}:11:15: the archive folder media/page.jpg cannot be written: a file stands in its place.",
         hint="set archive: {to: …} to another folder",
     ),
     "a take that the ledger does not know": Case(
@@ -525,7 +531,7 @@ def test_a_mistake_in_the_text_does_not_hide_files_that_are_missing(studio: Stud
     clip, pictures = "{source: media/beech.mp4, trim: 1s..x}", "[media/none.jpg, media/manny/*.jpg, s3://b/k.jpg, '']"
     studio.write(CAMPAIGN.replace(BEACH, f"beach: {clip}").replace(NONE, f"pictures: {pictures}"))
     ended = studio.call("check", SPEC)
-    places = [line.split(": error: ")[1].split(":")[0] for line in ended.err.splitlines() if ": error: " in line]
+    places = [line.split(": ")[1] for line in ended.err.splitlines() if is_error(line)]
     assert (ended.code, places) == (
         2,
         [
@@ -542,13 +548,30 @@ def test_two_files_of_a_glob_that_would_be_one_clip_are_both_named(studio: Studi
     for name in ("a_1.mp4", "a-1.mp4"):
         (studio.root / "media" / name).hardlink_to(studio.root / "media/beach.mp4")
     studio.change(BEACH, "beach: media/a*.mp4")
-    message = f"{SPEC}:5:10: error: clips.beach: a-1.mp4 and a_1.mp4 would both be the clip `beach-a-1`."
+    message = f"{SPEC}:5:10: clips.beach: a-1.mp4 and a_1.mp4 would both be the clip `beach-a-1`."
     assert_refused(studio.run(), 2, message, "Rename one of the files")
 
 
 def places(ended: Ended) -> list[str]:
-    errors = [line for line in ended.err.splitlines() if ": error: " in line]
-    return [line.removeprefix(f"{SPEC}:").partition(": error: ")[0] for line in errors]
+    errors = [line for line in ended.err.splitlines() if is_error(line)]
+    return [line.removeprefix(f"{SPEC}:").partition(": ")[0] for line in errors]
+
+
+def test_a_campaign_of_another_studio_is_not_run_from_here(studio: Studio, new_studio: NewStudio) -> None:
+    """Its `.env` and `routes.toml` would say where the keys of this environment are sent."""
+    other = new_studio()
+    for words in (("run", f"{other.root}/{SPEC}", "--sandbox", "--yes"), ("reconcile", f"{other.root}/{SPEC}")):
+        ended = studio.call(*words, EVOLINK_API_KEY="sk-secret")
+        assert_refused(ended, 2, f"error: the campaign is of the studio {other.root}", "Where you trust that studio")
+    assert other.untouched()
+
+
+def test_a_module_beside_the_campaign_is_not_run(studio: Studio) -> None:
+    for name in ("json.py", "av.py", "numpy.py"):
+        (studio.root / name).write_text("open('ran', 'w').close()\nraise SystemExit(3)\n")
+    for command in ("check", "plan"):
+        assert studio.call(command, SPEC).code == 0
+    assert not (studio.root / "ran").exists()
 
 
 # --- the ledger, the archive, and who else is there -------------------------------------------------------------------

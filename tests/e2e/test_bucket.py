@@ -144,9 +144,7 @@ def test_a_bucket_that_is_not_there_ends_the_run_before_anything_is_paid_for(
     studio.write(f"{CAMPAIGN}archive: {{to: s3://void-of-nobody/finals}}\n")
     ended = studio.run()
     assert ended.code == 7, ended.err
-    assert (
-        f"{SPEC}:11:15: error: s3://void-of-nobody/finals: The archive cannot be used: the store answered" in ended.err
-    )
+    assert f"{SPEC}:11:15: s3://void-of-nobody/finals: The archive cannot be used: the store answered" in ended.err
     assert "Nothing was spent." in ended.err
     assert "Create the bucket, or correct its name" in ended.err
     assert bucket_server.environment["AWS_SECRET_ACCESS_KEY"] not in ended.err

@@ -108,7 +108,7 @@ def test_check_fetches_a_remote_clip_and_says_so(trusting: Studio, server: WebSe
 def test_a_remote_clip_on_a_private_address_is_refused_at_its_line(trusting: Studio) -> None:
     ended = trusting.call("check", "specs/tiny.yaml", CALLSHEET_PRIVATE_SOURCES="")
     assert ended.code == 3
-    assert "specs/tiny.yaml:5:10: error: clips.beach: https://localhost:" in ended.err
+    assert "specs/tiny.yaml:5:10: clips.beach: https://localhost:" in ended.err
     assert "is in this machine (localhost), which a source may not name." in ended.err
     assert "CALLSHEET_PRIVATE_SOURCES=127.0.0.1 would allow it." in ended.err
 
