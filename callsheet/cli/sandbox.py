@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import typer
 
 from callsheet import hosts
-from callsheet.cli import console
+from callsheet.cli import console, options
 from callsheet.errors import SpecError
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def sandbox(
         bool, typer.Option("--allow-loopback-callbacks", help="Call back at plain http on this machine too, for tests.")
     ] = False,
     while_used: Annotated[bool, typer.Option("--while-used", hidden=True)] = False,
+    json: options.Json = False,
 ) -> None:
     """Serve the provider's API on this machine, free and offline.
 
@@ -84,7 +85,10 @@ def sandbox(
     draw_up.make_home(found)
 
     def ready(url: str) -> None:
-        console.tell(f"Callsheet sandbox on {url}")
+        if json:
+            console.document({"url": url, "playground": f"{url}/"})
+        else:
+            console.tell(f"Callsheet sandbox on {url}")
         console.say(f"Playground: open {url}/ in a browser.")
         console.say(f"Point a client at it with EVOLINK_BASE_URL={url} and any EVOLINK_API_KEY. Ctrl-C stops it.")
 

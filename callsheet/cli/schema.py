@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from callsheet.cli import console
+from callsheet.cli import console, options
 from callsheet.errors import SpecError
 from callsheet.nearest import did_you_mean, listed
 
@@ -17,6 +17,7 @@ def schema(
     of: Annotated[
         str, typer.Option("--of", metavar="DOCUMENT", help="campaign, sidecar, stray, manifest or verdicts.")
     ] = "campaign",
+    _json: options.Json = False,
 ) -> None:
     """Print the JSON Schema of a campaign, or of another document."""
     from callsheet.document_schema import SCHEMAS

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from callsheet.cli import console
+from callsheet.cli import console, options
 
 
 def webhooks(
@@ -16,6 +16,7 @@ def webhooks(
     host: Annotated[
         str, typer.Option(metavar="HOST", help="Address to listen on, where the proxy finds it.")
     ] = "127.0.0.1",
+    json: options.Json = False,
 ) -> None:
     """Hear the provider's callbacks, until Ctrl-C.
 
@@ -30,7 +31,10 @@ def webhooks(
     told.addHandler(console.Aside())
 
     def ready(url: str) -> None:
-        console.tell(f"Hearing callbacks on {url}")
+        if json:
+            console.document({"url": url, "callback_url": found.callback_url})
+        else:
+            console.tell(f"Hearing callbacks on {url}")
         if found.callback_url is None:
             console.say("CALLSHEET_CALLBACK_URL is not set, so no request names an address for them yet.")
 

@@ -427,6 +427,24 @@ def test_the_sandbox_answers_until_it_is_told_to_stop_and_frees_its_port(
     socket.create_server(("127.0.0.1", port)).close()
 
 
+@pytest.mark.parametrize("command", ["sandbox", "webhooks"])
+def test_a_server_says_where_it_is_as_one_document(studio: Studio, command: str) -> None:
+    running = studio.start(command, "--port", "0", "--json")
+    assert running.stdout is not None
+    told = ""
+    while not told.endswith("}\n"):
+        read = running.stdout.readline()
+        assert read, told
+        told += read
+    document = json.loads(told)
+    port = urlsplit(document["url"]).port
+    assert port is not None
+    socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    running.send_signal(signal.SIGTERM)
+    rest, _ = running.communicate(timeout=10)
+    assert (running.returncode, rest) == (0, "")
+
+
 def asked(url: str, body: object = None) -> tuple[int, Any]:
     """Status and document of a request to the sandbox."""
     data = None if body is None else json.dumps(body).encode()
