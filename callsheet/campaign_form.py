@@ -225,13 +225,13 @@ _SELECTION = Kind(
 
 # --- forms ----------------------------------------------------------------------------------------------------------
 
-#: What a clip or a prompt says for its own variants, instead of what the campaign says.
+#: What a clip or a prompt says for its own variants, instead of what the campaign says: so it has no default of its own.
 _OWN = {
     "model": Key(kind=_MODELS, description="The model, or several, for these variants only."),
     "options": Key(kind=_OPTIONS, description="Options of the model for these variants."),
     "aspect_ratios": Key(kind=_RATIOS, description="Shapes of the result for these variants."),
-    "keep_original_sound": Key(kind=_SOUNDS, description="Sound of the clip for these variants.", default=True),
-    "takes": Key(kind=_TAKES, description="Samples of each of these variants.", default=1),
+    "keep_original_sound": Key(kind=_SOUNDS, description="Sound of the clip for these variants."),
+    "takes": Key(kind=_TAKES, description="Samples of each of these variants."),
 }
 
 CLIP = Form(
@@ -249,9 +249,7 @@ CLIP = Form(
             description="The window that is used, from..to, with units.",
             examples=("2s..9.5s", "..5s", "00:02..00:09.5"),
         ),
-        "framing": Key(
-            kind=_choice("framing"), description="Who makes the aspect ratio of this clip.", default="native"
-        ),
+        "framing": Key(kind=_choice("framing"), description="Who makes the aspect ratio of this clip."),
     },
 )
 

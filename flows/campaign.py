@@ -161,7 +161,7 @@ async def shoot(label: str, number: int, at: studio.Studio) -> None:
 
     As many as may be sent at once begin soon; those that have to wait for a place anyway are made ready when nothing is sent.
     """
-    paid = outcome.paid_take(at, label)
+    paid = outcome.paid_take(at.plan, label)
     later = 0 if paid is not None else max(number + 1 - at.drawn.settings.max_in_flight, 0)
     await asyncio.sleep((number - later) / STARTS_PER_SECOND + later / LATER_PER_SECOND)
 
@@ -176,7 +176,7 @@ async def shoot(label: str, number: int, at: studio.Studio) -> None:
         if outcome.is_elsewhere(label):
             if await wait_for(label):
                 return
-            paid = outcome.paid_take(at, label)  # it may have made another one since the plan was drawn up
+            paid = outcome.taken_over(label)
         if paid is not None:
             await follow(label, paid)
             await deliver(label, paid)

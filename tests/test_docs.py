@@ -12,6 +12,7 @@ import pytest
 import typer
 from typer.core import TyperGroup
 
+import callsheet
 from callsheet import catalogue, errors
 from callsheet.campaign import Campaign, Sources, parse
 from callsheet.campaign_form import CAMPAIGN
@@ -143,8 +144,8 @@ def test_every_command_that_a_document_names_exists_with_its_options(document: P
         assert used <= options(words[0]), words
 
 
-def test_every_command_but_those_that_print_text_takes_json() -> None:
-    assert {name for name in COMMANDS if "--json" not in options(name)} == {"webhooks", "sandbox", "schema"}
+def test_every_command_takes_json() -> None:
+    assert all("--json" in options(name) for name in COMMANDS)
 
 
 def test_every_target_of_make_that_a_document_names_exists() -> None:
@@ -204,11 +205,37 @@ def test_the_glossary_has_the_words_of_the_plan_and_the_archive(word: str) -> No
     assert re.search(rf"\b{word}\b", (ROOT / "docs/glossary.md").read_text("utf-8"))
 
 
-def test_the_changelog_has_a_section_for_what_is_not_released_yet() -> None:
+def test_the_changelog_begins_with_the_version_that_the_command_has() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
-    assert re.findall(r"^## (.+)$", changelog, re.M)[0] == "Unreleased"
+    assert re.findall(r"^## (\S+) - (?:unreleased|\d{4}-\d\d-\d\d)$", changelog, re.M)[0] == callsheet.__version__
     kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
-    assert set(re.findall(r"^### (.+)$", changelog, re.M)) <= kinds
+    assert {title.split()[0] for title in re.findall(r"^### (.+)$", changelog, re.M)} <= kinds
+
+
+# --- the README in Chinese ----------------------------------------------------------------------------------------------
+
+CHINESE = (ROOT / "README.zh.md").read_text("utf-8")
+
+
+def levels(text: str) -> list[str]:
+    return re.findall(r"^(#{1,6}) ", prose(text), re.M)
+
+
+def untranslated(text: str) -> list[tuple[str, list[str]]]:
+    """Every code block, less what is said in another language: comments, those of a tree of files too, and prompts."""
+    found = []
+    for language, block in blocks(text):
+        code = re.sub(r"(?:^|\s)#.*", "", block, flags=re.M)
+        code = re.sub(r"^( *\S*[./]\S*) {2,}.*", r"\1", code, flags=re.M)
+        code = re.sub(r"^prompts:\n(?: .*\n)+", lambda prompts: re.sub(r": .*", ":", prompts[0]), code, flags=re.M)
+        found.append((language, [line.rstrip() for line in code.splitlines() if line.strip()]))
+    return found
+
+
+def test_the_readme_in_chinese_has_the_headings_code_and_links_of_the_readme() -> None:
+    assert levels(CHINESE) == levels(README)
+    assert untranslated(CHINESE) == untranslated(README)
+    assert set(links(CHINESE)) - {"README.md"} == set(links(README)) - {"README.zh.md"}
 
 
 # --- campaigns ----------------------------------------------------------------------------------------------------------

@@ -123,13 +123,19 @@ def _urgency(line: Line) -> tuple[int, float]:
     return _URGENT.index(line.take.state), line.take.updated_at.timestamp()
 
 
-def paid_take(studio: Studio, label: str) -> int | None:
+def paid_take(plan: Plan, label: str) -> int | None:
     """The take of an earlier run that this line goes on with, where nothing is left to send. It waits behind nothing that
-    is still to be bought: its link dies within a day. Of a run that was stood by for it is the last one that it made."""
+    is still to be bought: its link dies within a day."""
+    line = plan.by_label[label]
+    is_paid = line.action == "attach" and line.take is not None and line.take.state in _PAID
+    return line.take.id if is_paid and line.take is not None else None
+
+
+def taken_over(label: str) -> int | None:
+    """The same of a run that was stood by for until it died: the last take that it made, whichever the plan knew of."""
+    studio = studios.current()
     line = studio.line(label)
-    take = line.take if line.action == "attach" else None
-    if line.key in studio.inherited:
-        take = studio.ledger.newest([line.key], route=studio.plan.routes).get(line.key)
+    take = studio.ledger.newest([line.key], route=studio.plan.routes).get(line.key)
     return take.id if take is not None and take.state in _PAID else None
 
 

@@ -114,9 +114,11 @@ async def _shoot(label: str, number: int, at: studio.Studio) -> None:
 
     await asyncio.sleep(number / 50)
     with outcome.end_told(label):
-        if outcome.is_elsewhere(label) and await _tried("wait_for", label, lambda: stand_by.stand_by(label)):
-            return
-        paid = outcome.paid_take(at, label)
+        paid = outcome.paid_take(at.plan, label)
+        if outcome.is_elsewhere(label):
+            if await _tried("wait_for", label, lambda: stand_by.stand_by(label)):
+                return
+            paid = outcome.taken_over(label)
         if paid is not None:
             await _tried("follow", label, lambda: follow.follow(paid, label))
             await _tried("deliver", label, lambda: deliver.deliver(paid, label))

@@ -66,9 +66,11 @@ async def in_turn(turn: asyncio.Semaphore, at: studio.Studio, label: str, tries:
 
 
 async def shoot(at: studio.Studio, label: str, tries: int) -> None:
-    if outcome.is_elsewhere(label) and await stand_by.stand_by(label):
-        return
-    paid = outcome.paid_take(at, label)
+    paid = outcome.paid_take(at.plan, label)
+    if outcome.is_elsewhere(label):
+        if await stand_by.stand_by(label):
+            return
+        paid = outcome.taken_over(label)
     if paid is not None:
         await follow.follow(paid, label)
         await _tried(tries, lambda: deliver.deliver(paid, label))

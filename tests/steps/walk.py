@@ -70,7 +70,7 @@ async def walk(spec: Path) -> int:
 
 
 async def shoot(at: studio.Studio, label: str) -> None:
-    paid = outcome.paid_take(at, label)
+    paid = outcome.paid_take(at.plan, label)
     if paid is not None:
         await follow.follow(paid, label)
         await deliver.deliver(paid, label)
