@@ -613,6 +613,32 @@ def dearest(line: Line) -> Credits:
     return most_of(catalogue.model(line.variant.model), line.seconds, line.variant.options)
 
 
+def without_repeats(plan: Plan, since: datetime, limit: int | None) -> Plan:
+    """The same plan less what earlier tries of this very run have made since then. What is asked for again, or rendered for
+    every run, is made once by a run however often Prefect tries it, and a limit counts over all its tries."""
+    made = {
+        line.key
+        for line in plan.lines
+        if line.take is not None and line.take.created_at >= since and _is_made(line.take)
+    }
+    room = len(plan.lines) if limit is None else limit - len(made)
+    lines: list[Line] = []
+    for line in plan.lines:
+        if line.action == "shoot" and line.key in made:
+            reason = f"take {line.supersedes} was made by an earlier try of this run"
+            lines.append(line._replace(action="skip", credits=ZERO, reason=reason))
+            continue
+        if line.action == "shoot":
+            room -= 1
+        if line.action != "shoot" or room >= 0:
+            lines.append(line)
+    return plan if tuple(lines) == plan.lines else narrowed(plan, lines, several=len(plan.routes) > 1)
+
+
+def _is_made(take: Take) -> bool:
+    return take.state in LIVE or take.state in CHARGED
+
+
 def without_new_takes(plan: Plan, *, send_reserved: bool = False) -> Plan:
     """The same plan less every line that would spend: what finishing a dead run means.
 

@@ -56,7 +56,8 @@ def reconcile(
 ) -> None:
     """Finish what dead runs left; nothing new is bought.
 
-    Of one campaign, or of all. A take in doubt is looked for at the provider. What evidence does not settle can be settled by hand.
+    Of one campaign, or of all. A take in doubt is looked for at the provider. What evidence does not settle can be settled
+    by hand.
     """
     from callsheet.steps import settings, settle
 

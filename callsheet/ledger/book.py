@@ -12,7 +12,7 @@ gets IllegalTransition or TakeAlreadyLive and has changed nothing.
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -30,7 +30,7 @@ from callsheet.ledger import databases, guards, migrations, ownership
 from callsheet.ledger.ownership import LEASE, Run
 from callsheet.ledger.tables import approvals, callbacks, hooks, journal, statements, takes
 from callsheet.occurrence import spoken
-from callsheet.routing import Limits
+from callsheet.routing import PLAY, Limits
 from callsheet.take import CHARGED, HELD, State, Take, may
 
 #: The columns of a take; requests and identities are long, and are asked for by themselves.
@@ -56,6 +56,12 @@ _OF_KEYS = (
     select(*_TAKE)
     .where(takes.c.route.in_(bindparam("routes", expanding=True)), takes.c.key.in_(bindparam("keys", expanding=True)))
     .order_by(takes.c.id)
+)
+#: Every route of a take, each found by one step in an index: asked before each purchase, and a distinct would read them all.
+_ROUTES = text(
+    "with recursive used(route) as (select min(route) from takes union all "
+    "select (select min(route) from takes where route > used.route) from used where used.route is not null) "
+    "select route from used where route is not null order by route"
 )
 _IDENTITIES = select(takes.c.id, takes.c.identity).where(takes.c.id.in_(bindparam("takes", expanding=True)))
 _LAST_TAKE = select(func.max(takes.c.id))
@@ -287,6 +293,13 @@ class Ledger:
         with self._reading() as connection:
             return ownership.spec_of(connection, campaign)
 
+    def first_try(self, run: Run) -> datetime | None:
+        """When Prefect's first try of this flow run began; None for the first one, and without Prefect."""
+        if not run.flow_run:
+            return None
+        with self._reading() as connection:
+            return ownership.first_try(connection, run.flow_run, run.id)
+
     def as_flow_runs(self, flow_runs: Collection[str]) -> dict[str, Run]:
         """The last run that Prefect knows as each of these flow runs."""
         with self._reading() as connection:
@@ -427,7 +440,7 @@ class Ledger:
     def routes(self) -> tuple[str, ...]:
         """Every route that a take was ever reserved on."""
         with self._reading() as connection:
-            return tuple(connection.execute(select(takes.c.route).distinct().order_by(takes.c.route)).scalars())
+            return tuple(connection.execute(_ROUTES).scalars())
 
     def takes(self, *, campaign: str | None = None, route: Routes | None = None) -> tuple[Take, ...]:
         """Every take, oldest first."""
@@ -523,6 +536,7 @@ class Ledger:
     # --- inside a transaction ------------------------------------------------------------------------------------------
 
     def _reserved(self, connection: Connection, booking: Booking) -> Take:
+        booking = _over_all_routes(connection, booking)
         if booking.run:
             ownership.refuse_foreign(connection, key=booking.key, run=booking.run, slug=booking.slug)
         self._refuse_second_take(connection, booking)
@@ -638,7 +652,9 @@ class Ledger:
             of_minute = select(sent).where(takes.c.route == route, sent > now - MINUTE).order_by(sent)
             times = list(connection.execute(of_minute).scalars())
             if len(times) >= limits.per_minute:
-                wait = times[len(times) - limits.per_minute] + MINUTE - now
+                wait = min(
+                    times[len(times) - limits.per_minute] + MINUTE - now, MINUTE
+                )  # a clock may have been set back
                 raise _busy(f"{limits.per_minute} jobs were sent on route {route} within a minute", wait)
 
     @contextmanager
@@ -731,6 +747,14 @@ def _of_month(moment: datetime) -> ColumnElement[bool]:
     following = (first + timedelta(days=31)).replace(day=1)
     sent = takes.c.submitted_at
     return (sent >= first) & (sent < following) | sent.is_(None) & takes.c.state.in_(sorted(HELD))
+
+
+def _over_all_routes(connection: Connection, booking: Booking) -> Booking:
+    """A purchase counts with all that was ever paid for, on routes too that were first used after its plan was drawn up."""
+    if booking.route in PLAY:
+        return booking
+    paid = {route for route in connection.execute(_ROUTES).scalars() if route not in PLAY}
+    return replace(booking, pool=tuple(sorted(paid.union(booking.routes))))
 
 
 def _on(route: Routes) -> ColumnElement[bool]:

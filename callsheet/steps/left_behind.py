@@ -4,9 +4,9 @@ The ledger alone says it: which campaigns have such takes, and from which file e
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -47,18 +47,24 @@ class Left:
 
 def found(root: Path, *, reserved: bool = False) -> tuple[Left, ...]:
     """By campaign, the one with the oldest take first. What is reserved and was never sent has cost nothing: unless it is
-    asked for (reserved), it is left to a run that somebody approves."""
+    asked for (reserved), it is left to a run that somebody approves, where its campaign has a file still."""
     settings = environment.read(root)
     if not drawing.has_ledger(settings):
         return ()
     with closing(drawing.open_ledger(settings)) as ledger:
         groups: dict[tuple[str, bool], list[Take]] = defaultdict(list)
-        for take in _unowned(settings, ledger, reserved=reserved):
+        for take in _unowned(settings, ledger):
             groups[take.campaign, take.route == SANDBOX].append(take)
-        return tuple(
+        left = [
             Left(campaign=name, sandbox=sandbox, spec=_spec(root, ledger, name), takes=tuple(takes))
             for (name, sandbox), takes in groups.items()
-        )
+        ]
+    left = [one if reserved or one.spec is None else replace(one, takes=_sent(one.takes)) for one in left]
+    return tuple(one for one in left if one.takes)
+
+
+def _sent(takes: Iterable[Take]) -> tuple[Take, ...]:
+    return tuple(take for take in takes if take.state is not State.RESERVED)
 
 
 def still_live(root: Path, take_ids: Collection[int]) -> tuple[Take, ...]:
@@ -85,8 +91,8 @@ def is_dead(settings: Settings, run: Run, since: datetime) -> bool:
     return presence.is_gone(settings, run.id)
 
 
-def _unowned(settings: Settings, ledger: Ledger, *, reserved: bool) -> list[Take]:
-    live = [take for take in ledger.takes() if take.is_live and (reserved or take.state is not State.RESERVED)]
+def _unowned(settings: Settings, ledger: Ledger) -> list[Take]:
+    live = [take for take in ledger.takes() if take.is_live]
     by_route: dict[str, list[Take]] = defaultdict(list)
     for take in live:
         by_route[drawing.claimed_on(settings, take.route)].append(take)

@@ -9,7 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from callsheet import buckets
+from callsheet import plan as planning
 from callsheet.archive.store import Store
 from callsheet.causes import Cause
 from callsheet.credits import ZERO, Credits
@@ -80,6 +81,10 @@ UPLOADS, STAGINGS = 4, 4
 #: How long results, and variants that wait for a place, wait for what is being sent where a hundred jobs end at once; and
 #: how far apart they begin then.
 GIVES_WAY, BEGINS_APART = timedelta(seconds=20), timedelta(seconds=1 / 25)
+
+
+#: How far the clocks of a ledger's server and of who writes into it may be apart.
+SKEW = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -331,7 +336,7 @@ async def _opened(
             flow_run=flow_run,
         ) as run,
     ):
-        drawn = await _drawn_and_claimed(settings, ledger, run, draw)
+        drawn = await _drawn_and_claimed(settings, ledger, run, lambda: _once(ledger, run, draw()))
         if drawn.plan.of("shoot"):
             await asyncio.to_thread(drawing.make_archive, drawn)
             await asyncio.to_thread(mark.check, settings, drawn.loaded.campaign.archive)
@@ -351,6 +356,16 @@ async def _opened(
                     _current.reset(token)
                     await _stopped([*studio.prepared.values(), *studio.looks.values(), *studio.films.values()])
             await _room_made(studio)
+
+
+def _once(ledger: Ledger, run: Run, drawn: Drawn) -> Drawn:
+    """Less what earlier tries of the same flow run have bought: nobody who lets Prefect try a run again approves it twice."""
+    since = ledger.first_try(run)
+    if since is None:
+        return drawn
+    limit = drawn.selection.limit
+    plan, whole = (planning.without_repeats(one, since - SKEW, limit) for one in (drawn.plan, drawn.whole))
+    return replace(drawn, plan=plan, whole=whole)
 
 
 async def _drawn_and_claimed(settings: Settings, ledger: Ledger, run: Run, draw: Callable[[], Drawn]) -> Drawn:

@@ -26,6 +26,33 @@ ROOT = Path(__file__).parents[2]
 TEN = replace(BOOKING, price=Credits.of(10), budget=None)
 
 
+def test_a_purchase_counts_with_routes_that_were_first_used_after_its_plan(ledger: Ledger) -> None:
+    evolink = replace(TEN, route="evolink", pool=("evolink",), key="a" * 64)
+    ledger.reserve(replace(TEN, route="mirror", pool=("evolink", "mirror"), key="b" * 64))
+    for limited in (replace(evolink, monthly=Credits.of(15)), replace(evolink, budget=Credits.of(15))):
+        with pytest.raises(BudgetExceeded):
+            ledger.reserve(limited)
+    with pytest.raises(TakeAlreadyLive):
+        ledger.reserve(replace(evolink, key="b" * 64))
+    free = replace(TEN, route="sandbox", pool=("sandbox",), key="c" * 64, budget=Credits.of(15))
+    ledger.reserve(free)  # a draft is no part of what is spent, and spending is no part of a draft's
+    assert ledger.reserve(replace(evolink, budget=Credits.of(20))).route == "evolink"
+    assert ledger.routes() == ("evolink", "mirror", "sandbox")
+
+
+def test_a_clock_that_was_set_back_keeps_nobody_waiting_for_longer_than_a_minute(place: Place) -> None:
+    now = datetime.now(UTC)
+    with closing(Ledger(place.url, now=lambda: now + timedelta(days=3))) as ahead:
+        take = ahead.reserve(TEN)
+        ahead.submitting(take.id, request={})
+    with closing(Ledger(place.url, now=lambda: now)) as ledger:
+        waiting = ledger.reserve(replace(TEN, key="d" * 64))
+        with pytest.raises(RouteBusy) as busy:
+            ledger.submitting(waiting.id, request={}, limits=Limits(per_minute=1))
+        assert busy.value.after is not None
+        assert busy.value.after <= timedelta(minutes=1)
+
+
 def test_two_hundred_workers_of_four_processes_cannot_overspend_by_one_credit(place: Place) -> None:
     Ledger(place.url).close()
     with ExitStack() as ended:

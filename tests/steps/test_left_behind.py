@@ -71,6 +71,35 @@ async def sent_within(spec: Path, provider: LocalProvider) -> None:
     await submit.submit(GOOD)
 
 
+async def test_what_was_reserved_for_a_campaign_that_is_gone_is_found_and_given_back(
+    spec: Path, provider: LocalProvider
+) -> None:
+    async with studio.opened(spec, sandbox=False) as at:
+        outcome.approve(at, approved=at.plan.digest, by="test", max_usd=None)
+        submit._reserve(at, at.line(GOOD))
+    assert left_behind.found(root_of(spec)) == ()  # a run that somebody approves may send it
+    assert [left.ids for left in left_behind.found(root_of(spec), reserved=True)] == [[1]]
+    spec.unlink()
+    (left,) = left_behind.found(root_of(spec))
+    assert (left.spec, left.ids) == (None, [1])
+    await strays.rescue_all(load.only_named(root_of(spec), left.campaign), sandbox=False)
+    assert left_behind.still_live(root_of(spec), left.ids) == ()
+    assert provider.submits == []
+
+
+async def test_a_run_that_prefect_tries_again_buys_what_is_asked_for_again_once(
+    spec: Path, provider: LocalProvider
+) -> None:
+    spec.write_text(spec.read_text().replace("budget: $2.00", "budget: $20.00"))
+    await run(spec)
+    for _ in range(2):
+        account, _ = await run(spec, again=["*"], flow_run="f-1")
+        assert account.exit_code == 0
+    assert len(provider.submits) == 4
+    await run(spec, again=["*"], flow_run="f-2")
+    assert len(provider.submits) == 6
+
+
 async def test_a_campaign_whose_file_was_moved_is_found_by_its_name(spec: Path, provider: LocalProvider) -> None:
     await sent(spec, GOOD)
     moved = spec.rename(spec.with_name("renamed.yaml"))

@@ -24,6 +24,7 @@ from callsheet.plan import (
     identity_of,
     key_of,
     without_new_takes,
+    without_repeats,
     worst_case,
 )
 from callsheet.routing import EVOLINK, SANDBOX
@@ -120,6 +121,25 @@ def test_what_was_made_for_an_occurrence_is_not_made_for_it_again() -> None:
     assert skipped.reason == "take 7 was made for the occurrence of 2026-11-30 06:00 UTC already"
     for newer in (replace(made, id=8, occurrence=None), replace(made, id=8, occurrence=MONDAY - timedelta(weeks=1))):
         assert plan(replace(view, takes={key: newer}), rerender="every-run").lines[0].action == "skip"
+
+
+def test_a_run_that_is_tried_again_makes_once_what_is_asked_for_again_and_counts_its_limit_over_all_tries() -> None:
+    keys = [line.key for line in plan().lines]
+    at = take_of(keys[0], State.ARCHIVED).created_at
+    takes = {key: take_of(key, State.ARCHIVED, number) for number, key in enumerate(keys[:2], 7)}
+    takes[keys[1]] = replace(takes[keys[1]], created_at=at - timedelta(days=1))
+    asked = plan(replace(NOTHING, takes=takes), rerender="every-run")
+    assert [line.action for line in asked.lines] == ["shoot"] * 24
+    again = without_repeats(asked, at, None)
+    assert [line.action for line in again.lines[:3]] == ["skip", "shoot", "shoot"]
+    assert again.lines[0].reason == "take 7 was made by an earlier try of this run"
+    assert again.credits == asked.credits - asked.lines[0].credits
+    assert again.digest != asked.digest
+    few = without_repeats(asked, at, 3)
+    assert [line.action for line in few.lines] == ["skip", "shoot", "shoot"]
+    assert without_repeats(asked, at + timedelta(seconds=1), None) is asked
+    failed = {keys[0]: take_of(keys[0], State.FAILED)}
+    assert without_repeats(plan(replace(NOTHING, takes=failed)), at, None).lines[0].action == "shoot"
 
 
 def test_what_costs_nothing_new_is_approved_whatever_was_spent_before() -> None:
