@@ -57,6 +57,9 @@ __all__ = [
 #: Files that one campaign may extend, one through the other.
 MOST_EXTENDED = 10
 
+#: A document over those it extends, and their names.
+Extended = tuple[Document, tuple[str, ...]]
+
 T = TypeVar("T")
 Framing = Literal["native", "crop", "pad"]
 
@@ -261,7 +264,7 @@ def _named_in(place: Path, form: Any) -> list[tuple[Path, str]]:
 
 
 def _parsed(read: Document, sources: Sources) -> Campaign:
-    document, extended = _extended(read, sources, (read.file,))
+    document, extended = _extended(read, sources, (read.file,), {})
     written = _written(document)
     texts, unread = _prompt_files(document, written, sources)
     form = formed(written, document.text)
@@ -275,8 +278,11 @@ def _parsed(read: Document, sources: Sources) -> Campaign:
     raise SpecInvalid([*errors, *(warning for warning in warnings if warning.path not in wrong)])
 
 
-def _extended(document: Document, sources: Sources, chain: tuple[str, ...]) -> tuple[Document, tuple[str, ...]]:
-    """The document over those it extends, and the names of these. SpecInvalid where one cannot be read, or leads back."""
+def _extended(document: Document, sources: Sources, chain: tuple[str, ...], known: dict[str, Extended]) -> Extended:
+    """The document over those it extends, and the names of these. SpecInvalid where one cannot be read, or leads back.
+
+    known: what was read so far, by name: two files that extend each file of a list twice would be read for ever.
+    """
     value = document.value.get("extends") if isinstance(document.value, dict) else None
     paths = value if isinstance(value, list) else [value]
     found: list[str] = []
@@ -286,6 +292,12 @@ def _extended(document: Document, sources: Sources, chain: tuple[str, ...]) -> t
             continue  # a mistake of form, told there
         place = ("extends", index) if isinstance(value, list) else ("extends",)
         name = normpath(join(dirname(document.file), path))
+        if name in known:
+            if name not in found:
+                base, further = known[name]
+                found += [name, *further]
+                below = base if below is None else below.over(base)
+            continue
         if name in chain or len(chain) > MOST_EXTENDED:
             leads = "leads back to this file" if name in chain else f"is more than {MOST_EXTENDED} files away"
             raise SpecInvalid([problem_at(document, place, f"{path} {leads}", "Take it out of extends.")])
@@ -298,7 +310,7 @@ def _extended(document: Document, sources: Sources, chain: tuple[str, ...]) -> t
         if not isinstance(read.value, dict):
             holds = yamltext.described(read.value)
             raise SpecInvalid([problem_at(read, (), f"what is extended is a mapping of keys, and this is {holds}")])
-        base, further = _extended(read, sources, (*chain, name))
+        base, further = known[name] = _extended(read, sources, (*chain, name), known)
         found += [name, *further]
         below = base if below is None else below.over(base)  # the first that says something counts
     return (document if below is None else document.over(below)), tuple(dict.fromkeys(found))

@@ -10,7 +10,7 @@ that is taken back stays in the document, with nothing in it: else an older copy
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -21,6 +21,9 @@ from callsheet.sidecar import AxisValues
 SCHEMA_VERSION: Literal[1] = 1
 #: Bytes of the document at most: 5,000 variants with a note of a page each.
 LARGEST = 20_000_000
+
+#: How far the clock of whoever judges may be ahead of ours.
+AHEAD = timedelta(days=1)
 
 Says = Literal["approve", "reject", "retake"]
 
@@ -49,6 +52,11 @@ class Verdict(_Document):
     film: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = Field(
         default="", description="SHA-256 of the film that it was given on; empty in older documents."
     )
+
+    def known_at(self, now: datetime) -> "Verdict":
+        """One that was given tomorrow or later is of a clock that is wrong, or of somebody who means it to hold for ever: it
+        counts as the oldest of all."""
+        return self if self.at <= now + AHEAD else self.model_copy(update={"at": _LONG_AGO})
 
     @property
     def is_given(self) -> bool:
@@ -81,6 +89,10 @@ class Verdicts(_Document):
             raise ValueError("two verdicts of one variant")
         return self
 
+    def known_at(self, now: datetime) -> "Verdicts":
+        """The same, what was given later than anybody can have given it put last."""
+        return self.model_copy(update={"verdicts": [one.known_at(now) for one in self.verdicts]})
+
     def counts(self, films: Mapping[str, str | None]) -> dict[str, int]:
         """How many of these films are approved, rejected, to be retaken, and judged at all. films: SHA-256 by content key."""
         given = [one for one in self.verdicts if one.is_judged and one.key in films and one.is_of(films[one.key])]
@@ -106,7 +118,8 @@ def mistake(error: ValidationError) -> str:
     return f"{place}: {first['msg']}" if place else first["msg"].partition(" at line")[0]
 
 
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+#: As a browser can still write it.
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _age(one: Verdict) -> tuple[datetime, str]:

@@ -20,6 +20,8 @@ from callsheet.media import probe
 BEST, FAIR, POOR = 95, 80, 40
 #: Each smaller picture has sides so much shorter.
 SMALLER = 0.75
+#: Rows of a picture whose colours are worked out at a time.
+BAND = 256
 #: Display P3 to sRGB, in light; rows are what comes out (both have the white of D65).
 P3_TO_SRGB = np.array(
     [[1.2249401, -0.2249404, 0.0], [-0.0420569, 1.0420571, 0.0], [-0.0196376, -0.0786361, 1.0982735]], np.float32
@@ -129,9 +131,12 @@ def _of_display_p3(image: Image.Image) -> Image.Image:
     """The colours of a picture whose numbers are of Display P3, which has the curve of sRGB, as sRGB."""
     numbers = np.arange(256) / 255
     light = np.where(numbers <= 0.04045, numbers / 12.92, ((numbers + 0.055) / 1.055) ** 2.4).astype(np.float32)
-    mixed = np.clip(light[np.asarray(image)] @ P3_TO_SRGB.T, 0, 1)
-    curve = np.where(mixed <= 0.0031308, 12.92 * mixed, 1.055 * mixed ** (1 / 2.4) - 0.055)
-    return Image.fromarray(np.round(curve * 255).astype(np.uint8))
+    pixels = np.asarray(image).copy()
+    for begin in range(0, len(pixels), BAND):  # of 64 megapixels the numbers between would take 3 GB
+        mixed = np.clip(light[pixels[begin : begin + BAND]] @ P3_TO_SRGB.T, 0, 1)
+        curve = np.where(mixed <= 0.0031308, 12.92 * mixed, 1.055 * mixed ** (1 / 2.4) - 0.055)
+        pixels[begin : begin + BAND] = np.round(curve * 255).astype(np.uint8)
+    return Image.fromarray(pixels)
 
 
 def _opaque(colours: Image.Image, alpha: Image.Image | None) -> Image.Image:

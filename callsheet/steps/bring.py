@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from callsheet.errors import Problem, SourceError, SourceUnreachable
 from callsheet.once import once
-from callsheet.steps import cache, settings
+from callsheet.steps import cache, private, settings
 from callsheet.steps.load import Loaded
 from callsheet.steps.settings import Settings
 
@@ -158,7 +158,7 @@ def _brought(way: _Way, url: str, copy: Path) -> _Old | None:
     from callsheet.sources import transfer
 
     try:
-        copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.folder(copy.parent)
         with cache.locked_in_thread(cache.lock_file(copy), way.stop) as is_mine:
             if not is_mine:
                 raise transfer.Stopped

@@ -52,7 +52,7 @@ from callsheet.sidecar import (
     VersionsRecord,
     read,
 )
-from callsheet.steps import clock, mark, pictures, prepare
+from callsheet.steps import clock, mark, pictures, prepare, private
 from callsheet.steps import inspect as inspecting
 from callsheet.steps import studio as studios
 from callsheet.steps.mark import Film
@@ -155,7 +155,7 @@ async def fetch(
     from callsheet.media import probe  # slow to load, and not needed before something is sent
 
     target = fetched(studio.home, take)
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private.folder(target.parent)
     downloaded = await asyncio.to_thread(_kept, target) or await _download(studio, take, target, on_bytes)
     try:
         facts = await asyncio.to_thread(probe.clip, target)

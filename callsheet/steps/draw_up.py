@@ -23,7 +23,7 @@ from callsheet.plan import LedgerView, Line, Month, Plan
 from callsheet.routing import EVOLINK, LOOPBACK, PLAY, SANDBOX, Idempotency, Pool, alone, may_ask_again
 from callsheet.selection import Selection
 from callsheet.slices import Part
-from callsheet.steps import clock
+from callsheet.steps import clock, private
 from callsheet.steps import settings as environment
 from callsheet.steps.load import Loaded, resolve
 from callsheet.steps.settings import SQLITE, Settings
@@ -383,7 +383,7 @@ def open_ledger(settings: Settings) -> "Ledger":
 def make_home(settings: Settings) -> None:
     """Have the folder of ledger, caches and the sandbox's state. LedgerUnreachable where there can be none."""
     try:
-        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.folder(settings.home)
         if not os.access(settings.home, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from callsheet import digest, limits
 from callsheet.limits import ClipFacts, ClipPreparation
-from callsheet.steps import cache
+from callsheet.steps import cache, private
 
 if TYPE_CHECKING:
     from callsheet.steps.survey import Surveyed
@@ -72,5 +72,5 @@ class Crops:
         if not self._changed:
             return
         with suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+            private.folder(self._file.parent)
             cache.write_note(self._file, self._known)

@@ -16,6 +16,7 @@ from callsheet import naming
 from callsheet.archive.store import Store
 from callsheet.errors import ArchiveError, SpecError, StoreUnreachable
 from callsheet.sidecar import Manifest
+from callsheet.steps import clock, private
 from callsheet.steps.shelve import Shelf
 from callsheet.verdicts import Verdicts, merge, mistake
 
@@ -34,7 +35,7 @@ def known(store: Store, manifest: Manifest) -> Verdicts:
     if written is None:
         return Verdicts(campaign=manifest.campaign, draft=manifest.draft, plan=manifest.plan, verdicts=[])
     try:
-        return Verdicts.model_validate_json(written)
+        return Verdicts.model_validate_json(written).known_at(clock.now())
     except ValidationError as error:
         raise ArchiveError(
             f"These are no verdicts: {mistake(error)}.",
@@ -53,7 +54,7 @@ def keep(shelf: Shelf, manifest: Manifest, news: Verdicts, *, home: Path) -> Ver
     with _alone(home):
         for _ in range(TRIES):
             there = known(shelf.store, manifest)
-            merged = merge(there, news)
+            merged = merge(there, news.known_at(clock.now()))
             if merged.verdicts == sorted(there.verdicts, key=lambda one: (one.slug, one.key)):
                 return there
             shelf.replace_text(key_of(manifest.campaign), merged.model_dump_json(indent=2) + "\n")
@@ -95,7 +96,7 @@ def _alone(home: Path) -> Iterator[None]:
     """One process of this machine at a time. The lock dies with its process."""
     place = home / "verdicts.lock"
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        private.folder(home)
         lock = place.open("ab")
     except OSError as error:
         what = f"No verdicts can be kept: {error.strerror or error}."

@@ -22,7 +22,7 @@ from callsheet import eviction
 from callsheet.errors import CacheUnusable, LedgerError
 from callsheet.eviction import Entry, Kind
 from callsheet.ledger.book import Ledger
-from callsheet.steps import cache, draw_up
+from callsheet.steps import cache, draw_up, private
 from callsheet.steps.settings import Settings
 from callsheet.steps.survey import Survey
 
@@ -57,7 +57,7 @@ def listed(home: Path, survey: Survey) -> Iterator[None]:
     with ExitStack() as held:
         with _writable(home):
             folder = home / "cache" / "needs"
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private.folder(folder)
             mine = folder / f"{os.getpid()}-{token_hex(8)}.json"
             held.enter_context(cache.locked_in_thread(mine, Event()))
             held.callback(_unlisted, mine)
@@ -129,7 +129,7 @@ def clear(settings: Settings, older_than: timedelta | None) -> Cleared:
 
 @contextmanager
 def _guarded(home: Path) -> Iterator[None]:
-    (home / "cache").mkdir(mode=0o700, parents=True, exist_ok=True)
+    private.folder(home / "cache")
     with cache.locked_in_thread(home / "cache" / "needs.lock", Event()):
         yield
 

@@ -22,6 +22,7 @@ from callsheet.marking import Layout, Mark, NotMarkable
 from callsheet.provider.client import Downloaded
 from callsheet.routing import PLAY
 from callsheet.sidecar import MarkingRecord, Sidecar, SignatureRecord, StrayRecord
+from callsheet.steps import private
 from callsheet.steps.settings import Settings
 from callsheet.take import Take
 
@@ -237,7 +238,7 @@ def _written(
 ) -> Film:
     content = marking.box(marking.packet(mark))
     running, size = hashlib.sha256(), 0
-    copy.parent.mkdir(parents=True, exist_ok=True)
+    private.folder(copy.parent)
     with copy.open("wb") as target:
         for chunk in _pieces(source, found, content):
             running.update(chunk)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from callsheet import naming
 from callsheet.errors import ArchiveError, WouldOverwrite
+from callsheet.steps import private
 from callsheet.steps.cache import PreparedFile
 from callsheet.steps.studio import Studio
 from callsheet.take import Take
@@ -31,7 +32,7 @@ def poster_key(studio: Studio, sha256: str) -> str:
 def unfinished(studio: Studio, sha256: str) -> Path:
     """Where a picture is made. Of this run: slices of one machine make the same pictures at the same time."""
     made = studio.home / "incoming" / f"poster-{sha256[:16]}-{studio.run.id}.jpg"
-    made.parent.mkdir(parents=True, exist_ok=True)
+    private.folder(made.parent)
     return made
 
 

@@ -20,7 +20,7 @@ from callsheet.media import command
 from callsheet.media.command import Progress
 from callsheet.mending import shape_of
 from callsheet.plan import decimal_seconds
-from callsheet.steps import cache
+from callsheet.steps import cache, private
 from callsheet.steps import studio as studios
 from callsheet.steps.cache import PreparedFile
 from callsheet.steps.studio import Studio
@@ -90,7 +90,7 @@ async def prepared_still(studio: Studio, variant: Variant, number: int) -> Prepa
     async def make(target: Path) -> PreparedFile:
         from callsheet.media import stills  # as above
 
-        async with _refusing_changed(studio, surveyed, target):
+        async with _refusing_changed(studio, surveyed, target), studio.stills:
             facts = await asyncio.to_thread(stills.prepare, surveyed.path, preparation, target)
         sha256 = await asyncio.to_thread(hash_of, target)
         return PreparedFile(
@@ -165,7 +165,7 @@ async def _once(studio: Studio, entry: str, make: Callable[[Path], Awaitable[Pre
 
 async def _cached(target: Path, make: Callable[[Path], Awaitable[PreparedFile]]) -> PreparedFile:
     with command.written_to(target.parent):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        private.folder(target.parent)
         async with cache.locked(cache.lock_file(target)):
             known = cache.recall(target)
             if known is not None:

@@ -18,6 +18,7 @@ from callsheet import buckets
 from callsheet.archive.disk import DiskStore
 from callsheet.archive.store import Store
 from callsheet.errors import ArchiveError
+from callsheet.steps import private
 from callsheet.steps.load import Loaded
 
 log = logging.getLogger("callsheet.takes")
@@ -72,7 +73,7 @@ class Shelf:
             return
         place = self.folder.path(key)
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
+            private.folder(place.parent)
             place.unlink(missing_ok=True)
             try:
                 os.link(file, place)

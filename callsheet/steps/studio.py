@@ -83,6 +83,8 @@ UPLOADS, STAGINGS = 4, 4
 GIVES_WAY, BEGINS_APART = timedelta(seconds=20), timedelta(seconds=1 / 25)
 
 
+#: Reference images that are prepared at a time: one of 64 megapixels takes 200 MB for each copy of it.
+STILLS_AT_ONCE = 2
 #: How far the clocks of a ledger's server and of who writes into it may be apart.
 SKEW = timedelta(minutes=1)
 
@@ -118,6 +120,8 @@ class Studio:
     on_the_way: asyncio.Semaphore
     #: ffmpeg processes of preparation at a time, and the threads of each: together as many as there are cores.
     encoders: asyncio.Semaphore
+    #: Bounds the pictures that are prepared.
+    stills: asyncio.Semaphore
     threads: int
     listener: Listener = nobody
     #: Who may fetch its result now.
@@ -415,6 +419,7 @@ def _laid_out(drawn: Drawn, ledger: Ledger, run: Run, counters: Mapping[str, Cou
         in_flight=asyncio.Semaphore(drawn.settings.max_in_flight),
         on_the_way=asyncio.Semaphore(2 * drawn.settings.max_in_flight),
         encoders=asyncio.Semaphore(at_once),
+        stills=asyncio.Semaphore(STILLS_AT_ONCE),
         threads=command.cores() // at_once if at_once > 1 else 0,
         listener=_listener.get(),
     )

@@ -19,6 +19,7 @@ from callsheet.catalogue import ClipLimits, ImageLimits
 from callsheet.credits import Credits, total
 from callsheet.errors import Problem, SpecInvalid, Unacceptable
 from callsheet.limits import ClipFacts, ClipPreparation, Facts, StillFacts, StillPreparation, TooLong
+from callsheet.steps import private
 from callsheet.steps.load import Loaded, SourceClip
 from callsheet.sweep import Setup, Variant
 from callsheet.tariff import price_of, quantity_of
@@ -415,7 +416,7 @@ class _Memory:
         from callsheet.steps import cache
 
         with suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+            private.folder(self._file.parent)
             cache.write_note(self._file, self._known)
 
 

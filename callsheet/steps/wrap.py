@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import callsheet
-from callsheet import catalogue, causes, expiry, naming, quality
+from callsheet import catalogue, causes, expiry, inspection, naming, quality
 from callsheet import sidecar as sidecars
 from callsheet.archive.store import Store
 from callsheet.causes import Cause
@@ -330,6 +330,11 @@ async def write_manifest(studio: Studio, reasons: Mapping[str, str]) -> tuple[Ma
     return manifest, held
 
 
+def _is_sound(manifest: str, entry: ManifestEntry) -> bool:
+    """Anybody who can write into an archive may have written it."""
+    return inspection.is_amount(entry.credits) and inspection.place(manifest, entry.deliverable or "") is not None
+
+
 def _of_earlier_rounds(studio: Studio, known: Collection[str]) -> list[ManifestEntry]:
     """What reviews have added, as long as its file is there: the campaign does not have it, and its board would lose it."""
     folder = pictures.folder(studio)
@@ -343,7 +348,12 @@ def _of_earlier_rounds(studio: Studio, known: Collection[str]) -> list[ManifestE
         return []
     if before is None or before.draft != (studio.plan.route in PLAY):
         return []
-    kept = [entry for entry in before.entries if entry.round and entry.deliverable and entry.key not in known]
+    own = [entry for entry in before.entries if entry.round and entry.deliverable and entry.key not in known]
+    kept = [entry for entry in own if _is_sound(f"{folder}/manifest.json", entry)]
+    if strange := len(own) - len(kept):
+        log.warning(
+            "%d entries of the old manifest name no file of the archive, or no amount, and are left out", strange
+        )
     there = (
         studio.store.sizes({naming.from_manifest(folder, entry.deliverable or "") for entry in kept}) if kept else {}
     )

@@ -566,6 +566,18 @@ def test_a_campaign_of_another_studio_is_not_run_from_here(studio: Studio, new_s
     assert other.untouched()
 
 
+def test_nobody_else_of_the_machine_looks_into_the_home(studio: Studio) -> None:
+    before = os.umask(0o022)
+    try:
+        assert studio.call("check", SPEC).code == 0
+        assert studio.call("prepare", "media/beach.mp4", "--out", str(studio.root / "made")).code == 0
+        assert studio.call("plan", SPEC).code == 0
+    finally:
+        os.umask(before)
+    folders = [studio.home, *(path for path in studio.home.rglob("*") if path.is_dir())]
+    assert {path: oct(path.stat().st_mode & 0o777) for path in folders} == dict.fromkeys(folders, "0o700")
+
+
 def test_a_module_beside_the_campaign_is_not_run(studio: Studio) -> None:
     for name in ("json.py", "av.py", "numpy.py"):
         (studio.root / name).write_text("open('ran', 'w').close()\nraise SystemExit(3)\n")

@@ -341,3 +341,11 @@ async def test_the_poster_of_a_decode_is_the_one_that_is_made_alone(cup: Path, t
     assert alone.shape == beside.shape == (360, 480, 3)
     assert np.abs(alone - beside).mean() < 3
     assert len(seen.poster) < 2 * (tmp_path / "alone.jpg").stat().st_size
+
+
+def test_wide_colours_are_the_same_in_bands_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = Image.effect_noise((90, 600), 80).convert("RGB")
+    monkeypatch.setattr(stills, "BAND", 10_000)
+    whole = stills._of_display_p3(picture).tobytes()
+    monkeypatch.setattr(stills, "BAND", 7)
+    assert stills._of_display_p3(picture).tobytes() == whole

@@ -91,6 +91,18 @@ def test_many_boards_at_once_lose_no_verdict(disk: Shelf, manifest: Manifest, tm
     assert len(judge.known(disk.store, manifest).verdicts) == 40
 
 
+def test_a_verdict_of_the_far_future_holds_against_nobody(disk: Shelf, manifest: Manifest, tmp_path: Path) -> None:
+    """One from the year 9999 would hold for ever, and no browser could write a later one."""
+    forged = verdicts(given(3, at=datetime(9999, 12, 31, tzinfo=UTC)))
+    (kept,) = judge.keep(disk, manifest, forged, home=tmp_path).verdicts
+    assert (kept.says, kept.at.year) == ("approve", 1970)
+    disk.replace_text(judge.key_of(manifest.campaign), forged.model_dump_json())
+    now = verdicts(given(3, says="reject"))
+    assert [one.says for one in judge.keep(disk, manifest, now, home=tmp_path).verdicts] == ["reject"]
+    ahead = verdicts(given(4, at=datetime.now(UTC) + timedelta(hours=3)))
+    assert judge.keep(disk, manifest, ahead, home=tmp_path).verdicts[-1].at == ahead.verdicts[0].at
+
+
 def test_the_same_again_writes_nothing(disk: Shelf, manifest: Manifest, tmp_path: Path) -> None:
     judge.keep(disk, manifest, verdicts(given(1)), home=tmp_path)
     file = disk.folder.path("summer-launch/verdicts.json")

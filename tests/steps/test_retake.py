@@ -1,5 +1,6 @@
 """A job that the provider failed for a passing reason becomes a new take: as often as asked, and never after a charge."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,25 @@ def one(spec: Path) -> Path:
 
 def states(spec: Path) -> list[State]:
     return [take.state for take in takes(spec)]
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [{"credits": "x"}, {"credits": "1e99999999"}, {"deliverable": "../../x.mp4"}, {"deliverable": "a/../x.mp4"}],
+)
+async def test_an_entry_that_somebody_wrote_into_the_manifest_does_not_end_a_run(
+    one: Path, provider: LocalProvider, forged: dict[str, str]
+) -> None:
+    account, _ = await run(one)
+    written = json.loads(account.manifest.read_text())
+    film = written["entries"][0]["deliverable"]
+    added = {**written["entries"][0], "round": "retake", "key": "f" * 64, "deliverable": film, **forged}
+    account.manifest.write_text(json.dumps({**written, "entries": [*written["entries"], added]}))
+    account, _ = await run(one)
+    assert account.exit_code == 0
+    assert [entry["key"] for entry in json.loads(account.manifest.read_text())["entries"]] == [
+        written["entries"][0]["key"]
+    ]
 
 
 @pytest.mark.parametrize("code", PASSING)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from callsheet import catalogue, sweep, yamltext
-from callsheet.campaign import NATIVE, Campaign, Trim, is_glob, parse, parse_trim
+from callsheet.campaign import NATIVE, Campaign, Sources, Trim, is_glob, parse, parse_trim
 from callsheet.campaign_schema import json_schema
 from callsheet.credits import Credits
 from callsheet.errors import NothingToShoot, Problem, SpecError, SpecInvalid, SpecSyntax
@@ -688,3 +688,18 @@ def test_a_prompt_that_yaml_ends_at_a_number_sign_is_noticed() -> None:
     ]
     for harmless in ("Look  # warm", "'Look #1 of the series'", "Look#1"):
         assert warnings(SMALL.replace("Re-light the scene at dusk.", harmless)) == []
+
+
+def test_a_file_that_is_extended_again_and_again_is_read_once() -> None:
+    """Three files that name the next one a hundred times would be read a million times."""
+    texts = {f"{n}.yaml": f"extends: [{', '.join([f'{n + 1}.yaml'] * 100)}]\nx-{n}: 1\n" for n in range(3)}
+    texts["3.yaml"] = "budget: $7.00\n"
+    read: list[str] = []
+
+    def document(name: str) -> bytes:
+        read.append(name)
+        return texts[name].encode()
+
+    whole = parse(SMALL + "extends: [0.yaml, 0.yaml]\n", file="whole.yaml", sources=Sources(document=document))
+    assert whole.budget == Credits.of_usd(7)
+    assert sorted(read) == sorted(texts)

@@ -2,6 +2,7 @@
 
 const SAYS = { approve: "Approved", reject: "Rejected", retake: "Retake" };
 const NOTE = 4000; // characters, as callsheet/verdicts.py has it
+const AHEAD = 24 * 3600 * 1000; // milliseconds that the clock of whoever judged may be ahead, as there
 const AGAIN = 4000; // ms until what the server did not take is sent again
 const known = new Map(data.verdicts.map((verdict) => [verdict.key, verdict])); // key -> verdict, also one that was taken back
 const ours = new Map(); // key -> verdict that is in this browser only
@@ -122,7 +123,7 @@ function absorb(verdicts) {
 // A verdict from a file or from storage, if it is one of a variant of this board: its names are the board's own.
 function readable(raw) {
   const cell = sharing.get(raw?.key)?.[0];
-  if (!cell || typeof raw.at !== "string" || !/^\d{4}-/.test(raw.at) || Number.isNaN(Date.parse(raw.at))) return null;
+  if (!cell || typeof raw.at !== "string" || !/^\d{4}-/.test(raw.at) || !(Date.parse(raw.at) <= Date.now() + AHEAD)) return null;
   const { key, slug, axes } = facts.get(cell);
   return {
     key, slug, axes,
