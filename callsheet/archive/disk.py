@@ -79,7 +79,10 @@ class DiskStore:
     def read(self, key: str) -> bytes | None:
         place = self.path(key)
         with _told(key, place):
-            return place.read_bytes() if _is_there(place) else None
+            if not _is_there(place):
+                return None
+            _refuse_no_file(place)
+            return place.read_bytes()
 
     @contextmanager
     def opened(self, key: str) -> Iterator[Iterator[bytes] | None]:
@@ -88,8 +91,7 @@ class DiskStore:
             if not _is_there(place):
                 yield None
                 return
-            if not place.is_file():
-                raise ArchiveError("Something that is not a file has this name.", where=str(place))
+            _refuse_no_file(place)
             with place.open("rb") as file:
                 yield _chunks(file)
 
@@ -192,6 +194,12 @@ class DiskStore:
                 return False
             half.rename(place)
         return True
+
+
+def _refuse_no_file(place: Path) -> None:
+    """A pipe of this name would be waited for without end. ArchiveError."""
+    if not place.is_file():
+        raise ArchiveError("Something that is not a file has this name.", where=str(place))
 
 
 def _is_there(place: Path) -> bool:

@@ -144,7 +144,7 @@ def result_page(account: "Account", spec: str) -> str:
     rows = [
         ("review board", f"<{account.link}>" if account.link else f"`{account.board}`"),
         ("open it", f"`callsheet review {spec} --open`"),
-        ("files", f"`{account.files}`"),
+        ("files", plain(account.files) if "`" in account.files else f"`{account.files}`"),
         ("manifest", f"`{account.manifest}`"),
         ("takes and money", f"`callsheet status {spec}`"),
     ]

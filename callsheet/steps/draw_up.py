@@ -1,6 +1,7 @@
 """Load, survey, look into the ledger: the plan of a campaign on one route, as it stands now. Nothing is spent or sent."""
 
 import errno
+import json
 import logging
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -11,12 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from callsheet import approval
+from callsheet import approval, naming
 from callsheet import plan as planning
 from callsheet.campaign import Campaign
 from callsheet.credits import ZERO, Credits
 from callsheet.digest import Canonical
-from callsheet.errors import ArchiveError, LedgerError, LedgerUnreachable, NothingToShoot, SpecInvalid
+from callsheet.errors import ArchiveError, LedgerError, LedgerUnreachable, NothingToShoot, SpecInvalid, WouldOverwrite
 from callsheet.nearest import listed
 from callsheet.pilot import Pilot, pairwise
 from callsheet.plan import LedgerView, Line, Month, Plan
@@ -397,12 +398,28 @@ def make_home(settings: Settings) -> None:
 
 
 def make_archive(drawn: Drawn) -> None:
-    """Have the archive, and write there once. StoreUnreachable, before what it could not keep is paid for."""
+    """Have the archive, and write there once. StoreUnreachable, before what it could not keep is paid for; WouldOverwrite where
+    what a run writes anew each time would take the place of something else."""
     try:
         drawn.store.check()
+        _refuse_anothers(drawn)
     except ArchiveError as error:
         _call_unspent(error, drawn.loaded)
         raise
+
+
+def _refuse_anothers(drawn: Drawn) -> None:
+    """A folder of an application has a manifest.json of its own. One of ours that is damaged is written anew."""
+    key = f"{naming.slug_part(drawn.plan.campaign)}/manifest.json"
+    try:
+        there = json.loads(drawn.store.read(key) or b"null")
+    except ValueError:
+        return
+    if there is not None and not (isinstance(there, dict) and "callsheet" in there):
+        raise WouldOverwrite(
+            f"{drawn.store.spoken(key)} is there and is no manifest of Callsheet, which each run writes anew.",
+            hint="Set archive: {to: …} to another folder, or give the campaign another name.",
+        )
 
 
 def _call_unspent(error: ArchiveError, loaded: Loaded) -> None:

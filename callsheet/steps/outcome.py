@@ -1,5 +1,6 @@
 """What a flow shows and hands back: approval, the tables of its artifacts, and the account of how it ended."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -28,6 +29,10 @@ _UNDONE: dict[Spent, str] = {"no": "failed", "yes": "pending", "unknown": "in_do
 #: States of a take of an earlier run that is paid for, or perhaps, in the order in which they are gone on with.
 _URGENT = (State.SUCCEEDED, State.SUBMITTED, State.IN_DOUBT, State.SUBMITTING)
 _PAID = (State.SUCCEEDED, State.SUBMITTED)
+
+#: What makes markup of a text in a cell of a table, and how it stands there.
+_MARKS = re.compile(r"([\\`*_\[\]<>!|])")
+_ESCAPED = re.compile(r"\\([\\`*_\[\]<>!|])")
 
 _reporter: "ContextVar[Callable[[Account], None] | None]" = ContextVar("reporter", default=None)
 
@@ -187,6 +192,17 @@ def plan_title(plan: Plan) -> str:
     return f"{len(plan.lines)} variants, {plan.credits.spoken} on {plan.route}; plan {plan.digest[:12]}{occurrence}"
 
 
+def cell(text: str) -> str:
+    """Text for a table of Prefect, whose UI reads every cell as Markdown: words of a provider, or names of files, make no
+    link, picture or HTML there."""
+    return _MARKS.sub(r"\\\1", text)
+
+
+def of_cell(text: str) -> str:
+    """What stands in such a cell."""
+    return _ESCAPED.sub(r"\1", text)
+
+
 def plan_rows(plan: Plan) -> list[dict[str, Any]]:
     return [
         {
@@ -194,7 +210,7 @@ def plan_rows(plan: Plan) -> list[dict[str, Any]]:
             "action": line.action,
             "credits": str(line.credits),
             "seconds": planning.decimal_seconds(line.seconds),
-            "reason": line.reason,
+            "reason": cell(line.reason),
         }
         for line in plan.lines
     ]
@@ -209,10 +225,10 @@ def rows(account: "Account") -> list[dict[str, Any]]:
             "charged": str(ended.charged),
             "usd": str(ended.charged.usd),
             "job": ended.take.job if ended.take else "",
-            "deliverable": ended.take.archive if ended.take else "",
+            "deliverable": cell(ended.take.archive) if ended.take else "",
             "quality": quality.verdict_of(ended.quality),
             "cause": ended.cause.words if ended.cause else "",
-            "reason": ended.reason,
+            "reason": cell(ended.reason),
         }
         for ended in account.ended
     ]

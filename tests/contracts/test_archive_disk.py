@@ -351,3 +351,10 @@ def test_sweeping_leaves_everything_that_is_not_ours(store: DiskStore, tmp_path:
     assert store.sweep_leftovers() == (store.root / names[0],)
     assert {path.name for path in outside.iterdir()} == set(names)
     assert {path.name for path in store.root.iterdir()} == {*names[1:], "link"}
+
+
+def test_a_pipe_is_no_document(tmp_path: Path) -> None:
+    """It would be read without end."""
+    os.mkfifo(tmp_path / "manifest.json")
+    with pytest.raises(ArchiveError, match="not a file"):
+        DiskStore(tmp_path).read("manifest.json")

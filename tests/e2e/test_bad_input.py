@@ -586,6 +586,15 @@ def test_a_module_beside_the_campaign_is_not_run(studio: Studio) -> None:
     assert not (studio.root / "ran").exists()
 
 
+def test_a_file_of_something_else_is_not_taken_for_a_manifest_and_replaced(studio: Studio) -> None:
+    there = studio.root / "archive/tiny/manifest.json"
+    there.parent.mkdir(parents=True)
+    there.write_text('{"name": "a web application"}')
+    assert_refused(studio.run("--json"), 7, "error: ", "to another folder")
+    assert there.read_text() == '{"name": "a web application"}'
+    assert studio.untouched()
+
+
 # --- the ledger, the archive, and who else is there -------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from callsheet import causes
 from callsheet.credits import ZERO
-from callsheet.steps import bulletin
+from callsheet.steps import bulletin, outcome
 from callsheet.steps.progress import Event, Stage, nobody
 from callsheet.steps.wrap import Account, Ended
 from tests.unit import plans
@@ -82,6 +82,15 @@ def test_what_a_provider_said_is_shown_as_it_is(hostile: str) -> None:
     page = bulletin.failures_page(account(hostile), "specs/a.yaml")
     (quoted,) = [line for line in page.splitlines() if line.startswith("- ")]
     assert not set(re.sub(r"\\.", "", quoted.removeprefix("- "))) & set("![]()<>#:.*`")
+
+
+@pytest.mark.parametrize(
+    "hostile", ["![x](//evil/b.png) <img src=//evil/b.png>", "[go](javascript:alert(1))", "a|b `c` \\[d]"]
+)
+def test_nor_does_it_make_markup_in_a_table_and_comes_out_of_it_as_it_was(hostile: str) -> None:
+    (row, *_) = outcome.rows(account(hostile))
+    assert not set(re.sub(r"\\.", "", row["reason"])) & set("![]<>`|")
+    assert outcome.of_cell(row["reason"]) == hostile
 
 
 def test_a_secret_in_a_reason_is_on_no_page() -> None:
