@@ -166,6 +166,20 @@ class NothingToShoot(SpecError):
     """
 
 
+class SettingsWrong(SpecError):
+    """A variable of the environment or of `.env` has a value that cannot be used.
+
+    Do: Correct it there, or unset it (docs/reference/settings.md).
+    """
+
+
+class RouteWrong(SpecError):
+    """`routes.toml` says something that cannot be used.
+
+    Do: The message names the table and the key (docs/money.md#routes).
+    """
+
+
 class PackageMissing(SpecError):
     """A part of Callsheet that this needs is not installed.
 
@@ -352,6 +366,42 @@ class JobFailed(ProviderError):
         self.may_retake = may_retake
 
 
+class JobUnknown(ProviderError):
+    """The provider keeps answering that it has no such job. That proves nothing about the charge: the take is held.
+
+    Do: Look for the job in the provider's list; `callsheet reconcile` says what a person can do.
+    """
+
+    spent = "unknown"
+
+
+class NotThatJob(ProviderError):
+    """The provider knows no job of the id that a person gave.
+
+    Do: Copy the id from the provider's list of jobs.
+    """
+
+    spent = "unknown"
+
+
+class WasAccepted(ProviderError):
+    """The provider has proved that it has a take of which a person says that it never had it.
+
+    Do: Find its job (`callsheet reconcile --accepted TAKE JOB`), or give it up (`--lost TAKE`).
+    """
+
+    spent = "yes"
+
+
+class StillThere(ProviderError):
+    """The result of a take can still be had, or may yet be, so it is not given up.
+
+    Do: The message says what to do instead.
+    """
+
+    spent = "yes"
+
+
 class ResultExpired(ProviderError):
     """The link of a paid result is dead. A status read may still give a fresh one.
 
@@ -412,6 +462,13 @@ class IllegalTransition(LedgerError):
     """A take was asked to go where its state does not lead.
 
     Do: Please report it: the ledger refused a step that Callsheet should not have asked for.
+    """
+
+
+class NoSuchTake(LedgerError):
+    """The ledger has no take of this number.
+
+    Do: `callsheet status` lists them.
     """
 
 

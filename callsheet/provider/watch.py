@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from callsheet import pace
-from callsheet.errors import ProviderError, Unavailable
+from callsheet.errors import JobUnknown, ProviderError, Unavailable
 from callsheet.pace import Pace, Usual
 from callsheet.provider.client import JobStatus, Provider
 
@@ -30,12 +30,6 @@ UNKNOWN_ANSWERS = 3
 
 #: Questions on end that nothing answered, from which on the provider counts as out of reach.
 TROUBLE = 3
-
-
-class JobUnknown(ProviderError):
-    """The provider keeps answering that it has no such job. That proves nothing about the charge: the take is held."""
-
-    spent = "unknown"
 
 
 #: The vendor advises: first poll after 15 s, then every 10 to 15 s. A failed job is heard of after two minutes at most.

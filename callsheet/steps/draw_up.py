@@ -17,7 +17,15 @@ from callsheet import plan as planning
 from callsheet.campaign import Campaign
 from callsheet.credits import ZERO, Credits
 from callsheet.digest import Canonical
-from callsheet.errors import ArchiveError, LedgerError, LedgerUnreachable, NothingToShoot, SpecInvalid, WouldOverwrite
+from callsheet.errors import (
+    ArchiveError,
+    LedgerError,
+    LedgerUnreachable,
+    NothingToShoot,
+    SettingsWrong,
+    SpecInvalid,
+    WouldOverwrite,
+)
 from callsheet.nearest import listed
 from callsheet.pilot import Pilot, pairwise
 from callsheet.plan import LedgerView, Line, Month, Plan
@@ -107,7 +115,7 @@ def pool_of(settings: Settings, *, sandbox: bool) -> Pool:
     others = [entry for entry in settings.routes if entry.key is not None]
     strange = [entry.card.name for entry in others if entry.is_local != settings.is_local]
     if strange:
-        raise environment.SettingsWrong(
+        raise SettingsWrong(
             f"{strange[0]} is {'on another machine' if settings.is_local else 'on this machine'}, and {name} is not.",
             where=environment.ROUTES,
             hint="Take it out, or set EVOLINK_BASE_URL to a provider of the same kind.",

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from callsheet import catalogue
-from callsheet.errors import SpecError
+from callsheet.errors import RouteWrong
 from callsheet.hosts import is_loopback
 from callsheet.nearest import did_you_mean, listed
 from callsheet.routing import EVOLINK, KINDS, LOOPBACK, SANDBOX, Card, Limits
@@ -47,10 +47,6 @@ class Entry:
     @property
     def is_local(self) -> bool:
         return is_loopback(urlsplit(self.api).hostname or "")
-
-
-class RouteWrong(SpecError):
-    """routes.toml says something that cannot be used."""
 
 
 def read(file: Path, environment: Mapping[str, str]) -> tuple[Entry, ...]:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from callsheet import buckets
 from callsheet.credits import Credits
-from callsheet.errors import NoCheckout, SpecError
+from callsheet.errors import NoCheckout, SettingsWrong, SpecError
 from callsheet.hosts import is_loopback
 from callsheet.nearest import did_you_mean, listed
 from callsheet.routing import KINDS, Idempotency
@@ -42,10 +42,6 @@ MOST_HOURS = 672
 
 #: What marks the root of a checkout.
 MARKER = "prefect.yaml"
-
-
-class SettingsWrong(SpecError):
-    """A variable of the environment or of .env has a value that cannot be used."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,10 +16,13 @@ from callsheet import expiry
 from callsheet.credits import ZERO, Credits
 from callsheet.errors import (
     IllegalTransition,
-    LedgerError,
+    NoSuchTake,
+    NotThatJob,
     ProviderError,
     ResultExpired,
     RunInProgress,
+    StillThere,
+    WasAccepted,
 )
 from callsheet.evidence import ACCEPTED, Found, Unclear
 from callsheet.ledger.book import Booking, Ledger
@@ -37,28 +40,6 @@ from callsheet.take import State, Take, may
 
 #: States in which nobody knows whether the provider has the take.
 UNKNOWN = (State.SUBMITTING, State.IN_DOUBT)
-
-
-class NoSuchTake(LedgerError):
-    """The ledger has no take of this number."""
-
-
-class NotThatJob(ProviderError):
-    """The provider knows no such job."""
-
-    spent = "unknown"
-
-
-class WasAccepted(ProviderError):
-    """The provider has proved that it has a take of which a person says that it never had it."""
-
-    spent = "yes"
-
-
-class StillThere(ProviderError):
-    """The result of a take can still be had, or may yet be."""
-
-    spent = "yes"
 
 
 @dataclass(frozen=True, kw_only=True)

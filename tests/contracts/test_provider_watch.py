@@ -9,8 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from callsheet import errors
+from callsheet.errors import JobUnknown
 from callsheet.provider.client import JobStatus, Provider, Route
-from callsheet.provider.watch import JobUnknown, Watch
+from callsheet.provider.watch import Watch
 from tests.contracts.scripted_provider import Act, Asked, Reply, Reset, Scripted
 
 BATCH = ("POST", "/v1/tasks/batch")

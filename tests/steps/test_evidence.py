@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from callsheet.errors import IllegalTransition, SubmissionInDoubt, TakeAlreadyLive
+from callsheet.errors import IllegalTransition, StillThere, SubmissionInDoubt, TakeAlreadyLive, WasAccepted
 from callsheet.ledger.book import Ledger
 from callsheet.plan import without_new_takes
 from callsheet.steps import hear, settle, studio
-from callsheet.steps.settle import StillThere, WasAccepted
 from callsheet.take import State
 
 from .local_provider import ACCEPT_THEN_500, LocalProvider

@@ -7,9 +7,8 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from callsheet.errors import ProviderError
+from callsheet.errors import ProviderError, StillThere
 from callsheet.steps import clock, settle
-from callsheet.steps.settle import StillThere
 from callsheet.take import State, Take
 
 from .local_provider import FAIL_LATER, LocalProvider

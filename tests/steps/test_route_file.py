@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from callsheet.errors import RouteWrong, SettingsWrong
 from callsheet.routing import Limits
 from callsheet.steps import draw_up, settings
-from callsheet.steps.route_file import RouteWrong
-from callsheet.steps.settings import SettingsWrong
 
 GOOD = """\
 [evolink]

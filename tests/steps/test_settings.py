@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from callsheet.errors import SettingsWrong
 from callsheet.steps import draw_up, settings
-from callsheet.steps.settings import EVOLINK_FILES, SettingsWrong
+from callsheet.steps.settings import EVOLINK_FILES
 
 NAMES = ("EVOLINK_API_KEY", "EVOLINK_BASE_URL", "EVOLINK_FILES_BASE_URL", "CALLSHEET_HOME", "CALLSHEET_LEDGER")
 

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from callsheet.credits import Credits
 from callsheet.document_schema import of_document
-from callsheet.errors import IllegalTransition, Unavailable
+from callsheet.errors import IllegalTransition, NotThatJob, Unavailable
 from callsheet.ledger.book import Booking, Ledger
 from callsheet.steps import settle, strays, verify
 from callsheet.take import State
@@ -126,7 +126,7 @@ async def test_a_job_is_taken_for_accepted_only_if_the_provider_knows_it(one: Pa
     await left_behind(one, provider, ACCEPT_THEN_500, results=0)
     provider.keys.clear()
     for wrong in ("task-unified-99999999", "../tasks\n"):
-        with pytest.raises(settle.NotThatJob):
+        with pytest.raises(NotThatJob):
             await settle.accepted(one, take_id=1, job=wrong)
     assert [take.state for take in takes(one)] == [State.IN_DOUBT]
     await settle.accepted(one, take_id=1, job="task-unified-00000000")
