@@ -36,7 +36,7 @@ class Problem:
     message: str
     hint: str = ""
     severity: Severity = "error"
-    #: 2 when the campaign is wrong, 3 when a media file is (DESIGN, exit codes).
+    #: 2 when the campaign is wrong, 3 when a media file is (docs/reference/errors.md).
     exit_code: int = 2
     #: Just behind the stretch that is meant; 0 where only its beginning is known.
     end_line: int = 0
@@ -434,8 +434,7 @@ class RouteBusy(ProviderError):
 class StagingFailed(ProviderError):
     """An input cannot be put into the bucket that CALLSHEET_STAGING names, or could not be read there.
 
-    Do: Check the bucket of `CALLSHEET_STAGING` and AWS's settings ([archive.md](../archive.md#staging-in-a-
-    bucket)).
+    Do: Check the bucket of `CALLSHEET_STAGING` and AWS's settings (docs/archive.md#staging-in-a-bucket).
     """
 
 

@@ -117,18 +117,20 @@ class Round:
 
     @property
     def spoken_once(self) -> str:
-        """1 is of another film, as a draft: what the campaign has of it is made here, without a take more"""
+        """1 was asked for on another film, as a draft: this run makes that variant once, and no extra take"""
         alone = len(self.once) == 1
-        which = "1 is of another film, as a draft" if alone else f"{len(self.once)} are of other films, as drafts"
-        return f"{which}: what the campaign has of {'it' if alone else 'them'} is made here, without a take more"
+        which = (
+            "1 was asked for on another film, as a draft"
+            if alone
+            else f"{len(self.once)} were asked for on other films, as drafts"
+        )
+        return f"{which}: this run makes {'that variant' if alone else 'those variants'} once, and no extra take"
 
     @property
     def spoken_shape(self) -> str:
-        """2 winners get the shape of their clip, which is all that the model makes"""
-        who = "1 winner gets" if len(self.unshaped) == 1 else f"{len(self.unshaped)} winners get"
-        return (
-            f"{who} the shape of the clip, which is all that such a model makes; framing: crop gives the clip another"
-        )
+        """2 winners keep their clip's shape: this model cannot change it"""
+        who = "1 winner keeps its" if len(self.unshaped) == 1 else f"{len(self.unshaped)} winners keep their"
+        return f"{who} clip's shape: this model cannot change it; framing: crop gives the clip another"
 
     @property
     def spoken_added(self) -> str:

@@ -66,7 +66,7 @@ def rows(text: str, first: str) -> list[list[str]]:
 
 def links(text: str) -> list[str]:
     without_code = re.sub(r"`[^`\n]*`", "", prose(text))
-    return re.findall(r"\]\(([^)\s]+)\)", without_code)
+    return re.findall(r"\]\(([^)]+)\)", without_code)  # one with a space in it leads nowhere, and is to be found
 
 
 def anchors(text: str) -> set[str]:

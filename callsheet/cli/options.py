@@ -80,7 +80,8 @@ KeepUnjudged = Annotated[
     bool,
     typer.Option(
         "--keep-unjudged",
-        help="With --verdicts: keep what nobody judged, even where all else of its look was rejected.",
+        help="With --verdicts: keep what nobody judged, even if every judged variant with the same prompt (or other value) was "
+        "rejected.",
     ),
 ]
 Again = Annotated[

@@ -137,7 +137,7 @@ def review_facts(found: "Round", saved: Credits) -> Sequence[tuple[str, str]]:
     if found.rejected or found.lost:
         facts.append(("left out", found.spoken_left_out))
     if found.waiting:
-        facts.append(("waiting", f"{len(found.waiting)} that are no winners; without --promote they are in the plan"))
+        facts.append(("waiting", f"{len(found.waiting)} that did not win; a plan without --promote includes them"))
     if found.once:
         facts.append(("retakes", found.spoken_once))
     if found.added:

@@ -36,8 +36,6 @@ from callsheet.redact import redact
 from callsheet.routing import Idempotency
 
 __all__ = [
-    "EVOLINK_API",
-    "EVOLINK_FILES",
     "Accepted",
     "Downloaded",
     "JobRequest",
@@ -47,10 +45,6 @@ __all__ = [
     "Route",
     "Staged",
 ]
-
-#: The provider's own bases (its API documents).
-EVOLINK_API = "https://api.evolink.ai"
-EVOLINK_FILES = "https://files-api.evolink.ai"
 
 READ_LIMIT = timedelta(seconds=60)
 #: 100 MB, the most a clip may be, in a quarter of an hour is 111 kB/s.

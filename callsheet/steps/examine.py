@@ -199,7 +199,7 @@ def _provider(found: Settings) -> Iterator[Check]:
     elif found.has_key:
         yield Check(name="key", status="note", message=f"EVOLINK_API_KEY is not set: {_route(found)} gets no jobs")
     else:
-        what = "EVOLINK_API_KEY is not set: runs are free drafts only"
+        what = "EVOLINK_API_KEY is not set: only --sandbox runs, and a paid run stops"
         yield Check(name="key", status="note", message=what, hint=KEY_HINT)
     if found.api_key is not None or not found.has_key:
         status: checkup.Status = "note" if found.is_local else "ok"

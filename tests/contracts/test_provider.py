@@ -21,8 +21,9 @@ from pydantic import SecretStr
 from callsheet import errors
 from callsheet.credits import Credits
 from callsheet.evidence import Listing
-from callsheet.provider.client import EVOLINK_API, EVOLINK_FILES, JobRequest, JobStatus, Provider, Route
+from callsheet.provider.client import JobRequest, JobStatus, Provider, Route
 from callsheet.provider.staging import ProviderStaging
+from callsheet.steps.settings import EVOLINK, EVOLINK_FILES
 from tests.contracts.scripted_provider import Act, Reply, Reset, Scripted, Silence
 
 SUBMIT = ("POST", "/v1/videos/generations")
@@ -332,7 +333,7 @@ async def test_a_proxy_that_refuses_the_tunnel_accepted_nothing(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", server.url)
     server.on("CONNECT", "api.evolink.ai:443", Reply(status=502))
-    async with Provider(route(EVOLINK_API, EVOLINK_FILES)) as provider:
+    async with Provider(route(EVOLINK, EVOLINK_FILES)) as provider:
         error = await submitting(provider)
     assert (type(error), error.retry) == (errors.Unavailable, "safe")
     assert [asked.method for asked in server.asked] == ["CONNECT"]
@@ -344,7 +345,7 @@ async def test_a_proxy_that_breaks_the_tunnel_off_saw_nothing_of_the_job(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", server.url)
     server.on("CONNECT", "api.evolink.ai:443", Reset())
-    async with Provider(route(EVOLINK_API, EVOLINK_FILES)) as provider:
+    async with Provider(route(EVOLINK, EVOLINK_FILES)) as provider:
         error = await submitting(provider)
     assert type(error) is errors.Unavailable
 
@@ -1040,7 +1041,7 @@ async def test_a_link_to_where_no_result_lives_is_not_followed(provider: Provide
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "[::ffff:127.0.0.1]"])
 async def test_the_paid_provider_cannot_make_us_read_this_machine(server: Scripted, tmp_path: Path, host: str) -> None:
     """127.1 is a name to every check of spelling, and this machine to the resolver: the connected address decides."""
-    async with Provider(route(EVOLINK_API, EVOLINK_FILES)) as provider:
+    async with Provider(route(EVOLINK, EVOLINK_FILES)) as provider:
         error = await fetched(provider, SecretStr(f"https://{host}:{server.port}/a.mp4"), tmp_path / "a.mp4")
     assert (type(error), error.retry) == (errors.ResultDamaged, "never")
     assert server.asked == []
@@ -1051,7 +1052,7 @@ async def test_a_result_behind_the_proxy_of_the_environment_is_asked_for_there(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", server.url)
     server.on("CONNECT", "cdn.example.com:443", Reply(status=502))
-    async with Provider(route(EVOLINK_API, EVOLINK_FILES)) as provider:
+    async with Provider(route(EVOLINK, EVOLINK_FILES)) as provider:
         error = await fetched(provider, SecretStr("https://cdn.example.com/a.mp4"), tmp_path / "a.mp4")
     assert type(error) is errors.Unavailable
     assert [asked.path for asked in server.asked] == ["cdn.example.com:443"]
@@ -1126,7 +1127,7 @@ def test_a_route_is_here_or_there_but_not_both() -> None:
 @pytest.mark.parametrize("key", ["", "  ", "sk-evo-MARKEDKEY\n", "sk evo", "schlüssel"])
 def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(key: str) -> None:
     with pytest.raises(errors.ProviderError) as caught:
-        Route(name="evolink", api=EVOLINK_API, files=EVOLINK_FILES, key=SecretStr(key))
+        Route(name="evolink", api=EVOLINK, files=EVOLINK_FILES, key=SecretStr(key))
     assert "MARKEDKEY" not in str(caught.value)
 
 

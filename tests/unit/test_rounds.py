@@ -105,7 +105,7 @@ def test_a_draft_that_is_wanted_again_is_bought_once() -> None:
     found = after(variants, said)
     assert (found.added, found.once) == ((), frozenset({first.label}))
     assert found.has(first.label)
-    assert found.spoken_once.startswith("1 is of another film, as a draft: ")
+    assert found.spoken_once.startswith("1 was asked for on another film, as a draft: ")
     assert not after(variants, said, films={key(first): FINAL}).added  # bought since: that film was judged by nobody
     assert after(variants, said, promotion([FAST])).has(first.label)
 
@@ -203,7 +203,7 @@ def test_of_each_cell_that_is_wanted_again_as_a_draft_one_film_is_made() -> None
     assert [take.label for take in found.added] == [second.label]
     assert (
         found.spoken_once
-        == "2 are of other films, as drafts: what the campaign has of them is made here, without a take more"
+        == "2 were asked for on other films, as drafts: this run makes those variants once, and no extra take"
     )
     waiting = said.model_copy(update={"verdicts": [*said.verdicts, *drafts[:1]]})
     found = after(variants, waiting, promotion([FAST]))
