@@ -110,9 +110,10 @@ def _all(*, sandbox: bool, yes: bool, ephemeral: bool, json: bool) -> End:
 
 def _left(root: Path, left: "Left", *, yes: bool, ephemeral: bool, json: bool) -> End:
     """Of one campaign. Where its file is gone or does not read, what it paid for is brought home without it."""
-    from callsheet.steps import load, strays
+    from callsheet.steps import load, settings, strays
 
     if left.spec is not None:
+        settings.refuse_foreign(settings.studio_root(left.spec))  # of another checkout that shares the ledger
         return _one(left.spec, sandbox=left.sandbox, yes=yes, ephemeral=ephemeral, json=json)
     console.say(
         f"    Its file is gone, or cannot be read: what is paid for goes to {left.campaign}/strays/ of the archive."
@@ -127,7 +128,7 @@ def _one(spec: Path, *, sandbox: bool, yes: bool, ephemeral: bool, json: bool) -
     from callsheet.steps import strays
 
     began = time.monotonic()
-    checkout.require_prefect("run")
+    checkout.require_prefect("reconcile")
     send = _may_send(spec, sandbox=sandbox, yes=yes)
     try:
         account = _finished(spec, sandbox=sandbox, send=send, ephemeral=ephemeral)

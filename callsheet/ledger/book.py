@@ -652,9 +652,8 @@ class Ledger:
             of_minute = select(sent).where(takes.c.route == route, sent > now - MINUTE).order_by(sent)
             times = list(connection.execute(of_minute).scalars())
             if len(times) >= limits.per_minute:
-                wait = min(
-                    times[len(times) - limits.per_minute] + MINUTE - now, MINUTE
-                )  # a clock may have been set back
+                wait = times[len(times) - limits.per_minute] + MINUTE - now
+                wait = min(wait, MINUTE)  # a clock may have been set back
                 raise _busy(f"{limits.per_minute} jobs were sent on route {route} within a minute", wait)
 
     @contextmanager

@@ -186,11 +186,12 @@ class Watch:
         """A defect in one question ends no wait of fifty jobs that are paid for; one in several on end does."""
         try:
             await look()
-        except Exception:
+        except Exception as error:
             self._failures += 1
             if self._failures > TROUBLE:
                 raise
-            log.exception("a question about the jobs of %s broke; it is asked again", self._provider.route.name)
+            words = "a question about the jobs of %s broke (%s); it is asked again"
+            log.error(words, self._provider.route.name, type(error).__name__)
             self._not_before = _now() + pace.backed_off(self._failures, self._pace)
 
     def _pause(self) -> float | None:

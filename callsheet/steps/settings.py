@@ -343,9 +343,8 @@ def _written(file: Path) -> dict[str, str]:
             wrong = next(
                 (one.original for one in parse_stream(lines) if one.error or (one.key and one.value is None)), None
             )
-        values = dotenv_values(
-            file, encoding="utf-8", interpolate=False
-        )  # ${NAME} would tell what else the environment has
+        # Nothing is put in for ${NAME}: it would tell what else the environment has.
+        values = dotenv_values(file, encoding="utf-8", interpolate=False)
     except (UnicodeDecodeError, OSError) as error:
         why = "it is not text in UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
         hint = "Correct it, or remove it."
