@@ -13,7 +13,7 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 import uvicorn
@@ -41,6 +41,10 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+#: What is served of an archive besides the page: a page or a picture with a script in it would be the reviewer's own.
+KINDS = {".mp4": "video/mp4", ".mov": "video/quicktime", ".jpg": "image/jpeg", ".json": "application/json"}
+#: Said with these: opened by itself, none of them runs anything.
+ALONE = {"Content-Security-Policy": "sandbox"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +101,10 @@ def make(desk: Desk, *, token: str, port: int) -> ASGIApp:
         if place == verdicts:
             return _document(await asyncio.to_thread(desk.known))
         file = (await asyncio.to_thread(desk.files)).get(place)
-        return FileResponse(file, headers=HEADERS) if file is not None and file.is_file() else _nothing()
+        kind = KINDS.get(PurePosixPath(place).suffix)
+        if file is None or kind is None or not file.is_file():
+            return _nothing()
+        return FileResponse(file, headers=HEADERS | ALONE, media_type=kind)
 
     async def put(request: Request, host: str) -> Response:
         """What is kept beside the manifest now; 403 for another origin, 413 and 422 for what is no document of verdicts."""

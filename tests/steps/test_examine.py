@@ -174,7 +174,8 @@ LACKS = {
     "no key": Lack(
         name="key",
         code=0,
-        line="EVOLINK_API_KEY is not set: only --sandbox runs, and a paid run stops. To render for money, put it into the environment",
+        line="EVOLINK_API_KEY is not set: only --sandbox runs, and a paid run stops. To render for money, put it into the "
+        "environment",
     ),
     "a route without its key": Lack(
         name="provider",

@@ -171,7 +171,7 @@ async def client(disk: Shelf, manifest: Manifest, tmp_path: Path) -> AsyncIterat
     desk = server.Desk(
         folder="summer-launch",
         page=lambda: "<!doctype html>",
-        files=lambda: {"summer-launch/a.mp4": film},
+        files=lambda: {"summer-launch/a.mp4": film, "summer-launch/a.html": film},
         known=lambda: judge.known(disk.store, manifest),
         keep=lambda news: judge.keep(disk, manifest, news, home=tmp_path),
     )
@@ -197,6 +197,9 @@ async def test_the_page_its_films_and_the_verdicts_are_served(client: httpx.Asyn
     part = await client.get(f"/{TOKEN}/summer-launch/a.mp4", headers={"Range": "bytes=10-19"})
     assert (part.status_code, part.content) == (206, bytes(range(10, 20)))
     assert part.headers["x-content-type-options"] == "nosniff"
+    assert (part.headers["content-type"], part.headers["content-security-policy"]) == ("video/mp4", "sandbox")
+    # A manifest may name what it likes; a page of its own would be able to judge.
+    assert (await client.get(f"/{TOKEN}/summer-launch/a.html")).status_code == 404
     assert (await client.get(PLACE)).json()["verdicts"] == []
 
 
