@@ -2,6 +2,7 @@
 
 import csv
 import posixpath
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 from callsheet.sidecar import ManifestEntry
@@ -9,6 +10,7 @@ from callsheet.verdicts import Verdict
 
 #: What a cell of a spreadsheet begins with that is run as a formula when the file is opened.
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+_INNER = re.compile(r"([;\t])(?=[=+@-])")
 #: The columns of every film; those of variables and options follow, by name.
 COLUMNS = (
     "name",
@@ -99,4 +101,6 @@ class _Lines(list[str]):
 
 
 def _safe(value: str) -> str:
-    return f"'{value}" if value.startswith(FORMULAS) else value
+    """No formula, neither in a table of commas nor where a spreadsheet takes semicolons or tabs for their like."""
+    inner = _INNER.sub(r"\1'", value)
+    return f"'{value}" if value.startswith(FORMULAS) else inner

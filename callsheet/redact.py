@@ -30,6 +30,15 @@ _SHAPES = (
     # Who may write a ledger. Bounded, so that a text of nothing but beginnings takes no longer than others.
     (re.compile(r"\b(postgres(?:ql)?(?:\+\w{1,16})?://)[^\s\"'<>]{0,256}@", re.I), rf"\1{GONE}@"),
     (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}"), GONE),
+    # A header, and a field of JSON.
+    (re.compile(r"\b(x-api-key[\"']?\s{0,4}:\s{0,4}[\"']?)[^\s\"',]+", re.I), rf"\1{GONE}"),
+    (
+        re.compile(
+            r"\b((?:api|access|secret)[_-]?(?:access[_-]?)?key|password|secret|token)([\"']\s{0,4}:\s{0,4}[\"'])[^\"']+",
+            re.I,
+        ),
+        rf"\1\2{GONE}",
+    ),
 )
 #: A word that may be what is left of a signed URL whose host someone cut off: from its first slash, or its question mark.
 _WORD = re.compile(r"[^\s\"'<>]+")
@@ -37,7 +46,8 @@ _WORD = re.compile(r"[^\s\"'<>]+")
 #: because whoever writes it (a provider) must not be able to choose how long that takes.
 _SETTING = re.compile(r"(?<![\w-])([\w-]+)=[^\s&\"'<>]+", re.ASCII)
 _SECRET_NAME = re.compile(
-    r"(?:token|secret|(?<![a-z])(?:x-amz-[a-z-]+|signature|sig|api[_-]?key|password|policy|key-pair-id))$", re.I
+    r"(?:token|secret|(?<![a-z])(?:x-amz-[a-z-]+|signature|sig|api[_-]?key|access[_-]key|password|policy|key-pair-id))$",
+    re.I,
 )
 
 

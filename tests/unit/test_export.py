@@ -70,6 +70,11 @@ def test_no_cell_is_a_formula(prompt: str) -> None:
     assert row["prompt_text"] == f"'{prompt}"
 
 
+def test_nor_is_a_part_of_one_where_semicolons_are_commas() -> None:
+    (row,) = read(entry(prompt="dusk;=cmd|' /C calc'!A0;-1; a-b"))
+    assert row["prompt_text"] == "dusk;'=cmd|' /C calc'!A0;'-1; a-b"
+
+
 def test_commas_quotes_and_lines_stay_in_their_cell() -> None:
     (row,) = read(entry(prompt='a, "b"\nc'))
     assert row["prompt_text"] == 'a, "b"\nc'
