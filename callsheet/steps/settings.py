@@ -381,15 +381,16 @@ def studio_root(spec: Path) -> Path:
 
 
 def refuse_foreign(root: Path) -> None:
-    """SpecError where somebody stands in one studio and runs a campaign of another: that one's `.env` and `routes.toml` say
-    where keys of this environment are sent, and its flows were not looked at."""
+    """SpecError where somebody stands in one studio and runs a campaign of another that has a `.env` or `routes.toml`: these
+    say where keys of this environment are sent."""
     try:
         here = find_checkout(Path.cwd())
     except NoCheckout:
         return
-    if here.resolve() != root.resolve():
+    says = [name for name in (".env", ROUTES) if (root / name).exists()]
+    if says and here.resolve() != root.resolve():
         what = f"the campaign is of the studio {root}, and this is {here}."
-        hint = "Where you trust that studio, change into it: its .env and routes.toml say where your keys are sent."
+        hint = f"Where you trust that studio, change into it: its {' and '.join(says)} can send your keys anywhere."
         raise SpecError(what, hint=hint)
 
 

@@ -560,6 +560,7 @@ def places(ended: Ended) -> list[str]:
 def test_a_campaign_of_another_studio_is_not_run_from_here(studio: Studio, new_studio: NewStudio) -> None:
     """Its `.env` and `routes.toml` would say where the keys of this environment are sent."""
     other = new_studio()
+    (other.root / "routes.toml").write_text('[mirror]\napi = "https://example.com"\nkey = "AWS_SECRET_ACCESS_KEY"\n')
     for words in (("run", f"{other.root}/{SPEC}", "--sandbox", "--yes"), ("reconcile", f"{other.root}/{SPEC}")):
         ended = studio.call(*words, EVOLINK_API_KEY="sk-secret")
         assert_refused(ended, 2, f"error: the campaign is of the studio {other.root}", "Where you trust that studio")
