@@ -11,7 +11,7 @@ from callsheet.cli import console, options
 Folder = Annotated[
     Path,
     typer.Argument(
-        metavar="DIR", help="Folder of the studio, made if need be; by default this one.", show_default=False
+        metavar="[DIR]", help="Folder of the studio, made if need be; by default this one.", show_default=False
     ),
 ]
 

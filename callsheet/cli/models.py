@@ -17,7 +17,7 @@ from callsheet.plan import decimal_seconds
 
 Name = Annotated[
     str | None,
-    typer.Argument(metavar="NAME", help="This model in full.", show_default=False, autocompletion=completion.models),
+    typer.Argument(metavar="[NAME]", help="This model in full.", show_default=False, autocompletion=completion.models),
 ]
 
 #: What a second is counted of, in the words of a person.

@@ -72,7 +72,7 @@ Promote = Annotated[
     list[str] | None,
     typer.Option(
         "--promote",
-        metavar="MODEL",
+        metavar="MODEL|RATIO",
         help="With --verdicts: only the winners, by this model, or in this aspect ratio too; may be repeated.",
     ),
 ]

@@ -25,7 +25,7 @@ STYLE = {State.ARCHIVED: "green", State.FAILED: "red", State.RELEASED: "dim"}
 
 OptionalSpec = Annotated[
     Path | None,
-    typer.Argument(metavar="SPEC", help="Only this campaign.", show_default=False, autocompletion=completion.specs),
+    typer.Argument(metavar="[SPEC]", help="Only this campaign.", show_default=False, autocompletion=completion.specs),
 ]
 
 
