@@ -10,7 +10,7 @@ from callsheet.verdicts import Verdict
 
 #: What a cell of a spreadsheet begins with that is run as a formula when the file is opened.
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
-_INNER = re.compile(r"([;\t])(?=[=+@-])")
+_INNER = re.compile(r"(?<!^)([;\t])(?=[=+@-])")
 #: The columns of every film; those of variables and options follow, by name.
 COLUMNS = (
     "name",
@@ -103,4 +103,4 @@ class _Lines(list[str]):
 def _safe(value: str) -> str:
     """No formula, neither in a table of commas nor where a spreadsheet takes semicolons or tabs for their like."""
     inner = _INNER.sub(r"\1'", value)
-    return f"'{value}" if value.startswith(FORMULAS) else inner
+    return f"'{inner}" if value.startswith(FORMULAS) else inner

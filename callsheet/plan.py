@@ -614,8 +614,8 @@ def dearest(line: Line) -> Credits:
 
 
 def without_repeats(plan: Plan, since: datetime, limit: int | None) -> Plan:
-    """The same plan less what earlier tries of this very run have made since then. What is asked for again, or rendered for
-    every run, is made once by a run however often Prefect tries it, and a limit counts over all its tries."""
+    """The same plan less what was made since then, when this very run was first approved. What is asked for again, or rendered
+    for every run, is made once by a run however often Prefect tries it, and a limit counts over all its tries."""
     made = {
         line.key
         for line in plan.lines
@@ -625,8 +625,7 @@ def without_repeats(plan: Plan, since: datetime, limit: int | None) -> Plan:
     lines: list[Line] = []
     for line in plan.lines:
         if line.action == "shoot" and line.key in made:
-            reason = f"take {line.supersedes} was made by an earlier try of this run"
-            lines.append(line._replace(action="skip", credits=ZERO, reason=reason))
+            lines.append(_not_repeated(line))
             continue
         if line.action == "shoot":
             room -= 1
@@ -636,7 +635,15 @@ def without_repeats(plan: Plan, since: datetime, limit: int | None) -> Plan:
 
 
 def _is_made(take: Take) -> bool:
-    return take.state in LIVE or take.state in CHARGED
+    return take.state in LIVE or take.state in CHARGED or bool(take.cost)
+
+
+def _not_repeated(line: Line) -> Line:
+    if line.take is not None and line.take.state not in LIVE and line.take.state not in CHARGED:
+        reason = f"take {line.supersedes} failed since this run was approved, and was charged; another takes a run of its own"
+        return line._replace(action="blocked", credits=ZERO, reason=reason)
+    reason = f"take {line.supersedes} was made since this run was first approved"
+    return line._replace(action="skip", credits=ZERO, reason=reason)
 
 
 def without_new_takes(plan: Plan, *, send_reserved: bool = False) -> Plan:

@@ -34,7 +34,7 @@ _SHAPES = (
     (re.compile(r"\b(x-api-key[\"']?\s{0,4}:\s{0,4}[\"']?)[^\s\"',]+", re.I), rf"\1{GONE}"),
     (
         re.compile(
-            r"\b((?:api|access|secret)[_-]?(?:access[_-]?)?key|password|secret|token)([\"']\s{0,4}:\s{0,4}[\"'])[^\"']+",
+            r"(?<![A-Za-z])((?:api|access|secret)[_-]?(?:access[_-]?)?key|password|secret|token)([\"']\s{0,4}:\s{0,4}[\"'])[^\"']+",
             re.I,
         ),
         rf"\1\2{GONE}",

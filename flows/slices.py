@@ -25,7 +25,7 @@ from prefect.states import Cancelling, Crashed
 
 from callsheet.redact import redact
 from callsheet.slices import Slice
-from callsheet.steps import outcome, slicing
+from callsheet.steps import slicing
 from callsheet.steps.slicing import Sharing
 
 log = logging.getLogger("callsheet.run")
@@ -273,9 +273,5 @@ async def outcome_of(client: PrefectClient, run: UUID) -> dict[str, tuple[str, s
     for table in await client.read_artifacts(artifact_filter=tables):
         if table.type == "table":
             rows = json.loads(str(table.data))
-            told |= {
-                row["variant"]: (row["cause"], redact(outcome.of_cell(row["reason"])))
-                for row in rows
-                if row.get("cause")
-            }
+            told |= {row["variant"]: (row["cause"], redact(row["reason"])) for row in rows if row.get("cause")}
     return told

@@ -85,7 +85,8 @@ def _server() -> str:
     host, _, port = api.removesuffix("/api").partition("://")[2].rpartition(":")
     raise Unavailable(
         f"No Prefect server answers at {api.removesuffix('/api')}, and a schedule needs one that stays.",
-        hint=f"Start it: {settings.QUIET_SERVER} {_prefect()} server start --background --host {host} --port {port}",
+        hint=f"Start it: {settings.QUIET_SERVER} {settings.own_pages(port)} {_prefect()} server start --background "
+        f"--host {host} --port {port}",
         retry="never",
     )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -14,6 +15,7 @@ from callsheet.credits import total
 from callsheet.errors import CallsheetError, MediaError, SpecError
 from callsheet.evidence import ACCEPTED
 from callsheet.selection import Selection
+from callsheet.take import State
 
 if TYPE_CHECKING:
     from callsheet.steps.left_behind import Left
@@ -22,11 +24,17 @@ if TYPE_CHECKING:
     from callsheet.steps.wrap import Account
 
 
+#: States in which nobody knows whether the provider has the take.
+DOUBTFUL = (State.SUBMITTING, State.IN_DOUBT)
+UNEXPECTED = 70
+
+
 class End(NamedTuple):
-    """How the takes of a campaign ended: an exit code, and the same for a program."""
+    """How the takes of a campaign ended: an exit code, the same for a program, and what tells a person."""
 
     code: int
     told: dict[str, Any]
+    tell: Callable[[], None] = lambda: None
 
 
 def reconcile(
@@ -74,21 +82,23 @@ def reconcile(
     for weighed in asyncio.run(settle.by_evidence(spec)):
         _tell(spec, weighed)
     if spec is None:
-        end = _all(sandbox=sandbox, yes=yes, ephemeral=ephemeral, json=json)
+        end = _all(sandbox=sandbox, yes=yes, ephemeral=ephemeral)
     else:
         on_sandbox = sandbox or not has_key(spec)
         if on_sandbox and not sandbox:
             console.say("No EVOLINK_API_KEY is set, so only takes of the sandbox are finished.")
-        end = _one(spec, sandbox=on_sandbox, yes=yes, ephemeral=ephemeral, json=json)
+        end = _one(spec, sandbox=on_sandbox, yes=yes, ephemeral=ephemeral)
     if json:
         console.document(end.told)
+    else:
+        end.tell()
     if end.code:
         raise typer.Exit(end.code)
 
 
-def _all(*, sandbox: bool, yes: bool, ephemeral: bool, json: bool) -> End:
-    """Every campaign of which the ledger has something that nobody works on. What stops one stops no other; the highest of
-    their exit codes counts."""
+def _all(*, sandbox: bool, yes: bool, ephemeral: bool) -> End:
+    """Every campaign of which the ledger has something that nobody works on. What stops one stops no other, a defect
+    included; the highest of their exit codes counts."""
     from callsheet.steps import left_behind, settings
 
     root = settings.find_checkout(Path.cwd())
@@ -99,31 +109,58 @@ def _all(*, sandbox: bool, yes: bool, ephemeral: bool, json: bool) -> End:
         )
     ends = []
     for one in left:
+        console.under_way(lambda: "Go on: callsheet reconcile")
         console.say(f"{one.words} left by a run that died", style="bold")
         try:
-            ends.append(_left(root, one, yes=yes, ephemeral=ephemeral, json=json))
+            end = _left(root, one, yes=yes, ephemeral=ephemeral)
         except CallsheetError as error:
             console.error(error)
-            ends.append(End(error.exit_code, {"campaign": one.campaign, **console.failure(error)}))
-    return End(max([0, *(end.code for end in ends)]), {"campaigns": [end.told for end in ends]})
+            end = End(error.exit_code, console.failure(error))
+        except Exception as failure:  # of one campaign: links of the others' results die within a day
+            console.defect(failure)
+            end = End(UNEXPECTED, {"ok": False})
+        code = end.code or _still_left(root, one)
+        told = {"campaign": one.campaign, "sandbox": one.sandbox, **end.told}
+        ends.append(End(code, told, end.tell))
+
+    def tell() -> None:
+        for end in ends:
+            end.tell()
+
+    return End(max([0, *(end.code for end in ends)]), {"campaigns": [end.told for end in ends]}, tell)
 
 
-def _left(root: Path, left: "Left", *, yes: bool, ephemeral: bool, json: bool) -> End:
-    """Of one campaign. Where its file is gone or does not read, what it paid for is brought home without it."""
-    from callsheet.steps import load, settings, strays
+def _still_left(root: Path, left: "Left") -> int:
+    """The exit code of what is paid for, or may be, and did not come home."""
+    from callsheet.steps import left_behind
 
+    live = [take for take in left_behind.still_live(root, left.ids) if take.state is not State.RESERVED]
+    if left.elsewhere or not live:
+        return 0
+    for take in live:
+        console.say(f"take {take.id} {take.slug} is {str(take.state).replace('_', ' ')} still", style="yellow")
+    return 9 if any(take.state in DOUBTFUL for take in live) else 1
+
+
+def _left(root: Path, left: "Left", *, yes: bool, ephemeral: bool) -> End:
+    """Of one campaign. Where its file is gone or does not read, what it paid for is brought home without it; what another
+    checkout that shares the ledger has run last is left to that one, whose archive it belongs to."""
+    from callsheet.steps import load, strays
+
+    if left.elsewhere:
+        console.say(f"    Its last run was that of {left.elsewhere}, in another checkout: reconcile it there.")
+        return End(0, {"elsewhere": left.elsewhere})
     if left.spec is not None:
-        settings.refuse_foreign(settings.studio_root(left.spec))  # of another checkout that shares the ledger
-        return _one(left.spec, sandbox=left.sandbox, yes=yes, ephemeral=ephemeral, json=json)
+        return _one(left.spec, sandbox=left.sandbox, yes=yes, ephemeral=ephemeral)
     console.say(
         f"    Its file is gone, or cannot be read: what is paid for goes to {left.campaign}/strays/ of the archive."
     )
     found = asyncio.run(strays.rescue_all(load.only_named(root, left.campaign), sandbox=left.sandbox))
     _say(found)
-    return End(strays.exit_code(found), {"campaign": left.campaign, "strays": [stray.as_json() for stray in found]})
+    return End(strays.exit_code(found), {"strays": [stray.as_json() for stray in found]})
 
 
-def _one(spec: Path, *, sandbox: bool, yes: bool, ephemeral: bool, json: bool) -> End:
+def _one(spec: Path, *, sandbox: bool, yes: bool, ephemeral: bool) -> End:
     """Of the campaign in this file, by its own flow. SpecError, MediaError where it cannot be run: it was tried without it."""
     from callsheet.steps import strays
 
@@ -135,9 +172,8 @@ def _one(spec: Path, *, sandbox: bool, yes: bool, ephemeral: bool, json: bool) -
     except (SpecError, MediaError):
         _say(asyncio.run(strays.rescue(spec, sandbox=sandbox)))
         raise
-    if not json:
-        running.tell(account, time.monotonic() - began)
-    return End(account.exit_code, account.as_json())
+    took = time.monotonic() - began
+    return End(account.exit_code, account.as_json(), lambda: running.tell(account, took))
 
 
 def _finished(spec: Path, *, sandbox: bool, send: bool, ephemeral: bool) -> "Account":

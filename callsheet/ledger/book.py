@@ -293,13 +293,6 @@ class Ledger:
         with self._reading() as connection:
             return ownership.spec_of(connection, campaign)
 
-    def first_try(self, run: Run) -> datetime | None:
-        """When Prefect's first try of this flow run began; None for the first one, and without Prefect."""
-        if not run.flow_run:
-            return None
-        with self._reading() as connection:
-            return ownership.first_try(connection, run.flow_run, run.id)
-
     def as_flow_runs(self, flow_runs: Collection[str]) -> dict[str, Run]:
         """The last run that Prefect knows as each of these flow runs."""
         with self._reading() as connection:
@@ -649,11 +642,14 @@ class Ledger:
             if connection.execute(count.where(at_work, sent > now - FORGOTTEN)).scalar_one() >= limits.in_flight:
                 raise _busy(f"{limits.in_flight} jobs are in flight on route {route}, as many as it takes", ROOM_SOON)
         if limits.per_minute is not None:
-            of_minute = select(sent).where(takes.c.route == route, sent > now - MINUTE).order_by(sent)
+            # What was sent in the future was sent before the clock was set back, and nobody waits for days.
+            of_minute = (
+                select(sent).where(takes.c.route == route, sent > now - MINUTE, sent <= now + MINUTE).order_by(sent)
+            )
             times = list(connection.execute(of_minute).scalars())
             if len(times) >= limits.per_minute:
                 wait = times[len(times) - limits.per_minute] + MINUTE - now
-                wait = min(wait, MINUTE)  # a clock may have been set back
+                wait = min(wait, MINUTE)
                 raise _busy(f"{limits.per_minute} jobs were sent on route {route} within a minute", wait)
 
     @contextmanager

@@ -123,13 +123,6 @@ def as_flow_runs(connection: Connection, flow_runs: Collection[str]) -> dict[str
     return found
 
 
-def first_try(connection: Connection, flow_run: str, run: str) -> datetime | None:
-    """When the first run began that is known as this flow run; None where only this one is."""
-    query = select(runs.c.began).where(runs.c.flow_run == flow_run, runs.c.id != run).order_by(runs.c.began).limit(1)
-    found: datetime | None = connection.execute(query).scalar_one_or_none()
-    return found
-
-
 def refuse_foreign(connection: Connection, *, key: str, run: str, slug: str) -> None:
     """RunInProgress unless this run has claimed the key, and nobody since. Not by the lease: by who has it.
 

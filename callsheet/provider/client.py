@@ -281,7 +281,7 @@ class JobStatus:
 
     `result` is the signed link of a succeeded job; None there means that the provider named no link (yet). `error` is set
     on a failed job only. refunded: True when it says the credits came back, False when it says not (yet), or not all, else
-    None. charged: less what came back. is_settling: it failed, and whether its credits come back is not settled yet.
+    None. charged: less what came back. is_settling: it failed, and the provider still holds its credits.
     retry_after: how long the provider asks to wait before another job like a failed one.
     """
 
@@ -582,7 +582,7 @@ class Provider:
         try:
             async with asyncio.timeout(limit.total_seconds()):
                 return await _exchange(self._free, method, url, headers=self._headers(), **content)
-        except Exception as error:  # whatever it is (a redirect to no address is a ValueError), there is no answer
+        except (httpx.HTTPError, TimeoutError, ValueError) as error:  # a redirect to what is no address is a ValueError
             raise refusals.unreached(error, asked) from None
 
 
@@ -683,7 +683,7 @@ def _status(task: wire.Task, asked: Asked) -> JobStatus:
         reserved=usage.credits_reserved if billing.reserved_credits is None else billing.reserved_credits,
         error=_failure(task, asked) if state == "failed" else None,
         refunded=refunded,
-        is_settling=state == "failed" and (billing.charge_status == "reserved" or billing.refund_status == "pending"),
+        is_settling=state == "failed" and billing.charge_status == "reserved" and billing.refund_status != "completed",
         retry_after=refusals.after(_told(task)) if state == "failed" else None,
         estimated=_seconds(task.task_info.estimated_time),
     )
@@ -708,11 +708,11 @@ def _failure(task: wire.Task, asked: Asked) -> ProviderSays:
 def _net(charged: Credits | None, billing: wire.Billing) -> tuple[Credits | None, bool | None]:
     """What stays charged, and whether all of it came back. Nothing but the provider's word proves a refund; a failed job
     alone does not (the vendor's own client says so)."""
+    back = billing.refunded_credits
+    if billing.refund_status == "completed" and charged is not None and back is not None and back < charged:
+        return charged - back, False
     if billing.refund_status == "completed" or billing.charge_status == "released":
-        back = billing.refunded_credits
-        if charged is not None and back is not None and back < charged:
-            return charged - back, False
         return charged, True
-    if billing.refund_status in ("pending", "failed") or billing.charge_status in ("charged", "reserved"):
+    if billing.refund_status in ("pending", "failed") or billing.charge_status == "charged":
         return charged, False
     return charged, None

@@ -82,9 +82,6 @@ async def fetch(
             half.path.unlink(missing_ok=True)
     except (httpx.HTTPError, TimeoutError) as error:
         raise _cut_short(error, url, where) from None
-    except ValueError as error:  # httpx reads a redirect before anybody can look at it
-        what = "The link of the result redirects to what is no address."
-        raise ResultDamaged(what, where=where, retry="never") from error
     except OSError as error:
         raise StoreUnreachable(f"{target.parent} cannot be written: {error.strerror or error}.", where=where) from error
     return half.downloaded
@@ -220,13 +217,29 @@ async def _open(asking: _Asking, url: SecretStr, headers: dict[str, str]) -> Asy
     link = addresses.result(url.get_secret_value(), loopback=asking.loopback)
     for _ in range(MOST_REDIRECTS + 1):
         trace = addresses.DirectPeer(link.raw_host.decode("ascii"), loopback=asking.loopback)
-        async with asking.client.stream("GET", link, headers=headers, extensions={"trace": trace}) as response:
+        async with _asked(asking, link, headers, trace) as response:
             if not response.has_redirect_location:
                 _check_status(response, asking.where, of_part="Range" in headers)
                 yield response
                 return
             link = addresses.result(_target_of(response, link), loopback=asking.loopback)
     raise ResultDamaged(f"The link of the result redirects more than {MOST_REDIRECTS} times.", where=asking.where)
+
+
+@asynccontextmanager
+async def _asked(
+    asking: _Asking, link: httpx.URL, headers: dict[str, str], trace: addresses.DirectPeer
+) -> AsyncIterator[httpx.Response]:
+    request = asking.client.build_request("GET", link, headers=headers, extensions={"trace": trace})
+    try:
+        response = await asking.client.send(request, stream=True)
+    except ValueError as error:  # httpx reads the address of a redirect before anybody can look at it
+        what = "The link of the result redirects to what is no address."
+        raise ResultDamaged(what, where=asking.where, retry="never") from error
+    try:
+        yield response
+    finally:
+        await response.aclose()
 
 
 def _target_of(response: httpx.Response, link: httpx.URL) -> str:

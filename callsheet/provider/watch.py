@@ -97,6 +97,7 @@ class Watch:
         self._news = asyncio.Event()
         self._not_before = 0.0
         self._failures = 0
+        self._defects = 0
         self._task: asyncio.Task[None] | None = None
         self._crash: BaseException | None = None
 
@@ -186,13 +187,14 @@ class Watch:
         """A defect in one question ends no wait of fifty jobs that are paid for; one in several on end does."""
         try:
             await look()
+            self._defects = 0
         except Exception as error:
-            self._failures += 1
-            if self._failures > TROUBLE:
+            self._defects += 1
+            if self._defects > TROUBLE:
                 raise
             words = "a question about the jobs of %s broke (%s); it is asked again"
             log.error(words, self._provider.route.name, type(error).__name__)
-            self._not_before = _now() + pace.backed_off(self._failures, self._pace)
+            self._not_before = _now() + pace.backed_off(self._defects, self._pace)
 
     def _pause(self) -> float | None:
         """Seconds until the next question; None while there is nothing to ask about."""

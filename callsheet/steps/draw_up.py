@@ -421,7 +421,7 @@ def _refuse_anothers(drawn: Drawn) -> None:
     key = f"{naming.slug_part(drawn.plan.campaign)}/manifest.json"
     try:
         there = json.loads(drawn.store.read(key) or b"null")
-    except ValueError:
+    except (ValueError, RecursionError):
         return
     if there is not None and not (isinstance(there, dict) and "callsheet" in there):
         raise WouldOverwrite(

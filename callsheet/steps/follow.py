@@ -6,9 +6,10 @@ from datetime import timedelta
 
 from callsheet import pace, retake
 from callsheet.credits import Credits
-from callsheet.errors import ContentRefused, JobFailed, ProviderSays, Spent
+from callsheet.errors import ContentRefused, JobFailed, ProviderError, ProviderSays, Spent
 from callsheet.pace import Usual
 from callsheet.provider.client import JobStatus
+from callsheet.provider.staging import LONGEST_JOB
 from callsheet.provider.watch import OnProgress
 from callsheet.steps import clock
 from callsheet.steps import studio as studios
@@ -71,6 +72,15 @@ def _commit(studio: Studio, take: Take, status: JobStatus) -> Take:
         if status.charged is not None and status.charged != take.price:
             log.warning("take %d %s: planned %s credits, charged %s", take.id, take.slug, take.price, status.charged)
         return take
+    if status.is_settling and clock.now() - take.sent_at < LONGEST_JOB:
+        raise ProviderError(
+            f"job {take.job} ended without a result, and the provider still holds its credits: it is not known whether they "
+            "come back.",
+            where=label_of(take),
+            spent="unknown",
+            retry="never",
+            hint="Run the campaign again later: it asks until that is settled, for a day.",
+        )
     says = status.error or ProviderSays(code="unknown_error", message="no reason was given")
     charged = _charged_all_the_same(take, status)
     reason = _reason(says, charged, status.refunded)

@@ -33,6 +33,8 @@ class Left:
     sandbox: bool
     spec: Path | None
     takes: tuple[Take, ...]
+    #: The file that its last run read, where that is in no folder of this checkout and no file of this one is of the campaign.
+    elsewhere: str = ""
 
     @property
     def words(self) -> str:
@@ -56,7 +58,13 @@ def found(root: Path, *, reserved: bool = False) -> tuple[Left, ...]:
         for take in _unowned(settings, ledger):
             groups[take.campaign, take.route == SANDBOX].append(take)
         left = [
-            Left(campaign=name, sandbox=sandbox, spec=_spec(root, ledger, name), takes=tuple(takes))
+            Left(
+                campaign=name,
+                sandbox=sandbox,
+                spec=_spec(root, ledger, name),
+                takes=tuple(takes),
+                elsewhere=_elsewhere(root, ledger, name),
+            )
             for (name, sandbox), takes in groups.items()
         ]
     left = [one if reserved or one.spec is None else replace(one, takes=_sent(one.takes)) for one in left]
@@ -109,6 +117,13 @@ def _spec(root: Path, ledger: Ledger, campaign: str) -> Path | None:
     last = ledger.spec_of(campaign)
     candidates = [*([Path(last)] if last else []), *timetable.files(root)]
     return next((file for file in candidates if _is_of(file, campaign)), None)
+
+
+def _elsewhere(root: Path, ledger: Ledger, campaign: str) -> str:
+    last = ledger.spec_of(campaign)
+    if not last or Path(last).is_relative_to(root) or any(_is_of(file, campaign) for file in timetable.files(root)):
+        return ""
+    return last
 
 
 def _is_of(file: Path, campaign: str) -> bool:

@@ -5,8 +5,7 @@ from pathlib import Path
 
 def folder(path: Path) -> Path:
     """Have this folder, and those above it that are not there, for this user alone (0700). OSError."""
-    if not path.is_dir():
-        if path.parent != path:
-            folder(path.parent)
-        path.mkdir(mode=0o700, exist_ok=True)
+    for place in (*reversed(path.parents), path):
+        if not place.is_dir():
+            place.mkdir(mode=0o700, exist_ok=True)
     return path

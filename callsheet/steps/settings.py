@@ -352,6 +352,10 @@ def _written(file: Path) -> dict[str, str]:
     if wrong is not None:  # its text may be a secret
         what, hint = "this line is no NAME=value.", "Correct it, or begin it with #."
         raise SettingsWrong(what, where=f"{file}:{wrong.line + _blank(wrong.string)}", hint=hint)
+    for name, value in values.items():
+        if value and "${" in value and (name in VARIABLES or name.endswith("_KEY")):
+            what = "it has ${…} in it, and nothing of the environment is put into this file."
+            raise SettingsWrong(what, where=f"{file}: {name}", hint="Write the value out, or set the variable itself.")
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -464,6 +468,11 @@ def port_is_taken(host: str, port: int) -> bool:
 QUIET_SERVER = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL=CRITICAL"
 
 
+def own_pages(port: int | str) -> str:
+    """Likewise: the pages of a browser that the server at this port obeys are those of its own UI."""
+    return f"PREFECT_SERVER_CORS_ALLOWED_ORIGINS=http://127.0.0.1:{port},http://localhost:{port}"
+
+
 def of_background_server(port: int) -> dict[str, str]:
     """The environment of a Prefect server that stays in the background at this port of this machine.
 
@@ -472,9 +481,8 @@ def of_background_server(port: int) -> dict[str, str]:
     would end the server. Only its own UI may ask it anything from a browser: by default any page that somebody has open may
     start runs and approve them. And it has no module from the folder that one stands in.
     """
-    name, _, level = QUIET_SERVER.partition("=")
-    own = ",".join(f"http://{host}:{port}" for host in ("127.0.0.1", "localhost"))
-    return {"PREFECT_SERVER_CORS_ALLOWED_ORIGINS": own, **os.environ, name: level, "PYTHONSAFEPATH": "1"}
+    quiet, pages = QUIET_SERVER.partition("="), own_pages(port).partition("=")
+    return {pages[0]: pages[2], **os.environ, quiet[0]: quiet[2], "PYTHONSAFEPATH": "1"}
 
 
 def forget_dead_prefect_server() -> None:

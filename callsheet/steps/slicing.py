@@ -193,7 +193,7 @@ def how_far(sharing: Sharing, plans: Collection[str]) -> tuple[float, str]:
 def told_to(studio: Studio, told: Mapping[str, tuple[str, str]]) -> dict[str, str]:
     """Take over why variants did not come home from where they were made: cause and reason by label; the reasons."""
     studio.causes |= {label: causes.named(words) for label, (words, _) in told.items()}
-    return {label: reason for label, (_, reason) in told.items()}
+    return {label: outcome.of_cell(reason) for label, (_, reason) in told.items()}
 
 
 @asynccontextmanager

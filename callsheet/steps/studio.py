@@ -85,7 +85,7 @@ GIVES_WAY, BEGINS_APART = timedelta(seconds=20), timedelta(seconds=1 / 25)
 
 #: Reference images that are prepared at a time: one of 64 megapixels takes 200 MB for each copy of it.
 STILLS_AT_ONCE = 2
-#: How far the clocks of a ledger's server and of who writes into it may be apart.
+#: How far the clocks of two machines that share a ledger may be apart.
 SKEW = timedelta(minutes=1)
 
 
@@ -363,8 +363,10 @@ async def _opened(
 
 
 def _once(ledger: Ledger, run: Run, drawn: Drawn) -> Drawn:
-    """Less what earlier tries of the same flow run have bought: nobody who lets Prefect try a run again approves it twice."""
-    since = ledger.first_try(run)
+    """Less what was bought since this flow run was first approved, by an earlier try of it: nobody who lets Prefect try a run
+    again approves it twice. What is bought while it waits for a person is another's, and asked about as ever."""
+    rulings = ledger.rulings(flow_run=run.flow_run) if run.flow_run else ()
+    since = min((ruling.at for ruling in rulings if ruling.word == "approved"), default=None)
     if since is None:
         return drawn
     limit = drawn.selection.limit

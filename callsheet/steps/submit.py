@@ -237,7 +237,7 @@ async def ask_again(studio: Studio, take: Take) -> Take:
     """
     doubt, can_ask = await _sent_again(studio, take)
     if isinstance(doubt, Accepted):
-        if not doubt.replayed:
+        if not doubt.replayed and _kind(studio, take) == "replay":
             words = "take %d %s: job %s is not said to be a replay; if its first sending was accepted too, there are two jobs"
             log.warning(words, take.id, take.slug, doubt.job)
         return _accepted(studio, take, doubt)

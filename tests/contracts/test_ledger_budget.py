@@ -40,17 +40,14 @@ def test_a_purchase_counts_with_routes_that_were_first_used_after_its_plan(ledge
     assert ledger.routes() == ("evolink", "mirror", "sandbox")
 
 
-def test_a_clock_that_was_set_back_keeps_nobody_waiting_for_longer_than_a_minute(place: Place) -> None:
+def test_a_clock_that_was_set_back_keeps_nobody_waiting(place: Place) -> None:
     now = datetime.now(UTC)
     with closing(Ledger(place.url, now=lambda: now + timedelta(days=3))) as ahead:
         take = ahead.reserve(TEN)
         ahead.submitting(take.id, request={})
     with closing(Ledger(place.url, now=lambda: now)) as ledger:
         waiting = ledger.reserve(replace(TEN, key="d" * 64))
-        with pytest.raises(RouteBusy) as busy:
-            ledger.submitting(waiting.id, request={}, limits=Limits(per_minute=1))
-        assert busy.value.after is not None
-        assert busy.value.after <= timedelta(minutes=1)
+        ledger.submitting(waiting.id, request={}, limits=Limits(per_minute=1))
 
 
 def test_two_hundred_workers_of_four_processes_cannot_overspend_by_one_credit(place: Place) -> None:

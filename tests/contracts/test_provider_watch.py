@@ -250,16 +250,18 @@ async def test_a_defect_in_a_question_or_two_ends_no_wait(provider: Provider, jo
 
 
 async def test_a_failed_job_whose_credits_are_still_held_is_asked_again(
-    jobs: Jobs, watch: Watch, server: Scripted
+    jobs: Jobs, provider: Provider, watch: Watch, server: Scripted
 ) -> None:
-    jobs.set("a", status="failed", billing={"charge_status": "reserved"})
-    waiting = asyncio.create_task(watch.until_done("a"))
-    await questions(server, 2)
-    assert not waiting.done()
-    jobs.set("a", status="failed", billing={"charge_status": "released"})
-    assert (await waiting).refunded is True
-    jobs.set("b", status="failed", billing={"charge_status": "charged", "refund_status": "pending"})
-    assert (await watch.until_done("b")).refunded is False  # it never came
+    held = {"charge_status": "reserved"}
+    jobs.set("a", status="failed", billing=held)
+    async with Watch(provider, first=TICK, tick=TICK, slowest=TICK, patience=timedelta(minutes=1)) as patient:
+        waiting = asyncio.create_task(patient.until_done("a"))
+        await questions(server, 2)
+        assert not waiting.done()
+        jobs.set("a", status="failed", billing={"charge_status": "released"})
+        assert (await waiting).refunded is True
+    jobs.set("b", status="failed", billing=held)
+    assert (await watch.until_done("b")).is_settling  # told as it is, once the patience is over
 
 
 async def test_a_watcher_that_crashes_tells_everyone_and_leaves_nobody_waiting(provider: Provider) -> None:

@@ -14,7 +14,7 @@ from tests.steps.local_provider import FAIL_LATER, LocalProvider, serving
 pytestmark = pytest.mark.slow
 
 #: Campaigns whose run was killed, in the order in which their takes were reserved, and what became of each since then.
-NAMES = ("whole", "gone", "broken")
+NAMES = ("whole", "second", "gone", "broken")
 
 
 @pytest.fixture
@@ -49,10 +49,11 @@ def test_what_dead_runs_of_several_campaigns_left_is_brought_home_and_nothing_is
 ) -> None:
     left(studio, provider)
     ended = studio.call("reconcile", "--json")
-    assert studio.takes() == ["archived"] * 3, ended.err
-    assert len(provider.submits) == 3
-    whole, gone, broken = json.loads(ended.out)["campaigns"]
+    assert studio.takes() == ["archived"] * 4, ended.err
+    assert len(provider.submits) == 4
+    whole, second, gone, broken = json.loads(ended.out)["campaigns"]
     assert whole.items() >= {"campaign": "whole", "archived": 1, "credits": "36"}.items()
+    assert second.items() >= {"campaign": "second", "archived": 1, "sandbox": False}.items()
     assert (gone["campaign"], [stray["state"] for stray in gone["strays"]]) == ("gone", ["archived"])
     assert (broken["campaign"], broken["error"]["kind"]) == ("broken", "SpecInvalid")
     assert ended.code == 2  # of that one campaign, which cannot be run as it is

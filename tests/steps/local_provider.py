@@ -26,6 +26,7 @@ from starlette.routing import Route
 ACCEPT_THEN_500 = "accept, then 500"
 FAIL_LATER = "accept, then fail the job"
 FAIL_AND_CHARGE = "accept, then fail the job and keep the credits"
+FAIL_AND_HOLD = "accept, then fail the job and go on holding its credits"
 #: Followed by the code that the job ends with; its credits come back, unless KEEPING follows.
 FAIL_WITH = "accept, then fail the job with "
 KEEPING = " and keep the credits"
@@ -183,6 +184,14 @@ class LocalProvider:
                 "status": "failed",
                 "error": {"code": code, "message": "Please try later.", "request_id": REQUEST},
                 "billing": {"charge_status": "charged" if kept else "released"},
+            }
+        if end == FAIL_AND_HOLD:
+            held = {"charge_status": "reserved", "refund_status": "unknown", "reserved_credits": 36}
+            return {
+                "id": job,
+                "status": "failed",
+                "error": {"code": "service_error", "message": "No."},
+                "billing": held,
             }
         if self.jobs[job]["end"] in (FAIL_LATER, FAIL_AND_CHARGE):
             quoted = f"Content policy violation in {self.jobs[job]['clip']}."

@@ -1,6 +1,7 @@
 """What dead runs left, found by the ledger alone; and a run that is to stop, which sends nothing new."""
 
 import asyncio
+import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -85,6 +86,31 @@ async def test_what_was_reserved_for_a_campaign_that_is_gone_is_found_and_given_
     await strays.rescue_all(load.only_named(root_of(spec), left.campaign), sandbox=False)
     assert left_behind.still_live(root_of(spec), left.ids) == ()
     assert provider.submits == []
+
+
+async def test_what_another_checkout_has_run_last_is_told_to_be_of_that_one(
+    spec: Path, provider: LocalProvider
+) -> None:
+    await sent(spec, GOOD)
+    raw = sqlite3.connect(root_of(spec) / ".callsheet/ledger.sqlite", isolation_level=None)
+    raw.execute("update runs set spec = '/elsewhere/specs/tiny.yaml'")
+    raw.close()
+    (left,) = left_behind.found(root_of(spec))
+    assert (left.elsewhere, left.spec) == ("", spec)  # this checkout has a file of the campaign, too
+    spec.unlink()
+    (left,) = left_behind.found(root_of(spec))
+    assert (left.elsewhere, left.spec) == ("/elsewhere/specs/tiny.yaml", None)
+
+
+async def test_what_is_bought_while_a_run_waits_for_a_person_is_no_try_of_that_run(
+    spec: Path, provider: LocalProvider
+) -> None:
+    spec.write_text(spec.read_text().replace("budget: $2.00", "budget: $20.00"))
+    async with studio.opened(spec, sandbox=False, again=["*"], flow_run="f-9"):
+        pass  # it asks, and is suspended
+    await run(spec)
+    async with studio.opened(spec, sandbox=False, again=["*"], flow_run="f-9") as at:
+        assert [line.action for line in at.plan.lines] == ["shoot", "shoot"]
 
 
 async def test_a_run_that_prefect_tries_again_buys_what_is_asked_for_again_once(

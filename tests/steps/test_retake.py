@@ -11,7 +11,7 @@ from callsheet.ledger.book import Booking, Ledger
 from callsheet.steps import studio
 from callsheet.take import State
 
-from .local_provider import FAIL_WITH, KEEPING, REQUEST, LocalProvider
+from .local_provider import FAIL_AND_HOLD, FAIL_WITH, KEEPING, REQUEST, LocalProvider
 from .shoot import CAMPAIGN, ODD, run, takes
 
 LABEL = "cup--none--odd--16x9"
@@ -75,6 +75,22 @@ async def test_a_charge_that_was_kept_is_never_followed_by_another(one: Path, pr
     account, _ = await run(one)
     assert states(one) == [State.FAILED]
     assert str(account.credits) == "36"
+
+
+async def test_a_failed_job_whose_credits_are_held_is_followed_until_that_is_settled(
+    one: Path, provider: LocalProvider
+) -> None:
+    provider.scripts[ODD] = [FAIL_AND_HOLD]
+    account, _ = await run(one)
+    assert states(one) == [State.SUBMITTED]
+    assert account.message == "0 of 1 archived, 1 not finished"
+    assert "still holds its credits" in account.ended[0].reason
+    (job,) = provider.jobs
+    provider.jobs[job]["end"] = FAIL_WITH + "service_error"  # they came back
+    account, _ = await run(one)
+    assert states(one) == [State.FAILED]
+    assert str(account.credits) == "0"
+    assert len(provider.submits) == 1
 
 
 async def test_no_more_retakes_are_made_than_the_campaign_says(one: Path, provider: LocalProvider) -> None:

@@ -137,7 +137,12 @@ def test_a_file_of_settings_takes_nothing_from_the_environment(tmp_path: Path, m
     monkeypatch.delenv("EVOLINK_BASE_URL", raising=False)
     monkeypatch.setenv("SOME_TOKEN", "ghp-secret")
     (tmp_path / ".env").write_text("EVOLINK_BASE_URL=https://api.example.com/${SOME_TOKEN}\n")
-    assert "secret" not in repr(settings.read(tmp_path))
+    with pytest.raises(SettingsWrong, match="EVOLINK_BASE_URL: it has") as wrong:
+        settings.read(tmp_path)
+    assert "secret" not in str(wrong.value)
+    (tmp_path / ".env").write_text("CALLSHEET_HOME=${HOME}/studio\n")  # another home would be another, empty ledger
+    with pytest.raises(SettingsWrong, match="CALLSHEET_HOME"):
+        settings.read(tmp_path)
 
 
 def test_a_name_without_a_value_is_no_setting(tmp_path: Path) -> None:

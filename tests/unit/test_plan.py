@@ -132,14 +132,17 @@ def test_a_run_that_is_tried_again_makes_once_what_is_asked_for_again_and_counts
     assert [line.action for line in asked.lines] == ["shoot"] * 24
     again = without_repeats(asked, at, None)
     assert [line.action for line in again.lines[:3]] == ["skip", "shoot", "shoot"]
-    assert again.lines[0].reason == "take 7 was made by an earlier try of this run"
+    assert again.lines[0].reason == "take 7 was made since this run was first approved"
     assert again.credits == asked.credits - asked.lines[0].credits
     assert again.digest != asked.digest
     few = without_repeats(asked, at, 3)
     assert [line.action for line in few.lines] == ["skip", "shoot", "shoot"]
     assert without_repeats(asked, at + timedelta(seconds=1), None) is asked
-    failed = {keys[0]: take_of(keys[0], State.FAILED)}
-    assert without_repeats(plan(replace(NOTHING, takes=failed)), at, None).lines[0].action == "shoot"
+    failed = take_of(keys[0], State.FAILED)
+    assert without_repeats(plan(replace(NOTHING, takes={keys[0]: failed})), at, None).lines[0].action == "shoot"
+    charged = replace(NOTHING, takes={keys[0]: replace(failed, charged=failed.price)})
+    asked = plan(charged, again=("beach--none--dusk--16x9",))
+    assert (asked.lines[0].action, without_repeats(asked, at, None).lines[0].action) == ("shoot", "blocked")
 
 
 def test_what_costs_nothing_new_is_approved_whatever_was_spent_before() -> None:

@@ -30,6 +30,10 @@ SIGNED = "https://cdn.example.com/signed/3f9a77c0de11/clip.mp4?X-Amz-Signature=5
         ("AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI is set", "AWS_SECRET_ACCESS_KEY=*** is set"),
         ("x-api-key: 0123456789 was sent", "x-api-key: *** was sent"),
         ('{"api_key": "0123456789", "n": 1}', '{"api_key": "***", "n": 1}'),
+        (
+            '{"aws_secret_access_key": "wJalr", "client_secret": "x1"}',
+            '{"aws_secret_access_key": "***", "client_secret": "***"}',
+        ),
         ("{'password':'hunter2'}", "{'password':'***'}"),
         ("the token: it is too long", "the token: it is too long"),
         ("the task-unified-1757169743-7cvnl5zw failed", "the task-unified-1757169743-7cvnl5zw failed"),
