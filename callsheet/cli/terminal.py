@@ -60,7 +60,8 @@ class _Legible(dict[int, int]):
         from unicodedata import category
 
         character = chr(code)
-        is_shown = character.isprintable() or character in KEPT or category(character) == "Zs"
+        # Half a character of a name that is no UTF-8 is spelt out where it is written.
+        is_shown = character.isprintable() or character in KEPT or category(character) in ("Zs", "Cs")
         self[code] = code if is_shown else 0xFFFD
         return self[code]
 

@@ -410,7 +410,8 @@ def make_archive(drawn: Drawn) -> None:
     what a run writes anew each time would take the place of something else."""
     try:
         drawn.store.check()
-        _refuse_anothers(drawn)
+        if drawn.plan.of("shoot"):
+            _refuse_anothers(drawn)
     except ArchiveError as error:
         _call_unspent(error, drawn.loaded)
         raise

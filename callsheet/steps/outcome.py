@@ -31,8 +31,8 @@ _URGENT = (State.SUCCEEDED, State.SUBMITTED, State.IN_DOUBT, State.SUBMITTING)
 _PAID = (State.SUCCEEDED, State.SUBMITTED)
 
 #: What makes markup of a text in a cell of a table, and how it stands there.
-_MARKS = re.compile(r"([\\`*_\[\]<>!|])")
-_ESCAPED = re.compile(r"\\([\\`*_\[\]<>!|])")
+_MARKS = re.compile(r"([\\`\[\]<>!|])")
+_ESCAPED = re.compile(r"\\([\\`\[\]<>!|])")
 
 _reporter: "ContextVar[Callable[[Account], None] | None]" = ContextVar("reporter", default=None)
 

@@ -9,7 +9,7 @@ import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -750,10 +750,13 @@ def test_verdicts_survive_a_reload_and_go_out_and_in_as_a_file(page: Page, board
         key=sweep()[0].key, slug=sweep()[0].slug, axes=sweep()[0].axes, says="approve", stars=5, at=verdict.at
     )
     page.press("Escape")
-    other = verdict.model_copy(update={"says": "reject", "at": verdict.at.replace(year=2099)})
+    other = verdict.model_copy(update={"says": "reject", "at": verdict.at + timedelta(hours=1)})
     foreign = verdict.model_copy(update={"key": "f" * 64})
     file.write_text(written.model_copy(update={"verdicts": [other, foreign]}).model_dump_json())
-    odd = json.loads(file.read_text())["verdicts"][0] | {"film": ["f" * 64], "at": "2100-01-01T00:00:00Z"}
+    odd = json.loads(file.read_text())["verdicts"][0] | {
+        "film": ["f" * 64],
+        "at": f"{verdict.at + timedelta(hours=2):%Y-%m-%dT%H:%M:%SZ}",
+    }
     page.choose_files("#import-file", file)
     page.wait_until("document.querySelector('#said').textContent.startsWith('1 of 2 verdicts taken')")
     assert says(page) == {"v1": "reject"}
@@ -768,7 +771,11 @@ def test_verdicts_survive_a_reload_and_go_out_and_in_as_a_file(page: Page, board
         file.write_text(wrong)
         page.choose_files("#import-file", file)
         page.wait_until(f"document.querySelector('#said').textContent.includes('{words}')")
-    for one, words in ((odd, "1 of 1 verdicts taken"), (odd | {"at": "+275760-09-13T00:00:00Z"}, "1 of no variant")):
+    for one, words in (
+        (odd, "1 of 1 verdicts taken"),
+        (odd | {"at": "+275760-09-13T00:00:00Z"}, "1 of no variant"),
+        (odd | {"at": "2999-01-01T00:00:00Z"}, "or dated in the future"),
+    ):
         file.write_text(json.dumps(json.loads(written.model_dump_json()) | {"verdicts": [one]}))
         page.choose_files("#import-file", file)
         page.wait_until(f"document.querySelector('#said').textContent.includes('{words}')")

@@ -442,7 +442,10 @@ def test_a_server_says_where_it_is_as_one_document(studio: Studio, command: str)
     socket.create_connection(("127.0.0.1", port), timeout=5).close()
     running.send_signal(signal.SIGTERM)
     rest, _ = running.communicate(timeout=10)
-    assert (running.returncode, rest) == (0, "")
+    assert (running.returncode in (0, 130), rest) == (
+        True,
+        "",
+    )  # told to stop before it heeds that as its end, or after
 
 
 def asked(url: str, body: object = None) -> tuple[int, Any]:

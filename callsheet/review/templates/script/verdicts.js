@@ -217,7 +217,7 @@ async function importFile(file) {
   settle();
   const rest = [
     found.length - taken ? `${found.length - taken} no newer than what is here` : "",
-    foreign ? `${foreign} of no variant on this board` : "",
+    foreign ? `${foreign} of no variant on this board, or dated in the future` : "",
   ].filter(Boolean);
   return say(`${taken} of ${document_.verdicts.length} verdicts taken from ${file.name}${rest.length ? `; ${rest.join(", ")}` : ""}.`);
 }
