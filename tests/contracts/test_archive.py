@@ -50,7 +50,7 @@ def store(kind: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch
 @pytest.fixture(params=[0, 2_500_000, PART + 1_000_003], ids=["empty", "one request", "in parts"])
 def render(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     file = tmp_path / "render.mp4"
-    file.write_bytes(os.urandom(request.param))
+    file.write_bytes(b"ftyp"[: request.param] + os.urandom(max(request.param - 4, 0)))
     return file
 
 

@@ -19,6 +19,8 @@ from callsheet.ledger.book import Ledger
 from callsheet.ledger.tables import SCHEMA_VERSION
 from tests.e2e.conftest import CAMPAIGN, SPEC, Ended, NewStudio, Studio
 
+pytestmark = pytest.mark.slow
+
 BEACH = "beach: media/beach.mp4"
 NONE = "none: []"
 DUSK = "dusk: Re-light the scene at dusk."
