@@ -292,28 +292,39 @@ def _extended(document: Document, sources: Sources, chain: tuple[str, ...], know
             continue  # a mistake of form, told there
         place = ("extends", index) if isinstance(value, list) else ("extends",)
         name = normpath(join(dirname(document.file), path))
-        if name in known:
-            if name not in found:
-                base, further = known[name]
-                found += [name, *further]
-                below = base if below is None else below.over(base)
+        if name in found:
             continue
-        if name in chain or len(chain) > MOST_EXTENDED:
-            leads = "leads back to this file" if name in chain else f"is more than {MOST_EXTENDED} files away"
-            raise SpecInvalid([problem_at(document, place, f"{path} {leads}", "Take it out of extends.")])
-        try:
-            read = yamltext.read(sources.document(name), file=name)
-        except SpecError as error:
-            if getattr(error, "problems", None):
-                raise
-            raise SpecInvalid([problem_at(document, place, error.what, error.hint)]) from error
-        if not isinstance(read.value, dict):
-            holds = yamltext.described(read.value)
-            raise SpecInvalid([problem_at(read, (), f"what is extended is a mapping of keys, and this is {holds}")])
-        base, further = known[name] = _extended(read, sources, (*chain, name), known)
+        if name not in known:
+            known[name] = _base(document, place, path, name, sources, chain, known)
+        base, further = known[name]
         found += [name, *further]
         below = base if below is None else below.over(base)  # the first that says something counts
     return (document if below is None else document.over(below)), tuple(dict.fromkeys(found))
+
+
+def _base(
+    document: Document,
+    place: Path,
+    path: str,
+    name: str,
+    sources: Sources,
+    chain: tuple[str, ...],
+    known: dict[str, Extended],
+) -> Extended:
+    """One that is extended, over those that it extends. SpecInvalid at the place that names it."""
+    if name in chain or len(chain) > MOST_EXTENDED:
+        leads = "leads back to this file" if name in chain else f"is more than {MOST_EXTENDED} files away"
+        raise SpecInvalid([problem_at(document, place, f"{path} {leads}", "Take it out of extends.")])
+    try:
+        read = yamltext.read(sources.document(name), file=name)
+    except SpecError as error:
+        if getattr(error, "problems", None):
+            raise
+        raise SpecInvalid([problem_at(document, place, error.what, error.hint)]) from error
+    if not isinstance(read.value, dict):
+        holds = yamltext.described(read.value)
+        raise SpecInvalid([problem_at(read, (), f"what is extended is a mapping of keys, and this is {holds}")])
+    return _extended(read, sources, (*chain, name), known)
 
 
 def _prompt_files(

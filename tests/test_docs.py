@@ -17,7 +17,8 @@ from callsheet import catalogue, errors
 from callsheet.campaign import Campaign, Sources, parse
 from callsheet.campaign_form import CAMPAIGN
 from callsheet.campaign_text import MAX_TAKES
-from callsheet.cli.main import INTERRUPTED, UNEXPECTED, app
+from callsheet.cli.console import UNEXPECTED
+from callsheet.cli.main import INTERRUPTED, app
 from callsheet.cli.terminal import HUNG_UP
 from callsheet.errors import CallsheetError
 from callsheet.plan import Action

@@ -32,6 +32,8 @@ OUTCOME_STYLE = {"archived": "green", "skipped": "dim", "failed": "red", "in_dou
 FACT = 11
 #: Columns of a problem's line that are shown, and how many of them at least lie in front of its place.
 EXCERPT, LEAD = 160, 100
+#: The exit code of what no one foresaw.
+UNEXPECTED = 70
 #: Of a line and a column, behind the name of a file.
 _PLACE = re.compile(r":\d+:\d+$")
 

@@ -15,7 +15,6 @@ from callsheet.cli import console, help
 from callsheet.errors import CallsheetError
 
 INTERRUPTED = 130
-UNEXPECTED = 70
 
 #: The commands in the order in which they are met, the module of each, and what may be typed.
 COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -95,13 +94,13 @@ def main() -> None:
         if leaving.code == 1 and isinstance(leaving.__context__, BrokenPipeError):  # what typer makes of any pipe's end
             console.hang_up_if_gone()
             console.defect(leaving.__context__)
-            sys.exit(UNEXPECTED)
+            sys.exit(console.UNEXPECTED)
         if leaving.code == INTERRUPTED:  # typer makes this of KeyboardInterrupt
             console.interrupted()
         raise
     except Exception as failure:
         console.defect(failure)
-        sys.exit(UNEXPECTED)
+        sys.exit(console.UNEXPECTED)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

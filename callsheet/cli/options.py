@@ -1,7 +1,7 @@
 """Arguments and options that several commands share, worded once."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,24 +16,14 @@ Spec = Annotated[
         metavar="SPEC", help="The campaign, a YAML file.", show_default=False, autocompletion=completion.specs
     ),
 ]
-OptionalSpec = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="[SPEC]",
-        help="The campaign; a --plan knows its own.",
-        show_default=False,
-        autocompletion=completion.specs,
-    ),
-]
-SpecOrAll = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="[SPEC]",
-        help="Only this campaign; every one that a run left unfinished otherwise.",
-        show_default=False,
-        autocompletion=completion.specs,
-    ),
-]
+
+
+def _optional_spec(help: str) -> Any:
+    return typer.Argument(metavar="[SPEC]", help=help, show_default=False, autocompletion=completion.specs)
+
+
+OptionalSpec = Annotated[Path | None, _optional_spec("The campaign; a --plan knows its own.")]
+SpecOrAll = Annotated[Path | None, _optional_spec("Only this campaign; all of them otherwise.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Only = Annotated[
     list[str] | None,

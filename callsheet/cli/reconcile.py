@@ -24,11 +24,6 @@ if TYPE_CHECKING:
     from callsheet.steps.wrap import Account
 
 
-#: States in which nobody knows whether the provider has the take.
-DOUBTFUL = (State.SUBMITTING, State.IN_DOUBT)
-UNEXPECTED = 70
-
-
 class End(NamedTuple):
     """How the takes of a campaign ended: an exit code, the same for a program, and what tells a person."""
 
@@ -118,7 +113,7 @@ def _all(*, sandbox: bool, yes: bool, ephemeral: bool) -> End:
             end = End(error.exit_code, console.failure(error))
         except Exception as failure:  # of one campaign: links of the others' results die within a day
             console.defect(failure)
-            end = End(UNEXPECTED, {"ok": False})
+            end = End(console.UNEXPECTED, {"ok": False})
         code = end.code or _still_left(root, one)
         told = {"campaign": one.campaign, "sandbox": one.sandbox, **end.told}
         ends.append(End(code, told, end.tell))
@@ -132,14 +127,14 @@ def _all(*, sandbox: bool, yes: bool, ephemeral: bool) -> End:
 
 def _still_left(root: Path, left: "Left") -> int:
     """The exit code of what is paid for, or may be, and did not come home."""
-    from callsheet.steps import left_behind
+    from callsheet.steps import left_behind, strays
 
     live = [take for take in left_behind.still_live(root, left.ids) if take.state is not State.RESERVED]
     if left.elsewhere or not live:
         return 0
     for take in live:
         console.say(f"take {take.id} {take.slug} is {str(take.state).replace('_', ' ')} still", style="yellow")
-    return 9 if any(take.state in DOUBTFUL for take in live) else 1
+    return strays.exit_code(live)
 
 
 def _left(root: Path, left: "Left", *, yes: bool, ephemeral: bool) -> End:
@@ -157,7 +152,7 @@ def _left(root: Path, left: "Left", *, yes: bool, ephemeral: bool) -> End:
     )
     found = asyncio.run(strays.rescue_all(load.only_named(root, left.campaign), sandbox=left.sandbox))
     _say(found)
-    return End(strays.exit_code(found), {"strays": [stray.as_json() for stray in found]})
+    return End(strays.exit_code([stray.take for stray in found]), {"strays": [stray.as_json() for stray in found]})
 
 
 def _one(spec: Path, *, sandbox: bool, yes: bool, ephemeral: bool) -> End:

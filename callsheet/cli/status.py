@@ -4,12 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from callsheet import expiry
-from callsheet.cli import completion, console, options, tables
+from callsheet.cli import console, options, tables
 from callsheet.credits import ZERO, Credits
 from callsheet.nearest import listed
 from callsheet.routing import SANDBOX
@@ -23,13 +21,8 @@ NAMES = ("take", "variant", "state", "route", "credits", "since (UTC)", "file, r
 #: What is not settled is yellow.
 STYLE = {State.ARCHIVED: "green", State.FAILED: "red", State.RELEASED: "dim"}
 
-OptionalSpec = Annotated[
-    Path | None,
-    typer.Argument(metavar="[SPEC]", help="Only this campaign.", show_default=False, autocompletion=completion.specs),
-]
 
-
-def status(spec: OptionalSpec = None, json: options.Json = False) -> None:
+def status(spec: options.SpecOrAll = None, json: options.Json = False) -> None:
     """List the takes of the ledger, each with its state."""
     takes, qualities, workers = _takes(spec)
     held, charged = _held(takes), _charged(takes)

@@ -194,7 +194,7 @@ def plan_title(plan: Plan) -> str:
 
 def cell(text: str) -> str:
     """Text for a table of Prefect, whose UI reads every cell as Markdown: words of a provider, or names of files, make no
-    link, picture or HTML there."""
+    link, picture or HTML there. Names stay as they are: programs read such a table, too (`bulletin.plain` is for pages)."""
     return _MARKS.sub(r"\\\1", text)
 
 

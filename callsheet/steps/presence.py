@@ -18,7 +18,7 @@ from pathlib import Path
 from callsheet.errors import LedgerError, LedgerUnreachable, RunInProgress
 from callsheet.ledger.book import Ledger
 from callsheet.ledger.ownership import HEARTBEAT, Run, new_id
-from callsheet.steps import draw_up
+from callsheet.steps import draw_up, private
 from callsheet.steps.settings import Settings
 from callsheet.take import Take
 
@@ -167,7 +167,7 @@ def _file(settings: Settings, run: str) -> Path | None:
 
 def _locked(file: Path) -> int:
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private.folder(file.parent)
         handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(handle, fcntl.LOCK_EX)
     except OSError as error:

@@ -8,7 +8,7 @@ sent is released. What stays in doubt is held, and shown.
 import asyncio
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,9 +95,9 @@ async def collect(take_id: int) -> None:
     deliver.forget(studio, take)
 
 
-def exit_code(strays: Sequence[Stray]) -> int:
+def exit_code(takes: Iterable[Take]) -> int:
     """0 all settled, 9 some in doubt, 1 some not at home yet."""
-    left = {stray.take.state for stray in strays if not stray.is_settled}
+    left = {take.state for take in takes if take.is_live}
     return 9 if left & {State.SUBMITTING, State.IN_DOUBT} else 1 if left else 0
 
 

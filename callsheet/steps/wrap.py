@@ -143,7 +143,7 @@ class Account:
     @property
     def exit_code(self) -> int:
         """0 fine, 9 some takes in doubt, 1 some failed or not finished."""
-        left = code_of(self.strays)
+        left = code_of(stray.take for stray in self.strays)
         if self.of("in_doubt"):
             return 9
         return left or int(bool(self.of("failed") or self.of("pending")))

@@ -114,6 +114,20 @@ async def test_an_approval_buys_once_where_every_run_renders_afresh(dear: Path) 
     assert isinstance(await answered(dear, None, "f-2", occurrence=at_six), Asking)
 
 
+async def test_what_another_run_buys_while_one_waits_is_no_try_of_the_one_that_waits(dear: Path) -> None:
+    dear.write_text(f"{dear.read_text()}rerender: every-run\n")
+    await asked(dear, "f-1")
+    other = await asked(dear, "f-2")
+    async with studio.opened(dear, sandbox=False, flow_run="f-2") as at:
+        assert settle(at, yes(other)) is None
+        for line in at.plan.lines:
+            await shoot(at, line.variant.label, 1)
+    async with studio.opened(dear, sandbox=False, flow_run="f-1") as at:  # it is resumed
+        assert [line.action for line in at.plan.lines] == ["shoot", "shoot"]
+    async with studio.opened(dear, sandbox=False, flow_run="f-2") as at:  # it is tried again
+        assert [line.action for line in at.plan.lines] == ["skip", "skip"]
+
+
 async def test_two_runs_that_wait_for_the_same_plan_buy_it_once(dear: Path) -> None:
     first, second = await asked(dear, "f-1"), await asked(dear, "f-2")
     assert first.question.plan.digest == second.question.plan.digest

@@ -102,17 +102,6 @@ async def test_what_another_checkout_has_run_last_is_told_to_be_of_that_one(
     assert (left.elsewhere, left.spec) == ("/elsewhere/specs/tiny.yaml", None)
 
 
-async def test_what_is_bought_while_a_run_waits_for_a_person_is_no_try_of_that_run(
-    spec: Path, provider: LocalProvider
-) -> None:
-    spec.write_text(spec.read_text().replace("budget: $2.00", "budget: $20.00"))
-    async with studio.opened(spec, sandbox=False, again=["*"], flow_run="f-9"):
-        pass  # it asks, and is suspended
-    await run(spec)
-    async with studio.opened(spec, sandbox=False, again=["*"], flow_run="f-9") as at:
-        assert [line.action for line in at.plan.lines] == ["shoot", "shoot"]
-
-
 async def test_a_run_that_prefect_tries_again_buys_what_is_asked_for_again_once(
     spec: Path, provider: LocalProvider
 ) -> None:
